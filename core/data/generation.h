@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/data/array.h"
+#include "core/data/field.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+enum class Sampler { Auto, Ddpm, Ddim, Euler, Heun };  ///< Auto: ddim for eps models, euler for flow models
+enum class GuidanceChannels { Auto, First3, All };     ///< Auto: First3 for 4-channel latents with learned variance
+enum class RecordFields { None, Listed, All };
+
+/// All that decides a picture. Image i of a batch uses seed + i.
+struct GenerateRequest {
+    ModelRef model;
+    Compute compute;
+    std::vector<int> labels = {0};  ///< one, or one per image
+    std::uint64_t seed = 0;
+    int steps = 20;
+    double guidance = 2.0;          ///< w: uncond + w (cond - uncond); 1 = conditional only
+    GuidanceChannels guidanceChannels = GuidanceChannels::Auto;
+    Sampler sampler = Sampler::Auto;
+    Grid size;                      ///< image height x width in pixels of the model's own input; 0x0: as trained
+    int batch = 1;
+    std::string noiseFile;          ///< optional safetensors: tensor `noise` or the only one, [B,C,h,w]
+    std::string stepNoiseFile;      ///< optional, [steps,C,h,w]
+    RecordFields record = RecordFields::None;
+    std::vector<HeadId> recordHeads;  ///< for RecordFields::Listed
+    bool previews = true;
+};
+
+/// Sent after every step; the newest replaces older ones.
+struct GenerateProgress {
+    int step = 0;  ///< steps finished
+    int steps = 0;
+    double secondsPerStep = 0;
+    double secondsLeft = 0;
+    Array preview;      ///< U8 [h,w,3] of image 0: the current estimate of the clean image; may be empty
+    StepFields fields;  ///< of the recorded heads; empty heads when not recording
+};
+
+struct GeneratedImage {
+    std::uint64_t seed = 0;
+    int label = 0;
+    Array pixels;        ///< U8 [h,w,3]
+    std::string recipe;  ///< JSON: everything that decides the picture, with the file's hash and the program's version
+};
+
+struct GenerateResult {
+    std::vector<GeneratedImage> images;
+    Array latents;  ///< F32 [B,C,h,w] final
+    std::vector<StepFields> fields;
+    double seconds = 0;
+    std::string device;  ///< what it ran on, e.g. "CPU, 2 threads, fp32"
+    std::string note;    ///< e.g. "linear preview: no VAE"
+};
+
+template <class V>
+void fields(V& v, GenerateRequest& g) {
+    v("model", g.model), v("compute", g.compute), v("labels", g.labels), v("seed", g.seed), v("steps", g.steps),
+        v("guidance", g.guidance), v("guidance_channels", g.guidanceChannels), v("sampler", g.sampler),
+        v("size", g.size), v("batch", g.batch), v("noise_file", g.noiseFile), v("step_noise_file", g.stepNoiseFile),
+        v("record", g.record), v("record_heads", g.recordHeads), v("previews", g.previews);
+}
+template <class V>
+void fields(V& v, GenerateProgress& p) {
+    v("step", p.step), v("steps", p.steps), v("seconds_per_step", p.secondsPerStep), v("seconds_left", p.secondsLeft),
+        v("preview", p.preview), v("fields", p.fields);
+}
+template <class V>
+void fields(V& v, GeneratedImage& i) {
+    v("seed", i.seed), v("label", i.label), v("pixels", i.pixels), v("recipe", i.recipe);
+}
+template <class V>
+void fields(V& v, GenerateResult& r) {
+    v("images", r.images), v("latents", r.latents), v("fields", r.fields), v("seconds", r.seconds),
+        v("device", r.device), v("note", r.note);
+}
+
+}  // namespace ropescope

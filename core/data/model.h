@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ropescope {
+
+/// How a HARoPE matrix enters the two sides: Same puts A on queries and keys (paper v1), Inverse puts M on queries and
+/// M^-T on keys (released code). None: the encoding has no map. Unknown: the file has maps but does not say.
+enum class Convention { None, Same, Inverse, Unknown };
+enum class Precision { Fp32, Bf16, Fp16 };
+enum class WeightChoice { Ema, Model };
+
+/// Patch grid; tokens are numbered row by row. 0x0 means "what the file says".
+struct Grid {
+    int rows = 0;
+    int cols = 0;
+    [[nodiscard]] int tokens() const { return rows * cols; }
+    bool operator==(const Grid&) const = default;
+};
+
+/// One attention head, always written L4.H2 (both counted from 0).
+struct HeadId {
+    int layer = 0;
+    int head = 0;
+    [[nodiscard]] std::string name() const { return "L" + std::to_string(layer) + ".H" + std::to_string(head); }
+    auto operator<=>(const HeadId&) const = default;
+};
+
+/// A model file together with everything it may not say itself (the options of reference: every subcommand).
+/// A request that holds a ModelRef is complete: the engine keeps caches only.
+struct ModelRef {
+    std::string path;
+    WeightChoice weights = WeightChoice::Ema;     ///< which copy, where a file holds both
+    Convention convention = Convention::Unknown;  ///< Unknown: what the file says
+    int heads = 0;                                ///< 0: from the tensors
+    Grid grid;                                    ///< 0x0: from the file
+    double theta = 0;                             ///< 0: from the file
+    std::string config;                           ///< optional JSON file beside the weights
+    bool operator==(const ModelRef&) const = default;
+};
+
+/// Where and how to compute. `threads` 0: all cores.
+struct Compute {
+    std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
+    Precision precision = Precision::Fp32;
+    int threads = 0;
+    bool operator==(const Compute&) const = default;
+};
+
+/// What a header says about a model; no tensor data is read for it.
+struct ModelCard {
+    std::string path;
+    std::string name;          ///< short name shown in the window: file stem, or the metadata's
+    std::string format;        ///< safetensors | torch-zip | torch-legacy | folder
+    std::string architecture;  ///< dit | vit | mmdit | flux | vae
+    std::string encoding;      ///< none | absolute | rope1d | axial | mixed | string | rethinking | video | harope
+    Convention convention = Convention::None;
+    int layers = 0;
+    int heads = 0;
+    int headDim = 0;  ///< D, even
+    int width = 0;    ///< heads * headDim
+    Grid grid;
+    std::string gridSource;  ///< where the grid comes from, in words
+    double theta = 0;
+    int axes = 2;  ///< position axes of the rotary map: 2 (row, column), 1, or 0 when there is none
+    int patch = 0;
+    int inChannels = 0;
+    int outChannels = 0;
+    bool learnedVariance = false;         ///< out = 2 * in channels (DDPM with learned range)
+    std::string objective;                ///< ddpm (eps prediction) | flow (velocity) | classify
+    int classes = 0;                      ///< without the null class
+    std::vector<std::string> classNames;  ///< empty, or one per class
+    std::int64_t parameters = 0;
+    bool sharedMaps = false;                      ///< one map per layer, shared by its heads
+    std::string fileSha256;                       ///< of the first 64 KiB and the size: names the file in recipes
+    std::vector<std::string> notes;               ///< what was inferred and why
+    std::map<std::string, std::string> metadata;  ///< as stored, shown only
+    std::map<std::string, std::string> trainingArgs;  ///< argparse.Namespace of the authors' container, inert
+    std::vector<std::string> series;  ///< paths of intermediate checkpoints found beside the file, in training order
+};
+
+template <class V>
+void fields(V& v, Grid& g) { v("rows", g.rows), v("cols", g.cols); }
+template <class V>
+void fields(V& v, HeadId& h) { v("layer", h.layer), v("head", h.head); }
+template <class V>
+void fields(V& v, ModelRef& m) {
+    v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("heads", m.heads), v("grid", m.grid),
+        v("theta", m.theta), v("config", m.config);
+}
+template <class V>
+void fields(V& v, Compute& c) { v("device", c.device), v("precision", c.precision), v("threads", c.threads); }
+template <class V>
+void fields(V& v, ModelCard& c) {
+    v("path", c.path), v("name", c.name), v("format", c.format), v("architecture", c.architecture),
+        v("encoding", c.encoding), v("convention", c.convention), v("layers", c.layers), v("heads", c.heads),
+        v("head_dim", c.headDim), v("width", c.width), v("grid", c.grid), v("grid_source", c.gridSource),
+        v("theta", c.theta), v("axes", c.axes), v("patch", c.patch), v("in_channels", c.inChannels),
+        v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance), v("objective", c.objective),
+        v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
+        v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes),
+        v("metadata", c.metadata), v("training_args", c.trainingArgs), v("series", c.series);
+}
+
+}  // namespace ropescope

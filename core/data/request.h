@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/data/error.h"
+#include "core/data/generation.h"
+#include "core/data/head_report.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+// Every request is complete, so that a restarted engine can replay it. Lanes: Generate runs in the heavy lane, all
+// others in the light lane.
+
+/// Header only: what is this file?
+struct OpenRequest {
+    ModelRef model;
+};
+
+/// The few numbers of every head.
+struct AtlasRequest {
+    ModelRef model;
+};
+
+/// Full reports of the heads that are visible.
+struct HeadsRequest {
+    ModelRef model;
+    std::vector<HeadId> heads;
+};
+struct HeadsReport {
+    std::vector<HeadReport> heads;
+};
+
+/// What the engine can run on.
+struct DevicesRequest {};
+struct DevicesReport {
+    std::vector<std::string> names;   ///< values for Compute::device, "cpu" first
+    std::vector<std::string> titles;  ///< "CPU (2 cores)", "NVIDIA H200 (139 GiB)"
+    std::string note;                 ///< why there is no GPU, when there is none
+    std::int64_t residentBytes = 0;   ///< of the engine process
+};
+
+using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult>;
+
+template <class V>
+void fields(V& v, OpenRequest& r) { v("model", r.model); }
+template <class V>
+void fields(V& v, AtlasRequest& r) { v("model", r.model); }
+template <class V>
+void fields(V& v, HeadsRequest& r) { v("model", r.model), v("heads", r.heads); }
+template <class V>
+void fields(V& v, HeadsReport& r) { v("heads", r.heads); }
+template <class V>
+void fields(V&, DevicesRequest&) {}
+template <class V>
+void fields(V& v, DevicesReport& r) {
+    v("names", r.names), v("titles", r.titles), v("note", r.note), v("resident_bytes", r.residentBytes);
+}
+
+}  // namespace ropescope
