@@ -44,8 +44,19 @@ struct DevicesReport {
     std::int64_t residentBytes = 0;   ///< of the engine process
 };
 
-using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult>;
+/// Writes a picture as PNG with its recipe in the text; an existing file is replaced as a whole or not at all.
+struct SavePngRequest {
+    std::string path;
+    Array pixels;  ///< U8 [h,w,3]
+    std::string recipe;
+};
+struct SavedFile {
+    std::string path;
+};
+
+using Request =
+    std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile>;
 
 template <class V>
 void fields(V& v, OpenRequest& r) { v("model", r.model); }
@@ -61,5 +72,9 @@ template <class V>
 void fields(V& v, DevicesReport& r) {
     v("names", r.names), v("titles", r.titles), v("note", r.note), v("resident_bytes", r.residentBytes);
 }
+template <class V>
+void fields(V& v, SavePngRequest& r) { v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe); }
+template <class V>
+void fields(V& v, SavedFile& f) { v("path", f.path); }
 
 }  // namespace ropescope
