@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/sampling/sampler.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/lerp.h>
+#include <ATen/ops/randn.h>
+
+#include <cmath>
+
+namespace ropescope {
+namespace {
+
+StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network,
+                         const StepNoise& noise) {
+    const DiffusionStep& step = plan.diffusion.at(index);
+    const at::Tensor output = network(x, index);
+    const std::int64_t channels = x.size(1);
+    const at::Tensor eps = output.narrow(1, 0, channels);
+    at::Tensor clean = x * step.cleanFromX - eps * step.cleanFromEps;
+    if (plan.sampler == Sampler::Ddim) {  // eta 0
+        return {clean * std::sqrt(step.alphaBarPrev) + eps * std::sqrt(1 - step.alphaBarPrev), clean};
+    }
+    at::Tensor mean = clean * step.meanFromClean + x * step.meanFromX;
+    const at::Tensor z = noise(index);
+    if (index + 1 == plan.steps()) return {mean, clean};
+    if (output.size(1) == channels) return {mean + z * std::exp(step.logVarianceMin / 2), clean};
+    const at::Tensor share = (output.narrow(1, channels, channels) + 1) / 2;
+    const at::Tensor logVariance = share * step.logVarianceMax + (1 - share) * step.logVarianceMin;
+    return {mean + at::exp(logVariance / 2) * z, clean};
+}
+
+StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network) {
+    const FlowStep& step = plan.flow.at(index);
+    const int first = index * plan.evaluationsPerStep();
+    const std::int64_t channels = x.size(1);
+    const at::Tensor velocity = network(x, first).narrow(1, 0, channels);
+    at::Tensor clean = x - velocity * step.time;
+    at::Tensor next = x + velocity * (step.next - step.time);
+    if (plan.sampler == Sampler::Euler) return {next, clean};
+    const at::Tensor corrected = (velocity + network(next, first + 1).narrow(1, 0, channels)) / 2;
+    return {x + corrected * (step.next - step.time), clean};
+}
+
+}  // namespace
+
+StepResult sampleStep(const SamplingPlan& plan, int step, const at::Tensor& latents, const Network& network,
+                      const StepNoise& noise) {
+    return plan.flow.empty() ? diffusionStep(plan, step, latents, network, noise)
+                             : flowStep(plan, step, latents, network);
+}
+
+at::Tensor guide(const at::Tensor& both, double w, std::int64_t channels) {
+    const std::int64_t half = both.size(0) / 2;
+    const at::Tensor conditional = both.narrow(0, 0, half);
+    const at::Tensor unconditional = both.narrow(0, half, half);
+    const at::Tensor guided = at::lerp(unconditional.narrow(1, 0, channels), conditional.narrow(1, 0, channels), w);
+    if (channels == both.size(1)) return guided;
+    return at::cat({guided, conditional.narrow(1, channels, both.size(1) - channels)}, 1);
+}
+
+ImageNoise::ImageNoise(std::uint64_t seed) : m_generator(at::detail::createCPUGenerator(seed)) {}
+
+at::Tensor ImageNoise::draw(at::IntArrayRef shape) {
+    return at::randn(shape, m_generator);
+}
+
+}  // namespace ropescope

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "core/data/error.h"
+#include "core/data/generation.h"
+
+// What decides a sampling run before any picture exists: times and coefficients, all in float64.
+// Checked by tests/core/sampling/schedule_test.cpp against the numbers of the original DiT's diffusion code.
+
+namespace ropescope {
+
+inline constexpr int kTrainedSteps = 1000;  ///< DDPM chain the eps models were trained on; flow time is 1000 t too
+
+/// Coefficients of one respaced DDPM/DDIM step. Variances are those of the respaced chain.
+struct DiffusionStep {
+    int time = 0;             ///< original step 0..999, the time given to the network
+    double alphaBar = 1;      ///< product of (1 - beta) up to `time`
+    double alphaBarPrev = 1;  ///< the same of the next (less noisy) step; 1 at the last one
+    double cleanFromX = 1;    ///< x0 = cleanFromX * x - cleanFromEps * eps
+    double cleanFromEps = 0;
+    double meanFromClean = 1;  ///< posterior mean = meanFromClean * x0 + meanFromX * x
+    double meanFromX = 0;
+    double logVarianceMax = 0;  ///< ln beta
+    double logVarianceMin = 0;  ///< ln of the posterior variance (the first step takes the second's: its own is 0)
+};
+
+/// One step of the straight flow x_t = (1-t) x0 + t eps; the velocity is eps - x0.
+struct FlowStep {
+    double time = 1;  ///< in (0, 1]; the network is given 1000 t
+    double next = 0;
+};
+
+/// `steps` of 0..999 with equal fractional stride, rounded half to even ("250" of the original code); ascending.
+/// Errors: Usage unless 1 <= steps <= 1000.
+[[nodiscard]] Result<std::vector<int>> respaceEvenly(int steps);
+
+/// range(0, 1000, stride) with the smallest integer stride that gives exactly `steps` ("ddim50"); ascending.
+/// Errors: Usage when there is none, naming the next smaller and larger possible number.
+[[nodiscard]] Result<std::vector<int>> respaceByStride(int steps);
+
+/// Coefficients for linear betas 1e-4 .. 2e-2, in sampling order (last time first). Times ascending, distinct.
+[[nodiscard]] std::vector<DiffusionStep> diffusionSteps(const std::vector<int>& times);
+
+/// t = 1, (n-1)/n, ..., 1/n. Throws std::invalid_argument for n < 1.
+[[nodiscard]] std::vector<FlowStep> flowSteps(int steps);
+
+/// Log variance of the learned range: value -1 gives logVarianceMin, +1 logVarianceMax.
+[[nodiscard]] double learnedLogVariance(const DiffusionStep& step, double value);
+
+/// A chosen sampler with all its steps and the model time of every network evaluation.
+struct SamplingPlan {
+    Sampler sampler = Sampler::Euler;
+    std::vector<DiffusionStep> diffusion;  ///< ddpm, ddim
+    std::vector<FlowStep> flow;            ///< euler, heun
+    std::vector<double> times;             ///< one per evaluation, in order; Heun has two per step
+    [[nodiscard]] int steps() const { return static_cast<int>(flow.empty() ? diffusion.size() : flow.size()); }
+    [[nodiscard]] int evaluationsPerStep() const { return sampler == Sampler::Heun ? 2 : 1; }
+};
+
+/// Errors: Usage when the sampler does not fit the objective ("ddpm": eps prediction, "flow": velocity) or the number
+/// of steps is not possible.
+[[nodiscard]] Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective, int steps);
+
+[[nodiscard]] const char* samplerName(Sampler sampler);  ///< "ddim", as on the command line
+
+}  // namespace ropescope
