@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "widgets/view.h"
+
+class QCheckBox;
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+
+namespace ropescope {
+
+class AtlasGrid;
+class ScatterPlot;
+
+/// Layers x heads, one number as colour, with the means by layer and by head; beside it a scatter of any two numbers.
+/// Hover names a head, click selects, Ctrl adds, Shift and drag select many, arrow keys move.
+class AtlasView : public View {
+    Q_OBJECT
+public:
+    AtlasView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
+
+    void setModel(int model);  ///< the model whose heads are drawn; follows the current head otherwise
+    [[nodiscard]] int model() const { return m_model; }
+    void setNumber(const QString& key);  ///< HeadNumber::key
+    [[nodiscard]] QString number() const;
+    void setScatter(const QString& keyX, const QString& keyY);
+
+    // What the plots hold, for tests.
+    [[nodiscard]] double drawnValue(HeadId head) const;   ///< NaN where the head is marked
+    [[nodiscard]] QColor drawnColour(HeadId head) const;
+    [[nodiscard]] QRect cellRect(HeadId head) const;      ///< in the coordinates of grid()
+    [[nodiscard]] QWidget* grid() const;
+    [[nodiscard]] std::vector<double> layerMeans() const;
+    [[nodiscard]] std::vector<double> headMeans() const;
+    [[nodiscard]] std::vector<QPointF> scatterPoints() const;  ///< sound heads only, layer by layer
+    [[nodiscard]] QString numbers(QChar separator) const override;
+
+protected:
+    void drawFigure(QPainter& painter, QSize size) const override;
+    void restyle() override;
+
+private:
+    void buildControls();
+    void fillNumbers();
+    void refresh();
+    [[nodiscard]] const AtlasReport* report() const;
+    [[nodiscard]] const HeadNumber* find(const QString& key) const;
+
+    int m_model = -1;
+    QComboBox* m_number;
+    QLabel* m_marks;
+    QComboBox* m_minus;
+    QCheckBox* m_lock;
+    AtlasGrid* m_grid;
+    ScatterPlot* m_scatter;
+};
+
+}  // namespace ropescope

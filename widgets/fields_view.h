@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "widgets/view.h"
+
+class QCheckBox;
+class QComboBox;
+class QLabel;
+class QSlider;
+
+namespace ropescope {
+
+class FieldsCanvas;
+
+/// Small multiples over offsets: for every shown head the analytic kernel or sensitivity beside the measured field, on
+/// shared scales with a crosshair that all panels follow. Kernels are evaluated here, so a slider drag needs no engine.
+class FieldsView : public View {
+    Q_OBJECT
+public:
+    enum class Analytic { Kernel, Softmax, Sensitivity };
+    enum class Content { Weights, White };
+    enum class Measured { Mean, Sum };
+    enum class Scale { Linear, Log };
+    FieldsView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
+
+    void setAnalytic(Analytic analytic);
+    void setContentKind(Content content);
+    void setMeasured(Measured measured);
+    void setScale(Scale scale);
+    void setGrid(Grid grid);                  ///< up to 31 x 31; starts as the model's own grid
+    [[nodiscard]] Grid grid() const;
+    void setBeta(double beta);                ///< content strength of the softmax
+    void setStep(int step);                   ///< sampling step of the measured field
+    [[nodiscard]] int step() const;
+
+    /// As drawn, [2h-1, 2w-1] row-major on grid() resp. the field's own grid; empty when not there.
+    [[nodiscard]] std::vector<double> drawnAnalytic(HeadRef head) const;
+    [[nodiscard]] std::vector<double> drawnMeasured(HeadRef head) const;
+    [[nodiscard]] QWidget* canvas() const;    ///< the one widget that draws all panels
+    [[nodiscard]] QSlider* gridSlider() const { return m_rows; }
+    [[nodiscard]] QSlider* betaSlider() const { return m_beta; }
+    [[nodiscard]] QString numbers(QChar separator) const override;
+
+signals:
+    void repainted();   ///< the canvas has finished a paint (for the latency figure)
+    void stepChanged(int step);
+
+protected:
+    void drawFigure(QPainter& painter, QSize size) const override;
+
+private:
+    void buildControls();
+    void refresh();
+    void refreshSteps();
+
+    QComboBox* m_analytic;
+    QComboBox* m_content;
+    QComboBox* m_measured;
+    QComboBox* m_scale;
+    QSlider* m_rows;
+    QSlider* m_cols;
+    QCheckBox* m_square;
+    QLabel* m_gridText;
+    QSlider* m_beta;
+    QLabel* m_betaText;
+    QSlider* m_step;
+    QLabel* m_stepText;
+    FieldsCanvas* m_canvas;
+    int m_gridOf = -1;  ///< the model whose own grid the sliders took
+};
+
+}  // namespace ropescope

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QPointF>
+
+#include "widgets/view.h"
+
+class QComboBox;
+class QCustomPlot;
+class QLabel;
+
+namespace ropescope {
+
+/// Energy of the planes over wavelength 2 pi/|omega| (tokens, log axis), one panel per axis; the same with B = I as a
+/// grey outline; grid size marked.
+class FrequenciesView : public View {
+    Q_OBJECT
+public:
+    enum class Energy { Weights, Map };
+    FrequenciesView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
+
+    void setEnergy(Energy energy);
+
+    /// (wavelength in tokens, share of energy) of the planes of an axis, by rising wavelength; still planes left out.
+    [[nodiscard]] std::vector<QPointF> drawnEnergy(HeadRef head, int axis) const;
+    [[nodiscard]] std::vector<QPointF> drawnReference(HeadRef head, int axis) const;
+    [[nodiscard]] QString numbers(QChar separator) const override;
+
+protected:
+    void drawFigure(QPainter& painter, QSize size) const override;
+    void restyle() override;
+
+private:
+    void refresh();
+    void addHead(HeadRef head, int axis);
+    void readOut(QPoint position);
+
+    QComboBox* m_energy;
+    QCustomPlot* m_plot;
+    QLabel* m_summary;
+};
+
+}  // namespace ropescope

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QStringList>
+#include <QWidget>
+
+#include "widgets/open_models.h"
+#include "widgets/selection.h"
+
+class QLabel;
+class QTreeWidget;
+class QTreeWidgetItem;
+
+namespace ropescope {
+
+/// Open models > layers > heads, with what was inferred about each model, and a place to drop files.
+class ModelTree : public QWidget {
+    Q_OBJECT
+public:
+    ModelTree(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
+
+    [[nodiscard]] QTreeWidget* tree() const { return m_tree; }
+
+signals:
+    void filesDropped(const QStringList& paths);
+    void openRequested();            ///< the drop zone was clicked
+    void closeRequested(int model);
+    void modelActivated(int model);  ///< a model's row was chosen
+
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dragLeaveEvent(QDragLeaveEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+private:
+    void rebuild();
+    void showSelection();
+    void takeSelection();
+    void openMenu(QPoint position);
+
+    OpenModels& m_models;
+    Selection& m_selection;
+    QTreeWidget* m_tree;
+    QWidget* m_dropZone;
+    bool m_following = false;  ///< the tree is being set from the selection
+};
+
+}  // namespace ropescope

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/open_models.h"
+
+#include <algorithm>
+
+namespace ropescope {
+
+int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
+    const int key = m_nextKey++;
+    m_models[key] = OpenModel{ref, card, {}, {}, {}};
+    emit modelsChanged();
+    return key;
+}
+
+void OpenModels::remove(int model) {
+    if (m_models.erase(model) > 0) emit modelsChanged();
+}
+
+void OpenModels::setAtlas(int model, AtlasReport atlas) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end()) return;
+    found->second.atlas = std::move(atlas);
+    emit atlasChanged(model);
+}
+
+void OpenModels::putHead(int model, HeadReport report) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end()) return;
+    const HeadRef ref{model, report.id};
+    found->second.heads[report.id] = std::move(report);
+    emit headChanged(ref);
+}
+
+void OpenModels::clearFields(int model) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end()) return;
+    found->second.fields.clear();
+    emit fieldsChanged(model);
+}
+
+void OpenModels::putFields(int model, const StepFields& fields) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end() || fields.heads.empty()) return;
+    std::vector<StepFields>& steps = found->second.fields;
+    const auto place = std::lower_bound(steps.begin(), steps.end(), fields.step,
+                                        [](const StepFields& a, int step) { return a.step < step; });
+    if (place != steps.end() && place->step == fields.step) {
+        *place = fields;
+    } else {
+        steps.insert(place, fields);
+    }
+    emit fieldsChanged(model);
+}
+
+const OpenModel* OpenModels::find(int model) const {
+    const auto found = m_models.find(model);
+    return found == m_models.end() ? nullptr : &found->second;
+}
+
+const HeadReport* OpenModels::head(HeadRef head) const {
+    const OpenModel* model = find(head.model);
+    if (model == nullptr) return nullptr;
+    const auto found = model->heads.find(head.id);
+    return found == model->heads.end() ? nullptr : &found->second;
+}
+
+const HeadField* OpenModels::field(HeadRef head, int step) const {
+    const OpenModel* model = find(head.model);
+    if (model == nullptr) return nullptr;
+    for (const StepFields& fields : model->fields) {
+        if (fields.step != step) continue;
+        for (const HeadField& field : fields.heads) {
+            if (field.id == head.id) return &field;
+        }
+    }
+    return nullptr;
+}
+
+QString OpenModels::headName(HeadRef head) const {
+    const QString name = QString::fromStdString(head.id.name());
+    const OpenModel* model = find(head.model);
+    if (model == nullptr || m_models.size() < 2) return name;
+    return QString::fromStdString(model->card.name) + QLatin1Char(' ') + name;
+}
+
+std::vector<HeadRef> OpenModels::missing(const std::vector<HeadRef>& heads) const {
+    std::vector<HeadRef> missing;
+    for (HeadRef ref : heads) {
+        if (find(ref.model) != nullptr && head(ref) == nullptr) missing.push_back(ref);
+    }
+    return missing;
+}
+
+}  // namespace ropescope

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/data/generation.h"
+#include "core/data/head_report.h"
+#include "core/data/model.h"
+#include "widgets/selection.h"
+
+namespace ropescope {
+
+/// One open model and every result that has arrived for it.
+struct OpenModel {
+    ModelRef ref;
+    ModelCard card;
+    std::optional<AtlasReport> atlas;
+    std::map<HeadId, HeadReport> heads;      ///< reports that have arrived
+    std::vector<StepFields> fields;          ///< measured fields by sampling step, of the latest generation
+};
+
+/// The results that the views draw, by model. The window puts results in; views read them and follow the signals.
+class OpenModels : public QObject {
+    Q_OBJECT
+public:
+    explicit OpenModels(QObject* parent = nullptr) : QObject(parent) {}
+
+    int add(const ModelRef& ref, const ModelCard& card);  ///< returns the model's key
+    void remove(int model);
+    void setAtlas(int model, AtlasReport atlas);
+    void putHead(int model, HeadReport report);
+    void clearFields(int model);                         ///< a new generation begins
+    void putFields(int model, const StepFields& fields);  ///< merges by step; empty `heads` is ignored
+
+    [[nodiscard]] const std::map<int, OpenModel>& all() const { return m_models; }
+    [[nodiscard]] const OpenModel* find(int model) const;  ///< nullptr when it is not open
+    [[nodiscard]] const HeadReport* head(HeadRef head) const;
+    [[nodiscard]] const HeadField* field(HeadRef head, int step) const;
+    /// "L4.H2", with the model's short name before it when several models are open.
+    [[nodiscard]] QString headName(HeadRef head) const;
+    /// Shown heads (see Selection::shown) whose report has not arrived: what the window asks the engine for.
+    [[nodiscard]] std::vector<HeadRef> missing(const std::vector<HeadRef>& heads) const;
+
+signals:
+    void modelsChanged();
+    void atlasChanged(int model);
+    void headChanged(ropescope::HeadRef head);
+    void fieldsChanged(int model);
+
+private:
+    std::map<int, OpenModel> m_models;
+    int m_nextKey = 0;
+};
+
+}  // namespace ropescope

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "widgets/view.h"
+
+class QComboBox;
+
+namespace ropescope {
+
+class PlanesCanvas;
+
+/// Overlap of a head's rotary planes with the canonical ones, one matrix per shown head on one scale [0,1]: planes
+/// ordered by axis and frequency, axis blocks outlined, strips for the principal angles and the plane gains.
+class PlanesView : public View {
+    Q_OBJECT
+public:
+    enum class Side { Query, Key, QueryKey };
+    PlanesView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
+
+    void setSide(Side side);
+
+    /// [P,P] as drawn (rows and columns in drawn order); for QueryKey the diagonal holds the per-plane overlap.
+    [[nodiscard]] std::vector<double> drawnOverlap(HeadRef head) const;
+    /// Drawn order: position -> plane index.
+    [[nodiscard]] std::vector<int> drawnOrder(HeadRef head) const;
+    /// What hovering row, column (drawn order) says.
+    [[nodiscard]] QString cellText(HeadRef head, int row, int column) const;
+    [[nodiscard]] QWidget* canvas() const;
+    [[nodiscard]] QString numbers(QChar separator) const override;
+
+protected:
+    void drawFigure(QPainter& painter, QSize size) const override;
+
+private:
+    void refresh();
+
+    QComboBox* m_side;
+    PlanesCanvas* m_canvas;
+};
+
+}  // namespace ropescope

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/view.h"
+
+#include <QApplication>
+#include <QBuffer>
+#include <QClipboard>
+#include <QEvent>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QMenu>
+#include <QPainter>
+#include <QPushButton>
+#include <QStackedLayout>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "widgets/figure_export.h"
+#include "widgets/message_bar.h"
+
+namespace ropescope {
+namespace {
+
+/// Dims what lies below it and lets the mouse through.
+class Veil : public QWidget {
+public:
+    explicit Veil(QWidget* parent) : QWidget(parent) { setAttribute(Qt::WA_TransparentForMouseEvents); }
+
+protected:
+    void paintEvent(QPaintEvent*) override {
+        QColor colour = palette().color(QPalette::Base);
+        colour.setAlpha(130);
+        QPainter(this).fillRect(rect(), colour);
+    }
+};
+
+}  // namespace
+
+View::View(OpenModels& models, Selection& selection, const QString& title, QWidget* parent)
+    : QWidget(parent),
+      m_models(models),
+      m_selection(selection),
+      m_title(title),
+      m_controls(new QHBoxLayout),
+      m_messages(new MessageBar(this)),
+      m_body(new QWidget(this)),
+      m_emptyText(new QLabel(this)),
+      m_emptyAction(new QPushButton(this)) {
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->setSpacing(8);
+    auto* row = new QHBoxLayout;
+    m_controls->setSpacing(8);
+    row->addLayout(m_controls, 1);
+    layout->addLayout(row);
+    layout->addWidget(m_messages);
+    layout->addWidget(m_body, 1);
+
+    auto* empty = new QWidget(this);
+    auto* emptyLayout = new QVBoxLayout(empty);
+    m_emptyText->setWordWrap(true);
+    m_emptyText->setAlignment(Qt::AlignCenter);
+    m_emptyText->setForegroundRole(QPalette::PlaceholderText);
+    m_emptyText->setMaximumWidth(480);
+    emptyLayout->addStretch();
+    emptyLayout->addWidget(m_emptyText, 0, Qt::AlignCenter);
+    emptyLayout->addSpacing(8);
+    emptyLayout->addWidget(m_emptyAction, 0, Qt::AlignCenter);
+    emptyLayout->addStretch();
+    m_stack = new QStackedLayout(m_body);
+    m_stack->addWidget(empty);
+    connect(m_emptyAction, &QPushButton::clicked, this, &View::emptyActionRequested);
+    m_emptyAction->hide();
+    buildCorner();
+}
+
+void View::buildCorner() {
+    auto* corner = new QToolButton(this);
+    corner->setText(QStringLiteral("\u22ef"));
+    corner->setAutoRaise(true);
+    corner->setPopupMode(QToolButton::InstantPopup);
+    corner->setStyleSheet(QStringLiteral("QToolButton::menu-indicator { image: none; }"));
+    corner->setToolTip(tr("Copy, export, equal command line"));
+    auto* menu = new QMenu(corner);
+    menu->addAction(tr("Copy figure"), this, &View::copyFigure);
+    menu->addAction(tr("Copy numbers (TSV)"), this, &View::copyNumbers);
+    menu->addSeparator();
+    const std::pair<QString, FigureFormat> formats[] = {{tr("Export SVG ..."), FigureFormat::Svg},
+                                                        {tr("Export PDF ..."), FigureFormat::Pdf},
+                                                        {tr("Export PNG ..."), FigureFormat::Png},
+                                                        {tr("Export CSV ..."), FigureFormat::Csv}};
+    for (const auto& [text, format] : formats) {
+        menu->addAction(text, this, [this, format = format] { requestExport(format); });
+    }
+    menu->addSeparator();
+    QAction* line = menu->addAction(tr("Copy equal command line"), this,
+                                    [this] { QApplication::clipboard()->setText(m_commandLine); });
+    QAction* text = menu->addAction(QString());
+    text->setEnabled(false);
+    connect(menu, &QMenu::aboutToShow, this, [this, line, text] {
+        line->setEnabled(!m_commandLine.isEmpty());
+        text->setVisible(!m_commandLine.isEmpty());
+        text->setText(m_commandLine);
+    });
+    corner->setMenu(menu);
+    auto* row = static_cast<QHBoxLayout*>(layout()->itemAt(0)->layout());
+    row->addWidget(corner);
+}
+
+void View::setCommandLine(const QString& line) { m_commandLine = line; }
+
+void View::setEmptyText(const QString& what, const QString& action) {
+    m_emptyText->setText(what);
+    m_emptyAction->setText(action);
+    m_emptyAction->setVisible(!action.isEmpty());
+}
+
+bool View::isShowingEmpty() const { return m_stack->currentIndex() == 0; }
+
+void View::setStale(bool stale) {
+    if (m_veil == nullptr) m_veil = new Veil(m_body);
+    m_veil->setGeometry(m_body->rect());
+    m_veil->setVisible(stale);
+    m_veil->raise();
+}
+
+void View::setContent(QWidget* content) { m_stack->addWidget(content); }
+
+void View::showEmpty(bool empty) { m_stack->setCurrentIndex(empty ? 0 : 1); }
+
+QLabel* View::addLabel(const QString& text) {
+    auto* label = new QLabel(text, this);
+    m_controls->addWidget(label);
+    return label;
+}
+
+void View::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) restyle();
+}
+
+QSize View::figureSize() const { return m_body->size().expandedTo(QSize(320, 240)); }
+
+QImage View::figureImage(qreal scale) const {
+    return paintImage(figureSize(), scale, [this](QPainter& painter, QSize size) { drawFigure(painter, size); });
+}
+
+QByteArray View::figure(FigureFormat format) const {
+    const FigurePainter paint = [this](QPainter& painter, QSize size) { drawFigure(painter, size); };
+    switch (format) {
+        case FigureFormat::Png: return paintPng(figureSize(), paint);
+        case FigureFormat::Svg: return paintSvg(figureSize(), m_title, paint);
+        case FigureFormat::Pdf: return paintPdf(figureSize(), m_title, paint);
+        case FigureFormat::Csv: break;
+    }
+    return numbers(QLatin1Char(',')).toUtf8();
+}
+
+void View::copyFigure() { QApplication::clipboard()->setImage(figureImage(2)); }
+
+void View::copyNumbers() { QApplication::clipboard()->setText(numbers(QLatin1Char('\t'))); }
+
+void View::requestExport(FigureFormat format) {
+    static constexpr const char* kEndings[] = {"png", "svg", "pdf", "csv"};
+    emit exportRequested(figure(format),
+                         m_title.toLower() + QLatin1Char('.') + QLatin1String(kEndings[static_cast<int>(format)]));
+}
+
+}  // namespace ropescope
