@@ -27,9 +27,9 @@ public:
     void setScatter(const QString& keyX, const QString& keyY);
 
     // What the plots hold, for tests.
-    [[nodiscard]] double drawnValue(HeadId head) const;   ///< NaN where the head is marked
+    [[nodiscard]] double drawnValue(HeadId head) const;  ///< NaN where the head is marked
     [[nodiscard]] QColor drawnColour(HeadId head) const;
-    [[nodiscard]] QRect cellRect(HeadId head) const;      ///< in the coordinates of grid()
+    [[nodiscard]] QRect cellRect(HeadId head) const;  ///< in the coordinates of grid()
     [[nodiscard]] QWidget* grid() const;
     [[nodiscard]] std::vector<double> layerMeans() const;
     [[nodiscard]] std::vector<double> headMeans() const;

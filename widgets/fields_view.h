@@ -27,22 +27,22 @@ public:
     void setContentKind(Content content);
     void setMeasured(Measured measured);
     void setScale(Scale scale);
-    void setGrid(Grid grid);                  ///< up to 31 x 31; starts as the model's own grid
+    void setGrid(Grid grid);  ///< up to 31 x 31; starts as the model's own grid
     [[nodiscard]] Grid grid() const;
-    void setBeta(double beta);                ///< content strength of the softmax
-    void setStep(int step);                   ///< sampling step of the measured field
+    void setBeta(double beta);  ///< content strength of the softmax
+    void setStep(int step);     ///< sampling step of the measured field
     [[nodiscard]] int step() const;
 
     /// As drawn, [2h-1, 2w-1] row-major on grid() resp. the field's own grid; empty when not there.
     [[nodiscard]] std::vector<double> drawnAnalytic(HeadRef head) const;
     [[nodiscard]] std::vector<double> drawnMeasured(HeadRef head) const;
-    [[nodiscard]] QWidget* canvas() const;    ///< the one widget that draws all panels
+    [[nodiscard]] QWidget* canvas() const;  ///< the one widget that draws all panels
     [[nodiscard]] QSlider* gridSlider() const { return m_rows; }
     [[nodiscard]] QSlider* betaSlider() const { return m_beta; }
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 signals:
-    void repainted();   ///< the canvas has finished a paint (for the latency figure)
+    void repainted();  ///< the canvas has finished a paint (for the latency figure)
     void stepChanged(int step);
 
 protected:

@@ -45,7 +45,8 @@ public:
     void drawPixmap(const QRectF& place, const QPixmap& pixmap, const QRectF& part) override {
         m_target.drawPixmap(place, pixmap, part);
     }
-    void drawImage(const QRectF& place, const QImage& image, const QRectF& part, Qt::ImageConversionFlags flags) override {
+    void drawImage(const QRectF& place, const QImage& image, const QRectF& part,
+                   Qt::ImageConversionFlags flags) override {
         m_target.drawImage(place, image, part, flags);
     }
 
@@ -61,13 +62,20 @@ public:
 protected:
     int metric(PaintDeviceMetric metric) const override {
         switch (metric) {
-            case PdmWidth: return m_size.width();
-            case PdmHeight: return m_size.height();
-            case PdmNumColors: return 1 << 24;
-            case PdmDepth: return 32;
-            case PdmDevicePixelRatio: return 1;
-            case PdmDevicePixelRatioScaled: return static_cast<int>(devicePixelRatioFScale());
-            default: break;
+            case PdmWidth:
+                return m_size.width();
+            case PdmHeight:
+                return m_size.height();
+            case PdmNumColors:
+                return 1 << 24;
+            case PdmDepth:
+                return 32;
+            case PdmDevicePixelRatio:
+                return 1;
+            case PdmDevicePixelRatioScaled:
+                return static_cast<int>(devicePixelRatioFScale());
+            default:
+                break;
         }
         // 96 dots per inch, as on the screen, so that point sizes of fonts keep their meaning.
         if (metric == PdmWidthMM) return qRound(m_size.width() * 25.4 / 96);

@@ -5,6 +5,7 @@
 #include <QWidget>
 #include <vector>
 
+#include "core/data/error.h"
 #include "core/data/generation.h"
 #include "widgets/open_models.h"
 
@@ -35,15 +36,15 @@ public:
     [[nodiscard]] GenerateRequest request() const;  ///< the settings as they stand
     void restore(const GenerateRequest& request);   ///< puts settings back
 
-    void start(int steps);                               ///< a run has begun: Cancel is offered
+    void start(int steps);  ///< a run has begun: Cancel is offered
     void showProgress(const GenerateProgress& progress);
     void finish(const GenerateRequest& request, const GenerateResult& result);
-    void cancelled();                                    ///< keeps what was recorded
+    void cancelled();  ///< keeps what was recorded
     void fail(const Error& error);
     [[nodiscard]] bool isRunning() const { return m_running; }
     [[nodiscard]] MessageBar& messages() { return *m_messages; }
 
-    [[nodiscard]] QImage shownImage() const;        ///< what the preview shows, in the model's own pixels
+    [[nodiscard]] QImage shownImage() const;  ///< what the preview shows, in the model's own pixels
     [[nodiscard]] int resultCount() const;
     [[nodiscard]] QPushButton* generateButton() const { return m_generate; }
     [[nodiscard]] QPushButton* cancelButton() const { return m_cancel; }

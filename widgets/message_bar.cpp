@@ -70,9 +70,13 @@ void MessageBar::showError(const Error& error) {
     showError(message, message);
 }
 
-void MessageBar::showError(const QString& text, const QString& details) { show(Kind::Error, text, details); }
+void MessageBar::showError(const QString& text, const QString& details) {
+    show(Kind::Error, text, details);
+}
 
-void MessageBar::showNote(const QString& text) { show(Kind::Note, text, text); }
+void MessageBar::showNote(const QString& text) {
+    show(Kind::Note, text, text);
+}
 
 void MessageBar::showProgress(const QString& text, double share, double secondsLeft) {
     const QString left = timeLeft(secondsLeft);
@@ -81,9 +85,13 @@ void MessageBar::showProgress(const QString& text, double share, double secondsL
     if (share >= 0) m_progress->setValue(static_cast<int>(share * 1000));
 }
 
-void MessageBar::clear() { show(Kind::Nothing, {}, {}); }
+void MessageBar::clear() {
+    show(Kind::Nothing, {}, {});
+}
 
-QString MessageBar::text() const { return m_text->text(); }
+QString MessageBar::text() const {
+    return m_text->text();
+}
 
 /// A quiet tint of the window colour with a stripe on the left that says the kind by colour and by symbol width.
 void MessageBar::paintEvent(QPaintEvent*) {

@@ -23,7 +23,7 @@ public:
 
 signals:
     void filesDropped(const QStringList& paths);
-    void openRequested();            ///< the drop zone was clicked
+    void openRequested();  ///< the drop zone was clicked
     void closeRequested(int model);
     void modelActivated(int model);  ///< a model's row was chosen
 

@@ -19,8 +19,8 @@ struct OpenModel {
     ModelRef ref;
     ModelCard card;
     std::optional<AtlasReport> atlas;
-    std::map<HeadId, HeadReport> heads;      ///< reports that have arrived
-    std::vector<StepFields> fields;          ///< measured fields by sampling step, of the latest generation
+    std::map<HeadId, HeadReport> heads;  ///< reports that have arrived
+    std::vector<StepFields> fields;      ///< measured fields by sampling step, of the latest generation
 };
 
 /// The results that the views draw, by model. The window puts results in; views read them and follow the signals.
@@ -33,7 +33,7 @@ public:
     void remove(int model);
     void setAtlas(int model, AtlasReport atlas);
     void putHead(int model, HeadReport report);
-    void clearFields(int model);                         ///< a new generation begins
+    void clearFields(int model);                          ///< a new generation begins
     void putFields(int model, const StepFields& fields);  ///< merges by step; empty `heads` is ignored
 
     [[nodiscard]] const std::map<int, OpenModel>& all() const { return m_models; }

@@ -25,16 +25,22 @@ std::vector<HeadRef> Selection::shown() const {
     return all;
 }
 
-bool Selection::contains(HeadRef head) const { return holds(m_heads, head); }
+bool Selection::contains(HeadRef head) const {
+    return holds(m_heads, head);
+}
 
-bool Selection::isPinned(HeadRef head) const { return holds(m_pinned, head); }
+bool Selection::isPinned(HeadRef head) const {
+    return holds(m_pinned, head);
+}
 
 int Selection::colourIndex(HeadRef head) const {
     const auto found = m_colours.find(head);
     return found == m_colours.end() ? -1 : found->second;
 }
 
-void Selection::select(HeadRef head) { selectAll({head}); }
+void Selection::select(HeadRef head) {
+    selectAll({head});
+}
 
 void Selection::selectAll(const std::vector<HeadRef>& heads) {
     m_heads.clear();

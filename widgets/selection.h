@@ -36,13 +36,13 @@ public:
     /// 0.. for shown heads (lowest free index when the head came), -1 for others.
     [[nodiscard]] int colourIndex(HeadRef head) const;
 
-    void select(HeadRef head);                      ///< this head alone
+    void select(HeadRef head);                          ///< this head alone
     void selectAll(const std::vector<HeadRef>& heads);  ///< these heads; the last becomes current
-    void toggle(HeadRef head);                      ///< adds or removes one head
-    void add(HeadRef head);                         ///< adds it and makes it current
+    void toggle(HeadRef head);                          ///< adds or removes one head
+    void add(HeadRef head);                             ///< adds it and makes it current
     void togglePin(HeadRef head);
-    void removeModel(int model);                    ///< forgets the heads of a closed model
-    void clear();                                   ///< pinned heads stay
+    void removeModel(int model);  ///< forgets the heads of a closed model
+    void clear();                 ///< pinned heads stay
 
 signals:
     void changed();

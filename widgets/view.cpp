@@ -106,7 +106,9 @@ void View::buildCorner() {
     row->addWidget(corner);
 }
 
-void View::setCommandLine(const QString& line) { m_commandLine = line; }
+void View::setCommandLine(const QString& line) {
+    m_commandLine = line;
+}
 
 void View::setEmptyText(const QString& what, const QString& action) {
     m_emptyText->setText(what);
@@ -114,7 +116,9 @@ void View::setEmptyText(const QString& what, const QString& action) {
     m_emptyAction->setVisible(!action.isEmpty());
 }
 
-bool View::isShowingEmpty() const { return m_stack->currentIndex() == 0; }
+bool View::isShowingEmpty() const {
+    return m_stack->currentIndex() == 0;
+}
 
 void View::setStale(bool stale) {
     if (m_veil == nullptr) m_veil = new Veil(m_body);
@@ -123,9 +127,13 @@ void View::setStale(bool stale) {
     m_veil->raise();
 }
 
-void View::setContent(QWidget* content) { m_stack->addWidget(content); }
+void View::setContent(QWidget* content) {
+    m_stack->addWidget(content);
+}
 
-void View::showEmpty(bool empty) { m_stack->setCurrentIndex(empty ? 0 : 1); }
+void View::showEmpty(bool empty) {
+    m_stack->setCurrentIndex(empty ? 0 : 1);
+}
 
 QLabel* View::addLabel(const QString& text) {
     auto* label = new QLabel(text, this);
@@ -138,7 +146,9 @@ void View::changeEvent(QEvent* event) {
     if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) restyle();
 }
 
-QSize View::figureSize() const { return m_body->size().expandedTo(QSize(320, 240)); }
+QSize View::figureSize() const {
+    return m_body->size().expandedTo(QSize(320, 240));
+}
 
 QImage View::figureImage(qreal scale) const {
     return paintImage(figureSize(), scale, [this](QPainter& painter, QSize size) { drawFigure(painter, size); });
@@ -147,17 +157,25 @@ QImage View::figureImage(qreal scale) const {
 QByteArray View::figure(FigureFormat format) const {
     const FigurePainter paint = [this](QPainter& painter, QSize size) { drawFigure(painter, size); };
     switch (format) {
-        case FigureFormat::Png: return paintPng(figureSize(), paint);
-        case FigureFormat::Svg: return paintSvg(figureSize(), m_title, paint);
-        case FigureFormat::Pdf: return paintPdf(figureSize(), m_title, paint);
-        case FigureFormat::Csv: break;
+        case FigureFormat::Png:
+            return paintPng(figureSize(), paint);
+        case FigureFormat::Svg:
+            return paintSvg(figureSize(), m_title, paint);
+        case FigureFormat::Pdf:
+            return paintPdf(figureSize(), m_title, paint);
+        case FigureFormat::Csv:
+            break;
     }
     return numbers(QLatin1Char(',')).toUtf8();
 }
 
-void View::copyFigure() { QApplication::clipboard()->setImage(figureImage(2)); }
+void View::copyFigure() {
+    QApplication::clipboard()->setImage(figureImage(2));
+}
 
-void View::copyNumbers() { QApplication::clipboard()->setText(numbers(QLatin1Char('\t'))); }
+void View::copyNumbers() {
+    QApplication::clipboard()->setText(numbers(QLatin1Char('\t')));
+}
 
 void View::requestExport(FigureFormat format) {
     static constexpr const char* kEndings[] = {"png", "svg", "pdf", "csv"};

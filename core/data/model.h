@@ -27,7 +27,9 @@ struct Grid {
 struct HeadId {
     int layer = 0;
     int head = 0;
-    [[nodiscard]] std::string name() const { return "L" + std::to_string(layer) + ".H" + std::to_string(head); }
+    [[nodiscard]] std::string name() const {
+        return std::string("L").append(std::to_string(layer)).append(".H").append(std::to_string(head));
+    }
     auto operator<=>(const HeadId&) const = default;
 };
 
