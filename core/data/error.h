@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace ropescope {
 
@@ -20,12 +19,12 @@ enum class ErrorKind { Refused, Usage, Device, Cancelled, Internal };
 /// names longer than 120 characters are cut in the middle, the whole is at most 400 characters.
 struct Error {
     ErrorKind kind = ErrorKind::Refused;
-    std::string code;    ///< short, stable, e.g. "ST-12" or "bad-option"
-    std::string place;   ///< "file > member > tensor", built by place()
-    std::string reason;  ///< what is wrong, without a full stop
-    std::string found;
-    std::string expected;
-    std::string advice;  ///< what to do, one sentence without the full stop
+    std::string code{};    ///< short, stable, e.g. "ST-12" or "bad-option"
+    std::string place{};   ///< "file > member > tensor", built by place()
+    std::string reason{};  ///< what is wrong, without a full stop
+    std::string found{};
+    std::string expected{};
+    std::string advice{};  ///< what to do, one sentence without the full stop
 
     /// The one line of the message contract. Checked by tests/core/data/error_test.cpp.
     [[nodiscard]] std::string message() const;
@@ -42,7 +41,9 @@ using Result = tl::expected<T, Error>;
 /// The text with control, escape and bidirectional characters and broken UTF-8 written as \xNN or \u{NNNN}.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 120);
 
-[[nodiscard]] inline tl::unexpected<Error> failure(Error error) { return tl::unexpected<Error>(std::move(error)); }
+[[nodiscard]] inline tl::unexpected<Error> failure(Error error) {
+    return tl::unexpected<Error>(std::move(error));
+}
 
 template <class V>
 void fields(V& v, Error& e) {
