@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/dit.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <stdexcept>
+
+namespace ropescope {
+namespace {
+
+std::string blockPrefix(int layer) {
+    return "blocks." + std::to_string(layer) + ".";
+}
+
+at::Tensor dense(const WeightTable& w, const std::string& name, const at::Tensor& x) {
+    return at::linear(x, w.at(name + ".weight"), w.at(name + ".bias"));
+}
+
+at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
+    return at::layer_norm(x, {x.size(-1)}, {}, {}, 1e-6) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
+}
+
+void applyMaps(const WeightTable& w, const DitShape& shape, int layer, const DitTaps& taps, at::Tensor& q,
+               at::Tensor& k) {
+    if (!shape.encoding->maps) return;
+    HeadMaps maps = shape.encoding->maps(w, blockPrefix(layer) + "attn.", shape.convention);
+    if (taps.maps) taps.maps(layer, maps);
+    q = at::matmul(q, maps.query.to(q.device(), q.scalar_type()).mT());
+    k = at::matmul(k, maps.key.to(k.device(), k.scalar_type()).mT());
+}
+
+at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& x,
+                     const RotaryTable& rotary, const DitTaps& taps) {
+    const std::string name = blockPrefix(layer) + "attn.";
+    const std::int64_t batch = x.size(0), tokens = x.size(1);
+    // [3,B,H,N,D]: the rows of qkv are ordered which, head, feature.
+    const at::Tensor qkv =
+        dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
+    at::Tensor q = qkv[0], k = qkv[1];
+    applyMaps(w, shape, layer, taps, q, k);
+    if (shape.encoding->rotation == Rotation::Axial) q = rotate(q, rotary), k = rotate(k, rotary);
+    if (taps.queryKey) taps.queryKey(layer, q, k);
+    // Explicit, not fused: the taps need the probabilities, and LibTorch's fused backward is slower at these sizes.
+    const at::Tensor weight = at::softmax(at::matmul(q, k.mT()) * std::pow(shape.headDim, -0.5), -1);
+    if (taps.attention) taps.attention(layer, weight);
+    return dense(w, name + "proj", at::matmul(weight, qkv[2]).transpose(1, 2).reshape({batch, tokens, shape.width()}));
+}
+
+void checkInput(const DitShape& shape, const at::Tensor& x) {
+    if (x.dim() != 4 || x.size(1) != shape.inChannels || x.size(2) % shape.patch != 0 || x.size(3) % shape.patch != 0)
+        throw std::invalid_argument("the input must be [B," + std::to_string(shape.inChannels) +
+                                    ",h,w] with sides that are multiples of " + std::to_string(shape.patch));
+}
+
+}  // namespace
+
+at::Tensor timeSinusoids(const at::Tensor& t) {
+    const at::Tensor i = at::arange(128, t.options().dtype(at::kDouble));
+    const at::Tensor angle = t.to(at::kDouble).unsqueeze(1) * at::exp(i * (-std::log(10000.0) / 128)).to(at::kFloat);
+    return at::cat({angle.cos(), angle.sin()}, 1);
+}
+
+at::Tensor ditCondition(const WeightTable& w, const at::Tensor& t, const at::Tensor& y) {
+    const at::Tensor& first = w.at("t_embedder.mlp.0.weight");
+    const at::Tensor time = timeSinusoids(t.to(first.device())).to(first.scalar_type());
+    return dense(w, "t_embedder.mlp.2", at::silu(dense(w, "t_embedder.mlp.0", time))) +
+           at::embedding(w.at("y_embedder.embedding_table.weight"), y.to(first.device()));
+}
+
+at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tensor& x) {
+    checkInput(shape, x);
+    const std::int64_t p = shape.patch, rows = x.size(2) / p, cols = x.size(3) / p;
+    const at::Tensor patches = x.reshape({x.size(0), shape.inChannels, rows, p, cols, p})
+                                   .permute({0, 2, 4, 1, 3, 5})
+                                   .reshape({x.size(0), rows * cols, shape.inChannels * p * p});
+    const at::Tensor tokens =
+        at::linear(patches, w.at("x_embedder.proj.weight").flatten(1), w.at("x_embedder.proj.bias"));
+    if (shape.encoding->added == PositionTable::None) return tokens;
+    const at::Tensor& table = w.at("pos_embed");
+    if (table.size(1) != rows * cols)
+        throw std::invalid_argument("absolute positions exist for " + std::to_string(table.size(1)) + " tokens, not " +
+                                    std::to_string(rows * cols));
+    return tokens + table;
+}
+
+at::Tensor ditModulation(const WeightTable& w, int layer, const at::Tensor& condition) {
+    return dense(w, blockPrefix(layer) + "adaLN_modulation.1", at::silu(condition));
+}
+
+at::Tensor ditBlock(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& tokens,
+                    const at::Tensor& modulation, const RotaryTable& rotary, const DitTaps& taps) {
+    const std::vector<at::Tensor> m = modulation.chunk(6, 1);
+    const std::string mlp = blockPrefix(layer) + "mlp.";
+    const at::Tensor x =
+        tokens + m[2].unsqueeze(1) * attention(w, shape, layer, modulatedNorm(tokens, m[0], m[1]), rotary, taps);
+    const at::Tensor hidden = at::gelu(dense(w, mlp + "fc1", modulatedNorm(x, m[3], m[4])), "tanh");
+    return x + m[5].unsqueeze(1) * dense(w, mlp + "fc2", hidden);
+}
+
+at::Tensor ditFinal(const WeightTable& w, const at::Tensor& tokens, const at::Tensor& condition) {
+    const std::vector<at::Tensor> m = dense(w, "final_layer.adaLN_modulation.1", at::silu(condition)).chunk(2, 1);
+    return dense(w, "final_layer.linear", modulatedNorm(tokens, m[0], m[1]));
+}
+
+at::Tensor unpatchify(const at::Tensor& patches, Grid grid, int patch) {
+    const std::int64_t channels = patches.size(2) / (patch * patch);
+    return patches.reshape({patches.size(0), grid.rows, grid.cols, patch, patch, channels})
+        .permute({0, 5, 1, 3, 2, 4})
+        .reshape({patches.size(0), channels, grid.rows * patch, grid.cols * patch});
+}
+
+at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Tensor& x, const at::Tensor& t,
+                      const at::Tensor& y, const DitTaps& taps) {
+    at::Tensor tokens = ditEmbed(w, shape, x);
+    const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
+    const at::Tensor condition = ditCondition(w, t, y);
+    RotaryTable rotary;
+    if (shape.encoding->rotation == Rotation::Axial) rotary = axialRotary(grid, shape.headDim, shape.theta);
+    for (int layer = 0; layer < shape.layers; ++layer)
+        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), rotary, taps);
+    return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
+}
+
+WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
+    if (!shape.encoding->maps) return w;
+    WeightTable folded = w;
+    const std::int64_t heads = shape.heads, d = shape.headDim, width = shape.width();
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        const std::string name = blockPrefix(layer) + "attn.";
+        const HeadMaps maps = shape.encoding->maps(w, name, shape.convention);
+        const at::Tensor& weight = w.at(name + "qkv.weight");
+        const at::Tensor& bias = w.at(name + "qkv.bias");
+        const at::ScalarType work = maps.query.scalar_type();
+        // One row block per (which, head): [3, H, D, C+1], the bias as a last column.
+        const at::Tensor rows =
+            at::cat({weight.to(work), bias.to(work).unsqueeze(1)}, 1).view({3, heads, d, width + 1});
+        const at::Tensor mapped = at::stack({at::matmul(maps.query, rows[0]), at::matmul(maps.key, rows[1]), rows[2]});
+        const at::Tensor flat = mapped.reshape({3 * width, width + 1}).to(weight.scalar_type());
+        folded[name + "qkv.weight"] = flat.narrow(1, 0, width).contiguous();
+        folded[name + "qkv.bias"] = flat.select(1, width).contiguous();
+        for (const char* factor : {"A_u", "A_v", "sigma"}) folded.erase(name + "learnable_rot." + factor);
+    }
+    return folded;
+}
+
+}  // namespace ropescope

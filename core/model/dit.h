@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+
+#include "core/checkpoint/tensor_table.h"
+#include "core/data/model.h"
+#include "core/encoding/encoding.h"
+
+// The DiT of arXiv 2212.09748 and of the HARoPE release as plain functions over a weight table whose names are those of
+// the authors' state dicts ("blocks.0.attn.qkv.weight"). Every function is differentiable: the trainer uses them too.
+// Equal to the recorded outputs of tests/golden (tests/core/model/dit_test.cpp).
+// B batch, L layers, H heads, N tokens, D head dimension, C = H*D width.
+
+namespace ropescope {
+
+/// Sizes and choices of one DiT. The grid is not part of it: it comes from the input.
+struct DitShape {
+    int layers = 0;
+    int heads = 0;
+    int headDim = 0;
+    int patch = 0;
+    int inChannels = 0;
+    int outChannels = 0;
+    int classes = 0;  ///< without the null class, which is row `classes` of the label table
+    double theta = 10000;
+    const Encoding* encoding = nullptr;  ///< a row of encodings()
+    Convention convention = Convention::None;
+    [[nodiscard]] int width() const { return heads * headDim; }
+};
+
+/// Points where a probe listens or an intervention changes something; empty ones cost nothing.
+struct DitTaps {
+    /// Before the encoding's map is used: the maps of that layer, which may be replaced. Not called without maps.
+    std::function<void(int layer, HeadMaps& maps)> maps;
+    /// Queries and keys [B,H,N,D] after map and rotary, before the product; may be replaced.
+    std::function<void(int layer, at::Tensor& q, at::Tensor& k)> queryKey;
+    /// Attention probabilities [B,H,N,N] (query, key).
+    std::function<void(int layer, const at::Tensor& attention)> attention;
+};
+
+/// The card as shapes. Errors: Refused when the card is no DiT or its sizes do not fit; Usage naming --convention when
+/// the file holds maps and nobody said how they enter.
+[[nodiscard]] Result<DitShape> ditShape(const ModelCard& card);
+
+/// All weights of the file as float32 (float64 where asked), on the CPU. Errors: those of the reader, and Refused for a
+/// tensor that the model needs and the file lacks or whose shape does not fit (place names it).
+[[nodiscard]] Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& shape);
+
+/// A new model with the authors' initialisation, float32, drawn from `seed` alone. `grid` is for the absolute encoding.
+[[nodiscard]] WeightTable initialDitWeights(const DitShape& shape, Grid grid, std::uint64_t seed);
+
+/// The model's output [B, outChannels, h, w] for x [B, inChannels, h, w], t [B] (0..999 scale, may be fractional) and
+/// labels y [B] int64 (the null class is `classes`). Sides must be multiples of the patch (std::invalid_argument).
+[[nodiscard]] at::Tensor ditForward(const WeightTable& weights, const DitShape& shape, const at::Tensor& x,
+                                    const at::Tensor& t, const at::Tensor& y, const DitTaps& taps = {});
+
+// The parts of ditForward, for samplers that compute some of them once.
+
+/// Tokens [B,N,C] of an image: row-major patches, each flattened (channel, py, px) and projected, plus pos_embed.
+[[nodiscard]] at::Tensor ditEmbed(const WeightTable& weights, const DitShape& shape, const at::Tensor& x);
+/// Conditioning vector [B,C]: time embedding plus label row.
+[[nodiscard]] at::Tensor ditCondition(const WeightTable& weights, const at::Tensor& t, const at::Tensor& y);
+/// Sinusoids [B,256] of the time: cos first, frequencies 10000^(-i/128).
+[[nodiscard]] at::Tensor timeSinusoids(const at::Tensor& t);
+/// The six modulations of a block, [B, 6C] in the order shift, scale, gate (attention), shift, scale, gate (MLP).
+[[nodiscard]] at::Tensor ditModulation(const WeightTable& weights, int layer, const at::Tensor& condition);
+/// One block: tokens in, tokens out. `rotary` is unused for encodings without rotation.
+[[nodiscard]] at::Tensor ditBlock(const WeightTable& weights, const DitShape& shape, int layer,
+                                  const at::Tensor& tokens, const at::Tensor& modulation, const RotaryTable& rotary,
+                                  const DitTaps& taps = {});
+/// Final norm, modulation ([B, 2C]: shift, scale) and projection, [B, N, patch*patch*outChannels].
+[[nodiscard]] at::Tensor ditFinal(const WeightTable& weights, const at::Tensor& tokens, const at::Tensor& condition);
+/// Patches [B,N,p*p*channels] (channel fastest) back to [B,channels,h,w].
+[[nodiscard]] at::Tensor unpatchify(const at::Tensor& patches, Grid grid, int patch);
+
+/// The same weights with every head's maps multiplied into its query and key projections, so that the model becomes a
+/// plain RoPE one (drop the maps: encoding "axial"). Computed in float64 for float32 weights that need no gradient, in
+/// their own type otherwise. Weights without maps are returned as they are.
+[[nodiscard]] WeightTable foldMaps(const WeightTable& weights, const DitShape& shape);
+
+}  // namespace ropescope

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <cmath>
+
+#include "core/model/dit.h"
+
+namespace ropescope {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+// Every tensor of a model and its shape, the encoding's own ones aside.
+std::map<std::string, Shape> expectedShapes(const DitShape& s) {
+    const std::int64_t c = s.width(), p = s.patch;
+    std::map<std::string, Shape> shapes = {
+        {"x_embedder.proj.weight", {c, s.inChannels, p, p}},
+        {"t_embedder.mlp.0.weight", {c, 256}},
+        {"t_embedder.mlp.2.weight", {c, c}},
+        {"y_embedder.embedding_table.weight", {s.classes + 1, c}},
+        {"final_layer.linear.weight", {p * p * s.outChannels, c}},
+        {"final_layer.adaLN_modulation.1.weight", {2 * c, c}},
+    };
+    for (int i = 0; i < s.layers; ++i) {
+        const std::string b = "blocks." + std::to_string(i) + ".";
+        shapes[b + "attn.qkv.weight"] = {3 * c, c};
+        shapes[b + "attn.proj.weight"] = {c, c};
+        shapes[b + "mlp.fc1.weight"] = {4 * c, c};
+        shapes[b + "mlp.fc2.weight"] = {c, 4 * c};
+        shapes[b + "adaLN_modulation.1.weight"] = {6 * c, c};
+    }
+    std::map<std::string, Shape> all = shapes;
+    for (const auto& [name, shape] : shapes)
+        if (!name.starts_with("y_embedder")) all[name.substr(0, name.size() - 6) + "bias"] = {shape[0]};
+    return all;
+}
+
+std::string shapeText(const Shape& shape) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? "," : "") + std::to_string(shape[i]);
+    text += "]";
+    return text;
+}
+
+Error badTensor(const TensorTable& table, const std::string& name, std::string reason, std::string found,
+                std::string expected) {
+    return {ErrorKind::Refused, "dit-tensor",        place({table.path(), name}),    std::move(reason),
+            std::move(found),   std::move(expected), "Use a complete DiT checkpoint"};
+}
+
+Result<at::Tensor> readTensor(const TensorTable& table, const std::string& name) {
+    const TensorEntry* entry = table.find(name);
+    if (!entry) return failure(badTensor(table, name, "a tensor of the model is missing", "", ""));
+    Result<std::vector<float>> values = table.readFloat(name);
+    if (!values) return failure(values.error());
+    return at::from_blob(values->data(), entry->shape, at::kFloat).clone();
+}
+
+Error badCard(const ModelCard& card, std::string reason, std::string found, std::string expected) {
+    return {ErrorKind::Refused,
+            "dit-shape",
+            place({card.path}),
+            std::move(reason),
+            std::move(found),
+            std::move(expected),
+            "Open a DiT checkpoint with this command"};
+}
+
+}  // namespace
+
+Result<DitShape> ditShape(const ModelCard& card) {
+    if (card.architecture != "dit") return failure(badCard(card, "not a DiT", card.architecture, "dit"));
+    Result<const Encoding*> encoding = findEncoding(card.encoding);
+    if (!encoding)
+        return failure(badCard(card, "an encoding that a DiT does not have", card.encoding, "absolute, axial, harope"));
+    const bool turns = (*encoding)->rotation == Rotation::Axial;
+    if (card.layers < 1 || card.heads < 1 || card.headDim < 1 || card.patch < 1 || card.inChannels < 1)
+        return failure(badCard(card, "sizes of the model are unknown", "", ""));
+    if (turns && card.headDim % 4 != 0)
+        return failure(
+            badCard(card, "axial RoPE needs a head dimension divisible by 4", std::to_string(card.headDim), ""));
+    if (turns && !(card.theta > 0))
+        return failure(badCard(card, "theta must be positive", std::to_string(card.theta), ""));
+    if ((*encoding)->maps && card.convention != Convention::Same && card.convention != Convention::Inverse)
+        return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
+                        "", "same or inverse", "Add --convention same or --convention inverse"});
+    return DitShape{card.layers,     card.heads,
+                    card.headDim,    card.patch,
+                    card.inChannels, card.outChannels,
+                    card.classes,    card.theta,
+                    *encoding,       (*encoding)->maps ? card.convention : Convention::None};
+}
+
+Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& shape) {
+    WeightTable weights;
+    for (const auto& [name, expected] : expectedShapes(shape)) {
+        Result<at::Tensor> tensor = readTensor(table, name);
+        if (!tensor) return failure(tensor.error());
+        if (tensor->sizes() != at::IntArrayRef(expected))
+            return failure(
+                badTensor(table, name, "wrong shape", shapeText(tensor->sizes().vec()), shapeText(expected)));
+        weights[name] = *tensor;
+    }
+    if (shape.encoding->added == PositionTable::Added) {
+        Result<at::Tensor> positions = readTensor(table, "pos_embed");
+        if (!positions) return failure(positions.error());
+        if (positions->dim() != 3 || positions->size(0) != 1 || positions->size(2) != shape.width())
+            return failure(badTensor(table, "pos_embed", "wrong shape", shapeText(positions->sizes().vec()),
+                                     "[1,N," + std::to_string(shape.width()) + "]"));
+        weights["pos_embed"] = *positions;
+    }
+    for (int layer = 0; shape.encoding->initial && layer < shape.layers; ++layer)
+        for (const auto& [name, like] :
+             shape.encoding->initial("blocks." + std::to_string(layer) + ".attn.", shape.heads, shape.headDim)) {
+            Result<at::Tensor> tensor = readTensor(table, name);
+            if (!tensor) return failure(tensor.error());
+            // Shared by the heads of a layer: (D,D) or (1,D,D).
+            at::IntArrayRef per = like.sizes().slice(1), found = tensor->sizes();
+            if (found.size() == like.sizes().size() && (found[0] == 1 || found[0] == shape.heads))
+                found = found.slice(1);
+            if (found != per)
+                return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes().vec()),
+                                         shapeText(like.sizes().vec())));
+            weights[name] = *tensor;
+        }
+    return weights;
+}
+
+WeightTable initialDitWeights(const DitShape& shape, Grid grid, std::uint64_t seed) {
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+    WeightTable w;
+    for (const auto& [name, size] : expectedShapes(shape)) {
+        const bool gate = name.find("adaLN") != std::string::npos || name.starts_with("final_layer");
+        at::Tensor t = at::zeros(size);
+        if (name.starts_with("t_embedder.mlp") && size.size() == 2)
+            t.normal_(0, 0.02, generator);
+        else if (name.starts_with("y_embedder"))
+            t.normal_(0, 0.02, generator);
+        else if (size.size() >= 2 && !gate) {
+            // Xavier uniform, the patch convolution as a linear layer.
+            const double bound = std::sqrt(6.0 / static_cast<double>(size[0] + t.numel() / size[0]));
+            t.uniform_(-bound, bound, generator);
+        }
+        w[name] = t;
+    }
+    if (shape.encoding->added == PositionTable::Added) w["pos_embed"] = sinCosPositions(grid, shape.width());
+    for (int layer = 0; shape.encoding->initial && layer < shape.layers; ++layer)
+        w.merge(shape.encoding->initial("blocks." + std::to_string(layer) + ".attn.", shape.heads, shape.headDim));
+    return w;
+}
+
+}  // namespace ropescope
