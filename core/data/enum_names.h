@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "core/data/error.h"
+#include "core/data/generation.h"
+#include "core/data/head_report.h"
+#include "core/data/message.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+// The names of every enum that crosses the wire, in the order of its values.
+
+inline constexpr auto enumNames(ErrorKind) {
+    return std::to_array<std::string_view>({"refused", "usage", "device", "cancelled", "internal"});
+}
+inline constexpr auto enumNames(Convention) {
+    return std::to_array<std::string_view>({"none", "same", "inverse", "unknown"});
+}
+inline constexpr auto enumNames(Precision) {
+    return std::to_array<std::string_view>({"fp32", "bf16", "fp16"});
+}
+inline constexpr auto enumNames(WeightChoice) {
+    return std::to_array<std::string_view>({"ema", "model"});
+}
+inline constexpr auto enumNames(Sampler) {
+    return std::to_array<std::string_view>({"auto", "ddpm", "ddim", "euler", "heun"});
+}
+inline constexpr auto enumNames(GuidanceChannels) {
+    return std::to_array<std::string_view>({"auto", "3", "all"});
+}
+inline constexpr auto enumNames(RecordFields) {
+    return std::to_array<std::string_view>({"none", "listed", "all"});
+}
+inline constexpr auto enumNames(About) {
+    return std::to_array<std::string_view>({"map", "head"});
+}
+inline constexpr auto enumNames(MessageKind) {
+    return std::to_array<std::string_view>({"hello", "request", "progress", "part", "result", "error", "cancel"});
+}
+
+template <class E>
+[[nodiscard]] constexpr std::string_view enumName(E value) {
+    return enumNames(E{})[static_cast<std::size_t>(value)];
+}
+
+}  // namespace ropescope
