@@ -91,8 +91,8 @@ private:
             for (const auto& [key, entry] : value) text += key + "=" + entry + ",";
         } else if constexpr (std::is_same_v<T, Array>) {
             text += std::string(dtypeName(value.dtype));
-            for (std::int64_t s : value.shape) text += "x" + std::to_string(s);
-            for (std::byte b : value.bytes) text += "." + std::to_string(std::to_integer<int>(b));
+            for (std::int64_t s : value.shape) text += std::to_string(s) + "x";
+            for (std::byte b : value.bytes) text += std::to_string(std::to_integer<int>(b)) + ".";
         } else {
             writeRest(value);
         }
