@@ -1,2 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/tensor_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/checkpoint/number_conversion.h"
+#include "core/checkpoint/table_contents.h"
+#include "core/data/safetensors.h"
+
+namespace ropescope {
+namespace {
+
+bool endsWith(const std::string& path, std::string_view suffix) {
+    return path.size() >= suffix.size() &&
+           std::equal(suffix.rbegin(), suffix.rend(), path.rbegin(),
+                      [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+}
+
+/// Format by content. A suffix only decides that something else than what it says is refused.
+Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice) {
+    const InputFile& file = contents.file;
+    const auto start = file.bytes(0, std::min<std::uint64_t>(512, file.size()));
+    if (!start) return failure(start.error());
+    const std::string_view foreign = knownForeignFormat(*start);
+    if (foreign.empty()) return readSafetensorsFile(contents);
+    const bool zip = foreign.find("zip archive") != foreign.npos;
+    if (zip && !endsWith(file.path(), ".safetensors")) return readTorchZip(contents, choice);
+    Error error{ErrorKind::Refused, "ST-17", place({file.path()}), "this is " + std::string(foreign), {}, {}, {}};
+    if (foreign.find("legacy") != foreign.npos) {
+        error.code = "PK-18";
+        error.advice = "Load it with PyTorch 1.6 or later and save it again with torch.save";
+    } else {
+        error.expected = "safetensors or a PyTorch zip checkpoint";
+        if (zip) error.advice = "If it is a PyTorch checkpoint, give it its own suffix .pt";
+    }
+    return failure(std::move(error));
+}
+
+/// Gathers a strided view into dense row-major order. `bytes` begin at the view's first element.
+Array gathered(const TensorEntry& entry, const std::vector<std::byte>& bytes) {
+    Array dense{entry.dtype, entry.shape, {}};
+    const std::size_t size = dtypeSize(entry.dtype);
+    const auto count = static_cast<std::size_t>(entry.elements());
+    dense.bytes.resize(count * size);
+    std::vector<std::int64_t> index(entry.shape.size(), 0);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::int64_t from = 0;
+        for (std::size_t axis = 0; axis < index.size(); ++axis) from += index[axis] * entry.strides[axis];
+        std::memcpy(dense.bytes.data() + i * size, bytes.data() + static_cast<std::size_t>(from) * size, size);
+        for (std::size_t axis = index.size(); axis-- > 0;) {
+            if (++index[axis] < entry.shape[axis]) break;
+            index[axis] = 0;
+        }
+    }
+    return dense;
+}
+
+}  // namespace
+
+std::int64_t TensorEntry::elements() const {
+    std::int64_t n = 1;
+    for (std::int64_t dimension : shape) n *= dimension;
+    return n;
+}
+
+Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choice) {
+    auto file = InputFile::open(path);
+    if (!file) return failure(file.error());
+    auto contents = std::make_shared<Contents>(*file);
+    if (auto read = readByContent(*contents, choice); !read) return failure(read.error());
+    chooseCopy(*contents, choice);
+    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
+    return TensorTable(std::move(contents));
+}
+
+TensorTable::TensorTable(std::shared_ptr<const Contents> contents) : m_contents(std::move(contents)) {}
+
+const std::string& TensorTable::path() const {
+    return m_contents->file.path();
+}
+const std::string& TensorTable::format() const {
+    return m_contents->format;
+}
+const std::vector<TensorEntry>& TensorTable::tensors() const {
+    return m_contents->tensors;
+}
+const std::map<std::string, std::string>& TensorTable::metadata() const {
+    return m_contents->metadata;
+}
+const std::map<std::string, std::string>& TensorTable::trainingArgs() const {
+    return m_contents->trainingArgs;
+}
+const std::vector<std::string>& TensorTable::notes() const {
+    return m_contents->notes;
+}
+bool TensorTable::isAuthorsContainer() const {
+    return m_contents->authorsContainer;
+}
+std::uint64_t TensorTable::fileSize() const {
+    return m_contents->file.size();
+}
+
+const TensorEntry* TensorTable::find(std::string_view name) const {
+    const auto found = m_contents->byName.find(name);
+    return found == m_contents->byName.end() ? nullptr : &m_contents->tensors[found->second];
+}
+
+Result<Array> TensorTable::read(std::string_view name) const {
+    const TensorEntry* entry = find(name);
+    if (!entry) {
+        return failure({ErrorKind::Refused, "TC-05", place({path(), name}), "the file has no such tensor", {}, {}, {}});
+    }
+    auto bytes = m_contents->file.bytes(entry->offset, entry->length);
+    if (!bytes) return failure(bytes.error());
+    if (!entry->strides.empty()) return gathered(*entry, *bytes);
+    return Array{entry->dtype, entry->shape, std::move(*bytes)};
+}
+
+Result<std::vector<float>> TensorTable::readFloat(std::string_view name) const {
+    const auto array = read(name);
+    if (!array) return failure(array.error());
+    return toFloat(*array);
+}
+
+Result<std::vector<double>> TensorTable::readDouble(std::string_view name) const {
+    const auto array = read(name);
+    if (!array) return failure(array.error());
+    return toDouble(*array);
+}
+
+}  // namespace ropescope

@@ -17,7 +17,7 @@ namespace ropescope {
 
 /// Where one tensor lies. Only this table crosses from the readers into the rest of the program.
 struct TensorEntry {
-    std::string name;                   ///< as the model names it (container prefix such as "ema." removed)
+    std::string name;  ///< as the model names it (container prefix such as "ema." removed)
     DType dtype = DType::F32;
     std::vector<std::int64_t> shape;
     std::vector<std::int64_t> strides;  ///< in elements; empty when contiguous
@@ -37,7 +37,7 @@ public:
     [[nodiscard]] static Result<TensorTable> open(const std::string& path, WeightChoice choice = WeightChoice::Ema);
 
     [[nodiscard]] const std::string& path() const;
-    [[nodiscard]] const std::string& format() const;  ///< safetensors | torch-zip
+    [[nodiscard]] const std::string& format() const;                ///< safetensors | torch-zip
     [[nodiscard]] const std::vector<TensorEntry>& tensors() const;  ///< file order
     [[nodiscard]] const TensorEntry* find(std::string_view name) const;
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const;      ///< safetensors __metadata__

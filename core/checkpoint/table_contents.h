@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+
+#include "core/checkpoint/input_file.h"
+#include "core/checkpoint/tensor_table.h"
+
+namespace ropescope {
+
+/// What a reader finds out about a file; behind TensorTable.
+struct TensorTable::Contents {
+    explicit Contents(InputFile opened) : file(std::move(opened)) {}
+
+    InputFile file;
+    std::string format;
+    std::vector<TensorEntry> tensors;
+    std::map<std::string, std::string> metadata;
+    std::map<std::string, std::string> trainingArgs;
+    std::vector<std::string> notes;
+    bool authorsContainer = false;
+    std::unordered_map<std::string_view, std::size_t> byName;  ///< views into `tensors`, filled last
+};
+
+/// Readers of the formats: fill format, tensors, metadata, trainingArgs, notes.
+[[nodiscard]] Result<void> readSafetensorsFile(TensorTable::Contents& contents);
+[[nodiscard]] Result<void> readTorchZip(TensorTable::Contents& contents, WeightChoice choice);
+
+/// In a flat file that holds "ema." and "model." copies, keeps the one asked for; then takes prefixes off that every
+/// tensor has (module., model., _orig_mod., ema.). Notes both.
+void chooseCopy(TensorTable::Contents& contents, WeightChoice choice);
+
+}  // namespace ropescope
