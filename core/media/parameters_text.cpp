@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "core/media/png_file.h"
+
+namespace ropescope {
+namespace {
+
+/// The value without quotes; empty when the recipe does not hold it.
+std::string word(const nlohmann::json& recipe, const char* key) {
+    const auto found = recipe.find(key);
+    if (found == recipe.end() || found->is_null()) return {};
+    return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+}  // namespace
+
+std::string parametersText(const std::string& recipe) {
+    const nlohmann::json json = nlohmann::json::parse(recipe, nullptr, false);
+    if (!json.is_object()) return {};
+    static constexpr std::pair<const char*, const char*> kEntries[] = {
+        {"Steps", "steps"},      {"Sampler", "sampler"}, {"CFG scale", "guidance"},
+        {"Seed", "seed"},        {"Size", "size"},       {"Model hash", "model_hash"},
+        {"Model", "model_name"}, {"Class", "label"},     {"Version", "version"}};
+    std::string line;
+    for (const auto& [title, key] : kEntries) {
+        const std::string value = word(json, key);
+        if (value.empty()) continue;
+        // A comma or a line break would end the value for the programs that read this line.
+        const bool quote = value.find_first_of(",:\n\"") != std::string::npos;
+        line += (line.empty() ? "" : ", ") + std::string(title) + ": " + (quote ? nlohmann::json(value).dump() : value);
+    }
+    const std::string subject = word(json, "class_name");
+    return line.empty() ? line : subject + "\n" + line;
+}
+
+}  // namespace ropescope
