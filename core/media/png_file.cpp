@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstring>
+#include <stdexcept>
 
 #include "core/media/media_api.h"
 
