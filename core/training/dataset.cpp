@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/training/dataset.h"
 
-#include <filesystem>
-#include <memory>
-
 #include <ATen/ATen.h>
 #include <zlib.h>
+
+#include <filesystem>
+#include <memory>
 
 namespace ropescope {
 namespace {
@@ -13,7 +13,12 @@ namespace {
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 32;  // four times the largest idx set in use
 
 Error idxError(const std::string& path, std::string reason, std::string found = "", std::string expected = "") {
-    return {ErrorKind::Refused, "idx", place({path}), std::move(reason), std::move(found), std::move(expected),
+    return {ErrorKind::Refused,
+            "idx",
+            place({path}),
+            std::move(reason),
+            std::move(found),
+            std::move(expected),
             "Point --data at a folder with the four idx files, for instance Debian's dataset-fashion-mnist"};
 }
 
@@ -27,8 +32,8 @@ Result<at::Tensor> readIdx(const std::string& folder, const std::string& name, i
     const int headBytes = 4 + 4 * rank;
     if (gzread(file.get(), head, headBytes) != headBytes) return failure(idxError(path, "the file is cut"));
     if (head[0] != 0 || head[1] != 0 || head[2] != 8 || head[3] != rank)
-        return failure(idxError(path, "not an idx file of bytes with that many dimensions",
-                                std::to_string(head[3]), std::to_string(rank)));
+        return failure(idxError(path, "not an idx file of bytes with that many dimensions", std::to_string(head[3]),
+                                std::to_string(rank)));
     std::vector<std::int64_t> shape;
     std::int64_t total = 1;
     for (int i = 0; i < rank; ++i) {
@@ -40,7 +45,8 @@ Result<at::Tensor> readIdx(const std::string& folder, const std::string& name, i
     at::Tensor values = at::empty(shape, at::kByte);
     auto* to = values.data_ptr<std::uint8_t>();
     for (std::int64_t done = 0; done < total;) {
-        const int got = gzread(file.get(), to + done, static_cast<unsigned>(std::min<std::int64_t>(total - done, 1 << 24)));
+        const int got =
+            gzread(file.get(), to + done, static_cast<unsigned>(std::min<std::int64_t>(total - done, 1 << 24)));
         if (got <= 0)
             return failure(idxError(path, "the file is cut", std::to_string(done) + " bytes", std::to_string(total)));
         done += got;
@@ -50,7 +56,8 @@ Result<at::Tensor> readIdx(const std::string& folder, const std::string& name, i
 
 std::vector<std::string> namesOf(const std::string& folder, std::int64_t classes) {
     if (folder.find("fashion-mnist") != std::string::npos && classes == 10)
-        return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
+        return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
     std::vector<std::string> names;
     for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
     return names;
@@ -73,6 +80,8 @@ Result<Dataset> readIdxFolder(const std::string& folder, Split split) {
                        std::to_string(images->size(2)) + " pixels in " + std::to_string(classes) + " classes"};
 }
 
-at::Tensor toSignal(const at::Tensor& bytes) { return bytes.to(at::kFloat) / 127.5 - 1; }
+at::Tensor toSignal(const at::Tensor& bytes) {
+    return bytes.to(at::kFloat) / 127.5 - 1;
+}
 
 }  // namespace ropescope

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/training/parameter_store.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/variable.h>
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
-
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/variable.h>
 
 namespace ropescope {
 namespace {
@@ -28,9 +29,12 @@ ParameterStore::ParameterStore(const WeightTable& initial, const OptimizerSettin
         }
         Range range{name, tensor.sizes().vec(), total, tensor.numel()};
         const bool map = name.find("learnable_rot") != std::string::npos;
-        if (map) range.rateScale = settings.mapRateScale;
-        else if (tensor.dim() >= 2 && !name.starts_with("y_embedder")) range.decay = settings.weightDecay;
-        if (endsWith(name, "sigma")) range.decay = settings.sigmaDecay, range.decayTarget = tensor.flatten()[0].item<float>();
+        if (map)
+            range.rateScale = settings.mapRateScale;
+        else if (tensor.dim() >= 2 && !name.starts_with("y_embedder"))
+            range.decay = settings.weightDecay;
+        if (endsWith(name, "sigma"))
+            range.decay = settings.sigmaDecay, range.decayTarget = tensor.flatten()[0].item<float>();
         m_ranges.push_back(range);
         total += (tensor.numel() + 15) / 16 * 16;  // every tensor starts on a cache line
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <vector>
-
 #include <ATen/core/Tensor.h>
+
+#include <vector>
 
 #include "core/encoding/encoding.h"
 
@@ -14,11 +14,11 @@ struct OptimizerSettings {
     double beta1 = 0.9;
     double beta2 = 0.99;
     double epsilon = 1e-8;
-    double weightDecay = 0.01;   ///< on matrices of the network; biases, embeddings and maps are left alone
-    double mapRateScale = 1;     ///< learning rate of the encoding's maps relative to the rest
-    double sigmaDecay = 0;       ///< decay of sigma towards its start, singular value 1
-    double clipNorm = 1;         ///< gradient norm above which the gradient is scaled down
-    double averageDecay = 0.999; ///< of the exponential moving average, shorter during the first steps
+    double weightDecay = 0.01;    ///< on matrices of the network; biases, embeddings and maps are left alone
+    double mapRateScale = 1;      ///< learning rate of the encoding's maps relative to the rest
+    double sigmaDecay = 0;        ///< decay of sigma towards its start, singular value 1
+    double clipNorm = 1;          ///< gradient norm above which the gradient is scaled down
+    double averageDecay = 0.999;  ///< of the exponential moving average, shorter during the first steps
 };
 
 /// All trained numbers of a model in four flat float32 arrays (weights, their moving average, AdamW's two moments), so

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/training/trainer.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <set>
+
+#include "core/data/atomic_file.h"
+#include "core/training/counter_random.h"
+#include "core/training/dataset.h"
+#include "core/training/fused_dit.h"
+#include "core/training/train_files.h"
+
+namespace ropescope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Say = std::function<void(const std::string&)>;
+
+constexpr int kLossWindow = 50;
+
+struct Batch {
+    at::Tensor noisy, target, time, labels;
+};
+
+/// One training in this process: everything that stays from step to step.
+struct Run {
+    TrainSettings settings;
+    Dataset data;
+    DitShape shape;
+    std::int64_t total = 0;
+    std::set<std::int64_t> seriesSteps;
+    TrainState state;
+};
+
+at::Generator generatorFor(const Run& run, Stream stream, std::int64_t step) {
+    return at::make_generator<at::CPUGeneratorImpl>(
+        streamSeed(run.settings.seed, stream, static_cast<std::uint64_t>(step)));
+}
+
+// `step` counts from 0. Everything random in it is a function of (seed, step).
+Batch makeBatch(const Run& run, std::int64_t step) {
+    const TrainSettings& s = run.settings;
+    const std::int64_t images = run.data.images.size(0), perEpoch = std::max<std::int64_t>(1, images / s.batch);
+    at::Generator order = generatorFor(run, Stream::Order, step / perEpoch);
+    const at::Tensor permutation = at::randperm(images, order, at::kLong);
+    const std::int64_t begin = step % perEpoch * s.batch;
+    const at::Tensor chosen = permutation.narrow(0, begin, std::min<std::int64_t>(s.batch, images - begin));
+    const at::Tensor clean = toSignal(run.data.images.index_select(0, chosen));
+    at::Generator noiseRandom = generatorFor(run, Stream::Noise, step),
+                  timeRandom = generatorFor(run, Stream::Times, step),
+                  labelRandom = generatorFor(run, Stream::Labels, step);
+    const at::Tensor noise = at::randn(clean.sizes(), noiseRandom);
+    const at::Tensor time = at::sigmoid(at::randn({clean.size(0)}, timeRandom));
+    const at::Tensor dropped = at::rand({clean.size(0)}, labelRandom) < s.labelDropout;
+    const at::Tensor t = time.view({-1, 1, 1, 1});
+    return {(1 - t) * clean + t * noise, noise - clean, time * 1000,
+            run.data.labels.index_select(0, chosen).masked_fill(dropped, run.shape.classes)};
+}
+
+Result<Run> prepare(const TrainSettings& s) {
+    Result<Dataset> data = readIdxFolder(s.data, Split::Train);
+    if (!data) return failure(data.error());
+    if (s.images > 0 && s.images < data->images.size(0)) {
+        data->images = data->images.narrow(0, 0, s.images);
+        data->labels = data->labels.narrow(0, 0, s.images);
+    }
+    if (data->images.size(2) % s.patch != 0 || data->images.size(3) % s.patch != 0)
+        return failure({ErrorKind::Usage, "patch", "train > --patch", "the patch does not divide the images",
+                        std::to_string(s.patch), "a divisor of " + std::to_string(data->images.size(2)),
+                        "Choose another --patch"});
+    const Result<const Encoding*> encoding = findEncoding(s.encoding);
+    if (!encoding) return failure(encoding.error());
+    Run run{s, std::move(*data), {}, 0, {}, {}};
+    const int channels = static_cast<int>(run.data.images.size(1));
+    run.shape = {
+        s.layers, s.heads,   s.headDim,   s.patch, channels, channels, static_cast<int>(run.data.classNames.size()),
+        s.theta,  *encoding, s.convention};
+    const std::int64_t perEpoch = std::max<std::int64_t>(1, run.data.images.size(0) / s.batch);
+    run.total =
+        s.steps > 0 ? s.steps : std::max<std::int64_t>(1, std::llround(s.epochs * static_cast<double>(perEpoch)));
+    // Early steps change the most: half-way in square root between even and quadratic spacing.
+    for (int i = 0; i < s.series; ++i)
+        run.seriesSteps.insert(
+            std::llround(static_cast<double>(run.total) * std::pow(static_cast<double>(i) / s.series, 1.5)));
+    return run;
+}
+
+std::string seriesPath(const Run& run, std::int64_t step) {
+    char name[48];
+    std::snprintf(name, sizeof name, "/series/step-%06lld.safetensors", static_cast<long long>(step));
+    return run.settings.out + name;
+}
+
+Result<void> saveSeries(const Run& run, const ParameterStore& store, std::int64_t step) {
+    if (!run.seriesSteps.contains(step)) return {};
+    return saveModel(seriesPath(run, step), run.settings, run.shape, run.data, store.average(), step,
+                     Share::ProjectionsAndMaps);
+}
+
+std::string progressLine(const Run& run, std::int64_t stepsHere, double secondsHere) {
+    const std::int64_t step = run.state.step;
+    double loss = 0;
+    const std::size_t window = std::min<std::size_t>(100, run.state.losses.size());
+    for (std::size_t i = run.state.losses.size() - window; i < run.state.losses.size(); ++i)
+        loss += run.state.losses[i];
+    const double perStep = secondsHere / static_cast<double>(stepsHere);
+    const long left = std::lround(perStep * static_cast<double>(run.total - step));
+    char line[200];
+    std::snprintf(line, sizeof line, "step %lld/%lld  loss %.5f  %.0f images/s  time left %ld:%02ld:%02ld",
+                  static_cast<long long>(step), static_cast<long long>(run.total), loss / static_cast<double>(window),
+                  run.settings.batch / perStep, left / 3600, left / 60 % 60, left % 60);
+    return line;
+}
+
+float trainStep(Run& run, ParameterStore& store) {
+    const Batch batch = makeBatch(run, run.state.step);
+    const at::Tensor out =
+        trainingForward(store.leaves(), run.shape, batch.noisy, batch.time, batch.labels, run.settings.precision);
+    const at::Tensor loss = at::mse_loss(out, batch.target);
+    loss.backward();
+    ++run.state.step;
+    store.step(learningRate(run.settings, run.state.step, run.total), run.state.step);
+    return loss.item<float>();
+}
+
+Result<void> trainSteps(Run& run, ParameterStore& store, const Say& say) {
+    const Clock::time_point start = Clock::now();
+    Clock::time_point said = start;
+    const std::int64_t first = run.state.step;
+    const double before = run.state.seconds;
+    if (Result<void> saved = saveSeries(run, store, run.state.step); !saved) return saved;
+    while (run.state.step < run.total) {
+        run.state.losses.push_back(trainStep(run, store));
+        const Clock::time_point now = Clock::now();
+        run.state.seconds = before + std::chrono::duration<double>(now - start).count();
+        if (!std::isfinite(run.state.losses.back()))
+            return failure({ErrorKind::Refused, "loss", run.settings.out,
+                            "the loss is not finite at step " + std::to_string(run.state.step), "", "",
+                            "Lower --lr or --map-lr-scale, or use --precision fp32"});
+        if (now - said > std::chrono::seconds(10) || run.state.step == run.total) {
+            said = now;
+            say(progressLine(run, run.state.step - first, run.state.seconds - before));
+        }
+        if (Result<void> saved = saveSeries(run, store, run.state.step); !saved) return saved;
+        if (run.state.step % run.settings.saveEvery != 0 && run.state.step != run.total) continue;
+        run.state.parameters = store.state();
+        if (Result<void> saved = saveState(run.settings, run.state); !saved) return saved;
+        if (Result<void> saved = saveLosses(run.settings.out + "/loss.csv", run.state.losses, kLossWindow); !saved)
+            return saved;
+    }
+    return {};
+}
+
+Result<void> saveSummary(const Run& run) {
+    double loss = 0;
+    const std::size_t window = std::min<std::size_t>(500, run.state.losses.size());
+    for (std::size_t i = run.state.losses.size() - window; i < run.state.losses.size(); ++i)
+        loss += run.state.losses[i];
+    const nlohmann::json summary = {{"recipe", nlohmann::json::parse(recipeJson(run.settings))},
+                                    {"data", run.data.description},
+                                    {"steps", run.state.step},
+                                    {"images_seen", run.state.step * run.settings.batch},
+                                    {"seconds", run.state.seconds},
+                                    {"final_loss", loss / static_cast<double>(window)}};
+    const std::string text = summary.dump(2) + "\n";
+    return writeFileAtomically(run.settings.out + "/training.json", {std::as_bytes(std::span(text))});
+}
+
+Error folderError(const std::string& folder, const std::string& reason) {
+    return {ErrorKind::Refused, "out", place({folder}), reason, "", "", "Choose another --out"};
+}
+
+}  // namespace
+
+double learningRate(const TrainSettings& s, std::int64_t step, std::int64_t total) {
+    const double rise = s.warmUp > 0 ? std::min(1.0, static_cast<double>(step) / static_cast<double>(s.warmUp)) : 1.0;
+    const double share =
+        total > s.warmUp ? std::max(0.0, static_cast<double>(step - s.warmUp) / static_cast<double>(total - s.warmUp))
+                         : 0.0;
+    return s.rate * rise * 0.5 * (1 + std::cos(std::numbers::pi * share));
+}
+
+Result<std::string> train(const TrainSettings& settings, const Say& say) {
+    at::set_num_threads(settings.threads);
+    std::error_code error;
+    std::filesystem::create_directories(settings.out + "/series", error);
+    if (error) return failure(folderError(settings.out, "the folder cannot be made: " + error.message()));
+    Result<Run> prepared = prepare(settings);
+    if (!prepared) return failure(prepared.error());
+    Run& run = *prepared;
+    const Grid grid{static_cast<int>(run.data.images.size(2)) / settings.patch,
+                    static_cast<int>(run.data.images.size(3)) / settings.patch};
+    ParameterStore store(initialDitWeights(run.shape, grid, streamSeed(settings.seed, Stream::Weights, 0)),
+                         settings.optimizer);
+    Result<std::optional<TrainState>> saved = loadState(settings);
+    if (!saved) return failure(saved.error());
+    if (*saved) {
+        run.state = std::move(**saved);
+        store.restore(run.state.parameters);
+        say("going on from step " + std::to_string(run.state.step));
+    }
+    if (Result<void> done = trainSteps(run, store, say); !done) return failure(done.error());
+    const std::string path = settings.out + "/model.safetensors";
+    if (Result<void> done = saveModel(path, settings, run.shape, run.data, store.average(), run.state.step, Share::All);
+        !done)
+        return failure(done.error());
+    if (Result<void> done = saveSummary(run); !done) return failure(done.error());
+    return path;
+}
+
+}  // namespace ropescope
