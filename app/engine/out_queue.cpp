@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/engine/out_queue.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/data/wire.h"
+
+namespace ropescope {
+namespace {
+
+bool writeAll(int descriptor, const Bytes& bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t n = ::write(descriptor, bytes.data() + done, bytes.size() - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        done += static_cast<std::size_t>(n);
+    }
+    return true;
+}
+
+}  // namespace
+
+OutQueue::OutQueue(int descriptor) : m_descriptor(descriptor) {
+    m_writer = std::jthread([this](std::stop_token stop) { write(stop); });
+}
+
+OutQueue::~OutQueue() = default;
+
+void OutQueue::push(Message message) {
+    const std::scoped_lock lock(m_mutex);
+    if (m_broken) return;
+    if (message.kind == MessageKind::Progress) {
+        const auto older = std::ranges::find_if(m_waiting, [&](const Message& waiting) {
+            return waiting.kind == MessageKind::Progress && waiting.job == message.job &&
+                   waiting.body.index() == message.body.index();
+        });
+        if (older != m_waiting.end()) {
+            *older = std::move(message);
+            return;
+        }
+    }
+    m_waiting.push_back(std::move(message));
+    m_changed.notify_all();
+}
+
+void OutQueue::flush(std::chrono::milliseconds limit) {
+    std::unique_lock lock(m_mutex);
+    m_changed.wait_for(lock, limit, [&] { return m_broken || (m_waiting.empty() && !m_writing); });
+}
+
+void OutQueue::write(std::stop_token stop) {
+    std::unique_lock lock(m_mutex);
+    while (m_changed.wait(lock, stop, [&] { return !m_waiting.empty(); })) {
+        const Message message = std::move(m_waiting.front());
+        m_waiting.pop_front();
+        m_writing = true;
+        lock.unlock();
+        bool written = true;
+        for (const Bytes& frame : encodeFrames(message)) written = written && writeAll(m_descriptor, frame);
+        lock.lock();
+        m_writing = false;
+        if (!written) m_broken = true, m_waiting.clear();
+        m_changed.notify_all();
+    }
+}
+
+}  // namespace ropescope

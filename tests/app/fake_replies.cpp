@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/app/fake_replies.h"
+
+#include <filesystem>
+
+namespace ropescope::test {
+namespace {
+
+constexpr int kLayers = 2, kHeads = 2, kDim = 4, kSide = 3;
+
+ModelCard fakeCard(const ModelRef& ref) {
+    ModelCard card;
+    card.path = ref.path;
+    card.name = std::filesystem::path(ref.path).stem().string();
+    card.format = "safetensors";
+    card.architecture = "dit";
+    card.encoding = "harope";
+    const bool silent = card.name.starts_with("unknown") && ref.convention == Convention::Unknown;
+    card.convention = silent                                  ? Convention::Unknown
+                      : ref.convention == Convention::Inverse ? Convention::Inverse
+                                                              : Convention::Same;
+    card.layers = kLayers;
+    card.heads = kHeads;
+    card.headDim = kDim;
+    card.width = kHeads * kDim;
+    card.grid = {kSide, kSide};
+    card.theta = 100;
+    card.patch = 2;
+    card.inChannels = card.outChannels = 1;
+    card.objective = "flow";
+    card.classes = 2;
+    card.parameters = 1000;
+    return card;
+}
+
+AtlasReport fakeAtlas() {
+    AtlasReport atlas;
+    atlas.layers = kLayers;
+    atlas.heads = kHeads;
+    atlas.headDim = kDim;
+    atlas.problems.resize(kLayers * kHeads);
+    for (const char* key : {"cross_axis_mixing", "condition"}) {
+        HeadNumber number;
+        number.key = key;
+        number.title = key;
+        number.definition = "Made up.";
+        number.values = {0.1, 0.2, 0.4, 0.3};
+        atlas.numbers.push_back(number);
+    }
+    for (int i = 0; i < kLayers * kHeads; ++i) {
+        for (int k = 0; k < kDim; ++k) atlas.singularValues.push_back(1.4 - 0.2 * k);
+    }
+    return atlas;
+}
+
+}  // namespace
+
+HeadReport fakeHead(HeadId id) {
+    HeadReport head;
+    head.id = id;
+    head.hasMap = true;
+    head.spectrum.stored = {1.2, 1.4, 0.8, 1.0};
+    head.spectrum.gaugeFixed = {1.4, 1.2, 1.0, 0.8};
+    head.query.overlap = {0.7, 0.3, 0.3, 0.7};
+    head.query.principalAngles = {10, 20, 15, 25};
+    head.query.gain = head.query.gain1 = head.query.gain2 = {1.0, 1.1};
+    head.query.axisMixing = {0.7, 0.3, 0.3, 0.7};
+    head.query.crossAxisMixing = 0.3;
+    head.key = head.query;
+    head.queryKeyOverlap = {1, 1};
+    head.planeAxis = {0, 1};
+    head.energy.frequency = {1, 0, 0, 1};
+    head.energy.map = head.energy.weights = {0.4, 0.6};
+    head.energy.reference = {0.5, 0.5};
+    head.energy.axisShare = {0.4, 0.6};
+    head.kernelWeights = {{0.5, 0.5}, {0, 0.1}, {1, 0, 0, 1}, 2, 1};
+    head.kernelWhite = head.kernelWeights;
+    head.sensitivityWeights = {std::vector<double>(16, 0.0), {1, 0, 0, 1}, 2, 1};
+    for (int i = 0; i < 4; ++i) head.sensitivityWeights.quadratic[static_cast<std::size_t>(5 * i)] = 1;
+    head.sensitivityWhite = head.sensitivityWeights;
+    head.contentStrength = 1;
+    head.mapQuery = head.mapKey = std::vector<double>(16, 0.5);
+    return head;
+}
+
+GenerateProgress fakeProgress(const GenerateRequest& request, int step, int steps) {
+    GenerateProgress progress;
+    progress.step = step;
+    progress.steps = steps;
+    progress.secondsPerStep = 0.01;
+    progress.secondsLeft = 0.01 * (steps - step);
+    progress.preview = makeArray(std::vector<std::uint8_t>(6 * 6 * 3, static_cast<std::uint8_t>(step)), {6, 6, 3});
+    progress.fields.step = step - 1;
+    progress.fields.steps = steps;
+    for (HeadId id : request.recordHeads) {
+        constexpr int n = (2 * kSide - 1) * (2 * kSide - 1);
+        progress.fields.heads.push_back(
+            {id, {kSide, kSide}, std::vector<float>(n, 1.0f / n), std::vector<float>(n, 1.0f), 1.0});
+    }
+    return progress;
+}
+
+Reply fakeReply(const Request& request) {
+    if (const auto* open = std::get_if<OpenRequest>(&request)) return fakeCard(open->model);
+    if (std::holds_alternative<AtlasRequest>(request)) return fakeAtlas();
+    if (const auto* wanted = std::get_if<HeadsRequest>(&request)) {
+        HeadsReport report;
+        for (HeadId id : wanted->heads) report.heads.push_back(fakeHead(id));
+        return report;
+    }
+    if (std::holds_alternative<DevicesRequest>(request))
+        return DevicesReport{{"cpu"}, {"CPU (fake)"}, "no GPU", 1 << 20};
+    if (const auto* save = std::get_if<SavePngRequest>(&request)) return SavedFile{save->path};
+    const auto& generate = std::get<GenerateRequest>(request);
+    GenerateResult result;
+    result.images.push_back(
+        {generate.seed, generate.labels.at(0), makeArray(std::vector<std::uint8_t>(6 * 6 * 3, 200), {6, 6, 3}), "{}"});
+    result.latents = makeArray(std::vector<float>(36, 0.f), {1, 1, 6, 6});
+    result.device = "fake";
+    return result;
+}
+
+}  // namespace ropescope::test
