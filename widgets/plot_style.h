@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QColor>
+#include <QFont>
+#include <QImage>
+#include <QPen>
+#include <QRectF>
+#include <QString>
+#include <vector>
+
+#include "core/data/colour.h"
+#include "core/data/head_report.h"
+
+class QCPPainter;
+class QCustomPlot;
+class QPainter;
+class QPalette;
+
+namespace ropescope {
+
+/// The few colours of a figure, taken from the palette on screen and fixed on paper.
+struct Looks {
+    QColor base;       ///< ground of the figure
+    QColor text;       ///< axis titles and labels
+    QColor muted;      ///< tick labels, notes
+    QColor grid;       ///< faint lines
+    QColor reference;  ///< what is compared with: identity line, B = I outline
+    QColor accent;
+    QFont font;
+};
+[[nodiscard]] Looks looksOf(const QPalette& palette, const QFont& font);
+[[nodiscard]] Looks paperLooks(const QFont& font);
+
+// A head's colour and line style by Selection::colourIndex: styles change when colours repeat.
+[[nodiscard]] QColor headColour(int index);
+[[nodiscard]] QPen headPen(int index, qreal width = 1.5);
+
+[[nodiscard]] QColor mapColour(ColourMap map, double share);
+/// A [rows, columns] picture, one pixel a value; NaN is transparent. `low` < `high`.
+[[nodiscard]] QImage mapImage(const std::vector<double>& values, int rows, int columns, ColourMap map, double low,
+                              double high);
+/// Fills a rectangle with the hatching that marks a head whose numbers are not valid.
+void drawHatched(QPainter& painter, const QRectF& place, const Looks& looks);
+/// Horizontal colour bar with both ends and the title written beside it, e.g. "Energy (share)".
+void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double low, double high, const QString& title,
+                const Looks& looks);
+
+/// "2.4 tokens", "0.27", "12.3\u00b0"; "not known" for NaN.
+[[nodiscard]] QString numberText(double value, const std::string& unit);
+[[nodiscard]] QString shortNumber(double value);
+/// "Mean distance (tokens)".
+[[nodiscard]] QString titleWithUnit(const HeadNumber& number);
+/// "of the map" or "of the head", with the gauge mark where the number is not invariant.
+[[nodiscard]] QString marksText(const HeadNumber& number);
+/// Definition, label and what the mark means, for tooltips.
+[[nodiscard]] QString definitionText(const HeadNumber& number);
+
+/// Ground, axes, faint grid and fonts of every axis rect of the plot.
+void stylePlot(QCustomPlot& plot, const Looks& looks);
+
+}  // namespace ropescope
