@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <map>
+#include <optional>
+
 #include "widgets/view.h"
 
 class QCheckBox;
 class QComboBox;
-class QDoubleSpinBox;
 class QLabel;
 
 namespace ropescope {
@@ -37,13 +39,19 @@ public:
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
-    void drawFigure(QPainter& painter, QSize size) const override;
+    void drawFigure(QCPPainter& painter, QSize size) const override;
     void restyle() override;
 
 private:
     void buildControls();
     void fillNumbers();
+    void connectSignals();
     void refresh();
+    void refreshMarks();
+    void showHover(std::optional<HeadId> head);
+    void take(const std::vector<HeadId>& heads, Qt::KeyboardModifiers modifiers);
+    void move(int layers, int heads, Qt::KeyboardModifiers modifiers);
+    [[nodiscard]] std::vector<double> values() const;
     [[nodiscard]] const AtlasReport* report() const;
     [[nodiscard]] const HeadNumber* find(const QString& key) const;
 
@@ -54,6 +62,7 @@ private:
     QCheckBox* m_lock;
     AtlasGrid* m_grid;
     ScatterPlot* m_scatter;
+    std::map<QString, std::pair<double, double>> m_fixed;  ///< ranges held by the lock, by number
 };
 
 }  // namespace ropescope

@@ -46,7 +46,7 @@ signals:
     void stepChanged(int step);
 
 protected:
-    void drawFigure(QPainter& painter, QSize size) const override;
+    void drawFigure(QCPPainter& painter, QSize size) const override;
 
 private:
     void buildControls();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/figure_export.h"
 
+#include <qcustomplot.h>
+
 #include <QBuffer>
 #include <QPageSize>
 #include <QPaintDevice>
@@ -95,7 +97,7 @@ QImage paintImage(QSize size, qreal scale, const FigurePainter& paint) {
     QImage image(size * scale, QImage::Format_RGB32);
     image.setDevicePixelRatio(scale);
     image.fill(Qt::white);
-    QPainter painter(&image);
+    QCPPainter painter(&image);
     painter.setRenderHint(QPainter::Antialiasing);
     paint(painter, size);
     return image;
@@ -121,7 +123,7 @@ QByteArray paintSvg(QSize size, const QString& title, const FigurePainter& paint
     generator.setTitle(title);
     QPainter target(&generator);
     OutlineDevice outlines(target, size);
-    QPainter painter(&outlines);
+    QCPPainter painter(&outlines);
     painter.setRenderHint(QPainter::Antialiasing);
     paint(painter, size);
     painter.end();
@@ -138,7 +140,7 @@ QByteArray paintPdf(QSize size, const QString& title, const FigurePainter& paint
     writer.setResolution(96);
     writer.setPageSize(QPageSize(QSizeF(size) * 72 / 96, QPageSize::Point, title, QPageSize::ExactMatch));
     writer.setPageMargins(QMarginsF());
-    QPainter painter(&writer);
+    QCPPainter painter(&writer);
     painter.setRenderHint(QPainter::Antialiasing);
     paint(painter, size);
     painter.end();

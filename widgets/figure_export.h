@@ -7,11 +7,11 @@
 #include <QString>
 #include <functional>
 
-class QPainter;
+class QCPPainter;
 
 namespace ropescope {
 
-using FigurePainter = std::function<void(QPainter&, QSize)>;
+using FigurePainter = std::function<void(QCPPainter&, QSize)>;
 
 /// The figure on white, `scale` device pixels per logical pixel.
 [[nodiscard]] QImage paintImage(QSize size, qreal scale, const FigurePainter& paint);

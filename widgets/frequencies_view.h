@@ -2,14 +2,18 @@
 #pragma once
 
 #include <QPointF>
+#include <map>
 
 #include "widgets/view.h"
 
 class QComboBox;
+class QCPAxisRect;
 class QCustomPlot;
 class QLabel;
 
 namespace ropescope {
+
+class HeadChips;
 
 /// Energy of the planes over wavelength 2 pi/|omega| (tokens, log axis), one panel per axis; the same with B = I as a
 /// grey outline; grid size marked.
@@ -27,16 +31,22 @@ public:
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
-    void drawFigure(QPainter& painter, QSize size) const override;
+    void drawFigure(QCPPainter& painter, QSize size) const override;
     void restyle() override;
 
 private:
     void refresh();
+    void buildPanels(const std::vector<int>& axes);
     void addHead(HeadRef head, int axis);
+    void addGridMark(int axis, QCPAxisRect* panel);
+    [[nodiscard]] std::vector<int> axesShown() const;  ///< -1: planes that belong to no single axis
+    [[nodiscard]] QString summary(HeadRef head) const;
     void readOut(QPoint position);
 
     QComboBox* m_energy;
+    HeadChips* m_chips;
     QCustomPlot* m_plot;
+    std::map<int, QCPAxisRect*> m_panels;
     QLabel* m_summary;
 };
 

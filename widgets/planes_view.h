@@ -29,7 +29,7 @@ public:
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
-    void drawFigure(QPainter& painter, QSize size) const override;
+    void drawFigure(QCPPainter& painter, QSize size) const override;
 
 private:
     void refresh();

@@ -27,7 +27,9 @@ Looks looksOf(const QPalette& palette, const QFont& font) {
                      font);
 }
 
-Looks paperLooks(const QFont& font) { return looksFrom(Qt::white, QColor(0x1a, 0x1a, 0x1a), headColour(0), font); }
+Looks paperLooks(const QFont& font) {
+    return looksFrom(Qt::white, QColor(0x1a, 0x1a, 0x1a), headColour(0), font);
+}
 
 QColor headColour(int index) {
     const Rgb colour = categoricalColour(index);
@@ -168,6 +170,12 @@ void stylePlot(QCustomPlot& plot, const Looks& looks) {
             axis->grid()->setSubGridVisible(false);
         }
     }
+}
+
+void drawOnPaper(QCustomPlot& plot, QCPPainter& painter, QSize size, const Looks& screen) {
+    stylePlot(plot, paperLooks(screen.font));
+    plot.toPainter(&painter, size.width(), size.height());
+    stylePlot(plot, screen);
 }
 
 }  // namespace ropescope

@@ -6,6 +6,7 @@
 #include <QImage>
 #include <QPen>
 #include <QRectF>
+#include <QSize>
 #include <QString>
 #include <vector>
 
@@ -58,5 +59,7 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
 
 /// Ground, axes, faint grid and fonts of every axis rect of the plot.
 void stylePlot(QCustomPlot& plot, const Looks& looks);
+/// Draws the plot in paper looks, then puts the looks of the screen back.
+void drawOnPaper(QCustomPlot& plot, QCPPainter& painter, QSize size, const Looks& screen);
 
 }  // namespace ropescope

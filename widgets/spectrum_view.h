@@ -9,6 +9,8 @@ class QCustomPlot;
 
 namespace ropescope {
 
+class HeadChips;
+
 /// Singular values of the shown heads over their index: identity line at 1, degenerate groups as grey bands, the
 /// distribution over all heads as a faint band behind. Stored order or gauge-fixed, linear or log.
 class SpectrumView : public View {
@@ -27,7 +29,7 @@ public:
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
-    void drawFigure(QPainter& painter, QSize size) const override;
+    void drawFigure(QCPPainter& painter, QSize size) const override;
     void restyle() override;
 
 private:
@@ -39,6 +41,7 @@ private:
 
     QComboBox* m_values;
     QCheckBox* m_log;
+    HeadChips* m_chips;
     QCustomPlot* m_plot;
     std::map<HeadRef, std::vector<double>> m_drawn;
     std::vector<double> m_low, m_high;

@@ -151,11 +151,11 @@ QSize View::figureSize() const {
 }
 
 QImage View::figureImage(qreal scale) const {
-    return paintImage(figureSize(), scale, [this](QPainter& painter, QSize size) { drawFigure(painter, size); });
+    return paintImage(figureSize(), scale, [this](QCPPainter& painter, QSize size) { drawFigure(painter, size); });
 }
 
 QByteArray View::figure(FigureFormat format) const {
-    const FigurePainter paint = [this](QPainter& painter, QSize size) { drawFigure(painter, size); };
+    const FigurePainter paint = [this](QCPPainter& painter, QSize size) { drawFigure(painter, size); };
     switch (format) {
         case FigureFormat::Png:
             return paintPng(figureSize(), paint);

@@ -9,7 +9,7 @@
 
 class QHBoxLayout;
 class QLabel;
-class QPainter;
+class QCPPainter;
 class QPushButton;
 class QStackedLayout;
 
@@ -56,7 +56,7 @@ signals:
 
 protected:
     /// Draws the figure into [0,0,size], light colours, no background.
-    virtual void drawFigure(QPainter& painter, QSize size) const = 0;
+    virtual void drawFigure(QCPPainter& painter, QSize size) const = 0;
     [[nodiscard]] virtual QSize figureSize() const;
     void setContent(QWidget* content);
     void showEmpty(bool empty);

@@ -77,9 +77,12 @@ const std::array<Rgb, 256>& colourTable(ColourMap map) {
     static const std::array<Rgb, 256> cividis = interpolated(kCividis);
     static const std::array<Rgb, 256> blueWhiteRed = diverging();
     switch (map) {
-        case ColourMap::Viridis: return viridis;
-        case ColourMap::Cividis: return cividis;
-        case ColourMap::Diverging: break;
+        case ColourMap::Viridis:
+            return viridis;
+        case ColourMap::Cividis:
+            return cividis;
+        case ColourMap::Diverging:
+            break;
     }
     return blueWhiteRed;
 }

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/atlas_grid.h"
+
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ropescope {
+namespace {
+
+constexpr qreal kBarLength = 56;  ///< longest bar of the means
+constexpr qreal kLegendHeight = 32;
+
+QColor readableOn(const QColor& ground) {
+    return qGray(ground.rgb()) > 130 ? QColor(0x1a, 0x1a, 0x1a) : QColor(0xff, 0xff, 0xff);
+}
+
+double meanOf(const std::vector<double>& values) {
+    double sum = 0;
+    int count = 0;
+    for (double value : values) {
+        if (std::isnan(value)) continue;
+        sum += value;
+        ++count;
+    }
+    return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+/// Where the parts lie.
+struct AtlasGrid::Layout {
+    QRectF matrix;
+    qreal width = 0;  ///< of a cell with its gap
+    qreal height = 0;
+    qreal gap = 0;
+    QRectF legend;
+
+    [[nodiscard]] QRectF cell(int layer, int head) const {
+        return {matrix.left() + head * width, matrix.top() + layer * height, width - gap, height - gap};
+    }
+};
+
+AtlasGrid::AtlasGrid(QWidget* parent) : QWidget(parent) {
+    setMouseTracking(true);
+    setFocusPolicy(Qt::StrongFocus);
+    setMinimumSize(280, 200);
+    setAccessibleName(tr("Heads by layer"));
+}
+
+void AtlasGrid::setFigure(AtlasFigure figure) {
+    m_figure = std::move(figure);
+    update();
+}
+
+AtlasGrid::Layout AtlasGrid::layoutIn(const QRectF& place, const QFont& font) const {
+    const QFontMetricsF metrics(font);
+    const qreal left = metrics.horizontalAdvance(QStringLiteral("L88")) + 12;
+    const qreal top = metrics.height() + 8;
+    const qreal right = kBarLength + 24 + metrics.horizontalAdvance(QStringLiteral("0.000"));
+    const qreal bottom = kBarLength + metrics.height() + kLegendHeight + 24;
+    Layout layout;
+    const int rows = std::max(1, m_figure.layers);
+    const int columns = std::max(1, m_figure.heads);
+    layout.width = std::clamp((place.width() - left - right) / columns, 4.0, 112.0);
+    layout.height = std::clamp((place.height() - top - bottom) / rows, 4.0, 72.0);
+    layout.gap = std::min(layout.width, layout.height) > 14 ? 2 : 0;
+    layout.matrix = QRectF(place.left() + left, place.top() + top, layout.width * columns, layout.height * rows);
+    layout.legend = QRectF(place.left() + left, layout.matrix.bottom() + kBarLength + metrics.height() + 20,
+                           place.width() - left - 8, kLegendHeight);
+    return layout;
+}
+
+double AtlasGrid::value(int layer, int head) const {
+    return m_figure.values[layer * m_figure.heads + head];
+}
+
+QRectF AtlasGrid::cell(HeadId head) const {
+    return layoutIn(rect(), font()).cell(head.layer, head.head);
+}
+
+double AtlasGrid::meanOfLayer(int layer) const {
+    std::vector<double> values;
+    for (int head = 0; head < m_figure.heads; ++head) values.push_back(value(layer, head));
+    return meanOf(values);
+}
+
+double AtlasGrid::meanOfHead(int head) const {
+    std::vector<double> values;
+    for (int layer = 0; layer < m_figure.layers; ++layer) values.push_back(value(layer, head));
+    return meanOf(values);
+}
+
+QColor AtlasGrid::colour(HeadId head) const {
+    const double drawn = value(head.layer, head.head);
+    if (std::isnan(drawn)) return {};
+    return mapColour(m_figure.map, (drawn - m_figure.low) / (m_figure.high - m_figure.low));
+}
+
+void AtlasGrid::draw(QPainter& painter, const QRectF& place, const Looks& looks) const {
+    if (m_figure.layers == 0 || m_figure.heads == 0) return;
+    const Layout layout = layoutIn(place, looks.font);
+    painter.setFont(looks.font);
+    drawCells(painter, layout, looks);
+    drawLabels(painter, layout, looks);
+    drawMeans(painter, layout, looks);
+    drawMarks(painter, layout, looks);
+    drawLegend(painter, layout.legend, m_figure.map, m_figure.low, m_figure.high, m_figure.title, looks);
+}
+
+void AtlasGrid::drawCells(QPainter& painter, const Layout& layout, const Looks& looks) const {
+    const bool withText = layout.width >= 48 && layout.height >= 22;
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    for (int layer = 0; layer < m_figure.layers; ++layer) {
+        for (int head = 0; head < m_figure.heads; ++head) {
+            const QRectF cell = layout.cell(layer, head);
+            if (std::isnan(value(layer, head))) {
+                drawHatched(painter, cell, looks);
+                continue;
+            }
+            const QColor ground = colour({layer, head});
+            painter.fillRect(cell, ground);
+            if (!withText) continue;
+            painter.setPen(readableOn(ground));
+            painter.drawText(cell, Qt::AlignCenter, shortNumber(value(layer, head)));
+        }
+    }
+    painter.setRenderHint(QPainter::Antialiasing, true);
+}
+
+void AtlasGrid::drawLabels(QPainter& painter, const Layout& layout, const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    painter.setPen(looks.muted);
+    // Labels thin out when the cells are too small to hold one each.
+    const int rowStep = std::max(1, static_cast<int>(std::ceil(metrics.height() / layout.height)));
+    const int columnStep =
+        std::max(1, static_cast<int>(std::ceil((metrics.horizontalAdvance(QStringLiteral("H88")) + 4) / layout.width)));
+    for (int layer = 0; layer < m_figure.layers; layer += rowStep) {
+        const QRectF cell = layout.cell(layer, 0);
+        painter.drawText(QRectF(cell.left() - 64, cell.center().y() - metrics.height() / 2, 56, metrics.height()),
+                         Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("L%1").arg(layer));
+    }
+    for (int head = 0; head < m_figure.heads; head += columnStep) {
+        const QRectF cell = layout.cell(0, head);
+        painter.drawText(QRectF(cell.center().x() - 32, cell.top() - metrics.height() - 4, 64, metrics.height()),
+                         Qt::AlignHCenter | Qt::AlignBottom, QStringLiteral("H%1").arg(head));
+    }
+}
+
+/// Bars from the low end of the colour range, so that a bar and a cell of the same value agree.
+void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    const double origin = m_figure.map == ColourMap::Diverging ? 0 : m_figure.low;
+    const double span = m_figure.map == ColourMap::Diverging ? m_figure.high : m_figure.high - m_figure.low;
+    const auto length = [&](double mean) { return kBarLength * std::clamp(std::abs(mean - origin) / span, 0.0, 1.0); };
+    const auto tint = [&](double mean) {
+        return mapColour(m_figure.map, (mean - m_figure.low) / (m_figure.high - m_figure.low));
+    };
+    const qreal x = layout.matrix.right() + 12;
+    painter.setPen(Qt::NoPen);
+    for (int layer = 0; layer < m_figure.layers; ++layer) {
+        const QRectF cell = layout.cell(layer, 0);
+        const double mean = meanOfLayer(layer);
+        if (std::isnan(mean)) continue;
+        const qreal thick = std::min(cell.height(), 12.0);
+        const QRectF bar(x, cell.center().y() - thick / 2, std::max(1.0, length(mean)), thick);
+        painter.fillRect(bar, tint(mean));
+        if (layout.height < metrics.height()) continue;
+        painter.setPen(looks.muted);
+        painter.drawText(QPointF(bar.right() + 6, cell.center().y() + metrics.ascent() / 2 - 1), shortNumber(mean));
+        painter.setPen(Qt::NoPen);
+    }
+    const qreal y = layout.matrix.bottom() + 10;
+    for (int head = 0; head < m_figure.heads; ++head) {
+        const QRectF cell = layout.cell(0, head);
+        const double mean = meanOfHead(head);
+        if (std::isnan(mean)) continue;
+        const qreal thick = std::min(cell.width(), 12.0);
+        const qreal tall = std::max(1.0, length(mean));
+        painter.fillRect(QRectF(cell.center().x() - thick / 2, y, thick, tall), tint(mean));
+        if (layout.width < metrics.horizontalAdvance(QStringLiteral("0.000"))) continue;
+        painter.setPen(looks.muted);
+        painter.drawText(QRectF(cell.center().x() - 40, y + tall + 2, 80, metrics.height()), Qt::AlignCenter,
+                         shortNumber(mean));
+        painter.setPen(Qt::NoPen);
+    }
+    painter.setPen(looks.muted);
+    painter.drawText(QRectF(x, layout.matrix.top() - metrics.height() - 4, 96, metrics.height()), Qt::AlignLeft,
+                     tr("mean"));
+    painter.drawText(QRectF(layout.matrix.left() - 72, y, 64, metrics.height()), Qt::AlignRight, tr("mean"));
+}
+
+void AtlasGrid::drawMarks(QPainter& painter, const Layout& layout, const Looks& looks) const {
+    painter.setBrush(Qt::NoBrush);
+    if (m_hover) {
+        painter.setPen(QPen(looks.text, 1));
+        painter.drawRect(layout.cell(m_hover->layer, m_hover->head).adjusted(0.5, 0.5, -0.5, -0.5));
+    }
+    for (const AtlasFigure::Mark& mark : m_figure.marks) {
+        if (mark.id.layer >= m_figure.layers || mark.id.head >= m_figure.heads) continue;
+        const QRectF cell = layout.cell(mark.id.layer, mark.id.head).adjusted(-1, -1, 1, 1);
+        painter.setPen(QPen(looks.base, 5));
+        painter.drawRect(cell);
+        painter.setPen(QPen(headColour(mark.colour), mark.current ? 3 : 2));
+        painter.drawRect(cell);
+        if (mark.pinned) {
+            painter.setBrush(headColour(mark.colour));
+            painter.setPen(QPen(looks.base, 1));
+            painter.drawEllipse(cell.topRight(), 4, 4);
+            painter.setBrush(Qt::NoBrush);
+        }
+    }
+    if (m_brush.isValid()) {
+        QColor fill = looks.accent;
+        fill.setAlpha(40);
+        painter.setPen(QPen(looks.accent, 1));
+        painter.setBrush(fill);
+        painter.drawRect(m_brush);
+    }
+}
+
+std::optional<HeadId> AtlasGrid::headAt(QPointF position) const {
+    const Layout layout = layoutIn(rect(), font());
+    if (!layout.matrix.contains(position)) return std::nullopt;
+    const HeadId id{static_cast<int>((position.y() - layout.matrix.top()) / layout.height),
+                    static_cast<int>((position.x() - layout.matrix.left()) / layout.width)};
+    if (id.layer >= m_figure.layers || id.head >= m_figure.heads) return std::nullopt;
+    return id;
+}
+
+void AtlasGrid::paintEvent(QPaintEvent*) {
+    QPainter painter(this);
+    painter.fillRect(rect(), palette().color(QPalette::Base));
+    painter.setRenderHint(QPainter::Antialiasing);
+    draw(painter, rect(), looksOf(palette(), font()));
+    if (hasFocus()) {
+        painter.setPen(QPen(palette().color(QPalette::Highlight), 1));
+        painter.setBrush(Qt::NoBrush);
+        painter.drawRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5));
+    }
+}
+
+void AtlasGrid::mousePressEvent(QMouseEvent* event) {
+    if (event->button() == Qt::LeftButton) m_pressed = event->position();
+}
+
+void AtlasGrid::mouseMoveEvent(QMouseEvent* event) {
+    if ((event->buttons() & Qt::LeftButton) && (event->position() - m_pressed).manhattanLength() > 6) {
+        m_brush = QRectF(m_pressed, event->position()).normalized();
+    }
+    const std::optional<HeadId> head = headAt(event->position());
+    if (head != m_hover) {
+        m_hover = head;
+        emit hovered(head);
+    }
+    update();
+}
+
+void AtlasGrid::mouseReleaseEvent(QMouseEvent* event) {
+    if (event->button() != Qt::LeftButton) return;
+    if (m_brush.isValid()) {
+        const Layout layout = layoutIn(rect(), font());
+        std::vector<HeadId> heads;
+        for (int layer = 0; layer < m_figure.layers; ++layer) {
+            for (int head = 0; head < m_figure.heads; ++head) {
+                if (layout.cell(layer, head).intersects(m_brush)) heads.push_back({layer, head});
+            }
+        }
+        m_brush = {};
+        if (!heads.empty()) emit brushed(heads, event->modifiers());
+    } else if (const std::optional<HeadId> head = headAt(event->position())) {
+        emit picked(*head, event->modifiers());
+    }
+    update();
+}
+
+void AtlasGrid::leaveEvent(QEvent*) {
+    m_hover.reset();
+    emit hovered(m_hover);
+    update();
+}
+
+void AtlasGrid::keyPressEvent(QKeyEvent* event) {
+    switch (event->key()) {
+        case Qt::Key_Up:
+            emit moved(-1, 0, event->modifiers());
+            return;
+        case Qt::Key_Down:
+            emit moved(1, 0, event->modifiers());
+            return;
+        case Qt::Key_Left:
+            emit moved(0, -1, event->modifiers());
+            return;
+        case Qt::Key_Right:
+            emit moved(0, 1, event->modifiers());
+            return;
+        default:
+            QWidget::keyPressEvent(event);
+    }
+}
+
+}  // namespace ropescope

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/atlas_view.h"
+
+#include <qcustomplot.h>
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSplitter>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "widgets/atlas_grid.h"
+#include "widgets/scatter_plot.h"
+
+namespace ropescope {
+namespace {
+
+constexpr const char* kFirstNumber = "cross_axis_mixing";
+
+std::pair<double, double> rangeOf(const std::vector<double>& values) {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (double value : values) {
+        if (std::isnan(value)) continue;
+        low = std::min(low, value);
+        high = std::max(high, value);
+    }
+    if (!(low <= high)) return {0, 1};
+    if (high - low < 1e-12) {
+        const double half = std::max(1e-6, 0.05 * std::abs(low));
+        return {low - half, high + half};
+    }
+    return {low, high};
+}
+
+}  // namespace
+
+AtlasView::AtlasView(OpenModels& models, Selection& selection, QWidget* parent)
+    : View(models, selection, tr("Atlas"), parent),
+      m_number(new QComboBox(this)),
+      m_marks(new QLabel(this)),
+      m_minus(new QComboBox(this)),
+      m_lock(new QCheckBox(tr("Fixed range"), this)),
+      m_grid(new AtlasGrid(this)),
+      m_scatter(new ScatterPlot(this)) {
+    setEmptyText(tr("Every attention head of the model, coloured by one number: how far it is from plain rotary "
+                    "positions, how it mixes the axes, how far it looks."),
+                 tr("Open a model ..."));
+    auto* splitter = new QSplitter(Qt::Horizontal, this);
+    splitter->addWidget(m_grid);
+    splitter->addWidget(m_scatter);
+    splitter->setStretchFactor(0, 3);
+    splitter->setStretchFactor(1, 2);
+    splitter->setChildrenCollapsible(false);
+    setContent(splitter);
+    buildControls();
+    connectSignals();
+    refresh();
+}
+
+void AtlasView::buildControls() {
+    addLabel(tr("Colour"));
+    m_number->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    controls().addWidget(m_number);
+    m_marks->setForegroundRole(QPalette::PlaceholderText);
+    controls().addWidget(m_marks);
+    m_minus->setToolTip(tr("Draw the difference to another open model, centred on zero"));
+    m_minus->addItem(tr("as it is"), -1);
+    controls().addWidget(m_minus);
+    m_lock->setToolTip(tr("Keep the colour range when the model changes, so that pictures can be compared"));
+    controls().addWidget(m_lock);
+    controls().addStretch();
+}
+
+void AtlasView::connectSignals() {
+    connect(&m_models, &OpenModels::modelsChanged, this, [this] {
+        if (m_models.find(m_model) == nullptr) m_model = m_models.all().empty() ? -1 : m_models.all().begin()->first;
+        fillNumbers();
+        refresh();
+    });
+    connect(&m_models, &OpenModels::atlasChanged, this, [this](int model) {
+        if (m_model < 0) m_model = model;
+        fillNumbers();
+        refresh();
+    });
+    connect(&m_selection, &Selection::changed, this, [this] {
+        const int model = m_selection.current().model;
+        if (model >= 0 && model != m_model) {
+            setModel(model);
+        } else {
+            refreshMarks();
+        }
+    });
+    connect(m_number, &QComboBox::currentIndexChanged, this, &AtlasView::refresh);
+    connect(m_minus, &QComboBox::currentIndexChanged, this, &AtlasView::refresh);
+    connect(m_lock, &QCheckBox::toggled, this, [this] {
+        m_fixed.clear();
+        refresh();
+    });
+    connect(m_grid, &AtlasGrid::hovered, this, &AtlasView::showHover);
+    connect(m_grid, &AtlasGrid::picked, this,
+            [this](HeadId head, Qt::KeyboardModifiers modifiers) { take({head}, modifiers); });
+    connect(m_grid, &AtlasGrid::brushed, this, &AtlasView::take);
+    connect(m_grid, &AtlasGrid::moved, this, &AtlasView::move);
+    connect(m_scatter, &ScatterPlot::hovered, this, &AtlasView::showHover);
+    connect(m_scatter, &ScatterPlot::picked, this,
+            [this](HeadId head, Qt::KeyboardModifiers modifiers) { take({head}, modifiers); });
+    connect(m_scatter, &ScatterPlot::brushed, this, &AtlasView::take);
+}
+
+void AtlasView::setModel(int model) {
+    if (m_model == model) return;
+    m_model = model;
+    fillNumbers();
+    refresh();
+}
+
+void AtlasView::setNumber(const QString& key) {
+    if (const int index = m_number->findData(key); index >= 0) m_number->setCurrentIndex(index);
+}
+
+QString AtlasView::number() const {
+    return m_number->currentData().toString();
+}
+
+void AtlasView::setScatter(const QString& keyX, const QString& keyY) {
+    m_scatter->setAxes(keyX, keyY);
+}
+
+const AtlasReport* AtlasView::report() const {
+    const OpenModel* model = m_models.find(m_model);
+    return model != nullptr && model->atlas ? &*model->atlas : nullptr;
+}
+
+const HeadNumber* AtlasView::find(const QString& key) const {
+    const AtlasReport* atlas = report();
+    if (atlas == nullptr) return nullptr;
+    for (const HeadNumber& number : atlas->numbers) {
+        if (QString::fromStdString(number.key) == key) return &number;
+    }
+    return nullptr;
+}
+
+/// The choices follow the model; what was chosen stays chosen.
+void AtlasView::fillNumbers() {
+    const AtlasReport* atlas = report();
+    const QSignalBlocker blockNumber(m_number), blockMinus(m_minus);
+    const QVariant kept = m_number->currentData(), keptMinus = m_minus->currentData();
+    m_number->clear();
+    m_minus->clear();
+    m_minus->addItem(tr("as it is"), -1);
+    if (atlas != nullptr) {
+        for (const HeadNumber& number : atlas->numbers) {
+            m_number->addItem(QString::fromStdString(number.title), QString::fromStdString(number.key));
+            m_number->setItemData(m_number->count() - 1, definitionText(number), Qt::ToolTipRole);
+        }
+        for (const auto& [key, model] : m_models.all()) {
+            if (key == m_model || !model.atlas) continue;
+            if (model.atlas->layers != atlas->layers || model.atlas->heads != atlas->heads) continue;
+            m_minus->addItem(tr("minus %1").arg(QString::fromStdString(model.card.name)), key);
+        }
+        const int first = std::max(0, m_number->findData(QLatin1String(kFirstNumber)));
+        m_number->setCurrentIndex(kept.isValid() ? std::max(0, m_number->findData(kept)) : first);
+        m_minus->setCurrentIndex(std::max(0, m_minus->findData(keptMinus)));
+        const bool firstTime = m_scatter->points().empty();
+        m_scatter->setReport(*atlas);
+        if (firstTime) m_scatter->setAxes(QStringLiteral("condition"), QLatin1String(kFirstNumber));
+    }
+    m_minus->setVisible(m_minus->count() > 1);
+}
+
+std::vector<double> AtlasView::values() const {
+    const HeadNumber* chosen = find(number());
+    if (chosen == nullptr) return {};
+    std::vector<double> values = chosen->values;
+    const OpenModel* other = m_models.find(m_minus->currentData().toInt());
+    if (other == nullptr || !other->atlas) return values;
+    for (const HeadNumber& candidate : other->atlas->numbers) {
+        if (candidate.key != chosen->key || candidate.values.size() != values.size()) continue;
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] -= candidate.values[i];
+    }
+    return values;
+}
+
+void AtlasView::refresh() {
+    const AtlasReport* atlas = report();
+    const HeadNumber* chosen = find(number());
+    showEmpty(atlas == nullptr || chosen == nullptr);
+    if (atlas == nullptr || chosen == nullptr) return;
+    const bool difference = m_minus->currentData().toInt() >= 0;
+    AtlasFigure figure;
+    figure.layers = atlas->layers;
+    figure.heads = atlas->heads;
+    figure.values = values();
+    for (const std::string& problem : atlas->problems) figure.problems.push_back(QString::fromStdString(problem));
+    figure.title = (difference ? tr("Difference: ") : QString()) + titleWithUnit(*chosen);
+    auto [low, high] = rangeOf(figure.values);
+    if (difference) {
+        high = std::max({std::abs(low), std::abs(high), 1e-9});
+        low = -high;
+        figure.map = ColourMap::Diverging;
+    }
+    if (m_lock->isChecked()) {
+        const auto held = m_fixed.try_emplace(figure.title, low, high).first;
+        std::tie(low, high) = held->second;
+    }
+    figure.low = low;
+    figure.high = high;
+    m_marks->setText(marksText(*chosen));
+    m_number->setToolTip(definitionText(*chosen));
+    m_marks->setToolTip(definitionText(*chosen));
+    m_grid->setFigure(std::move(figure));
+    refreshMarks();
+}
+
+void AtlasView::refreshMarks() {
+    std::vector<AtlasFigure::Mark> marks;
+    for (HeadRef head : m_selection.shown()) {
+        if (head.model != m_model) continue;
+        marks.push_back(
+            {head.id, m_selection.colourIndex(head), head == m_selection.current(), m_selection.isPinned(head)});
+    }
+    AtlasFigure figure = m_grid->figure();
+    figure.marks = marks;
+    m_grid->setFigure(std::move(figure));
+    m_scatter->setMarks(marks);
+}
+
+void AtlasView::showHover(std::optional<HeadId> head) {
+    const HeadNumber* chosen = find(number());
+    if (!head || chosen == nullptr) {
+        emit hovered({});
+        m_grid->setToolTip({});
+        return;
+    }
+    const QString& problem = m_grid->figure().problems[head->layer * m_grid->figure().heads + head->head];
+    const QString name = m_models.headName({m_model, *head});
+    const QString text = problem.isEmpty() ? name + QStringLiteral("  ") + QString::fromStdString(chosen->title) +
+                                                 QLatin1Char(' ') + numberText(drawnValue(*head), chosen->unit)
+                                           : name + QStringLiteral("  ") + problem;
+    m_grid->setToolTip(text);
+    m_scatter->setToolTip(text);
+    emit hovered(text);
+}
+
+void AtlasView::take(const std::vector<HeadId>& heads, Qt::KeyboardModifiers modifiers) {
+    std::vector<HeadRef> refs;
+    for (HeadId id : heads) refs.push_back({m_model, id});
+    const HeadRef current = m_selection.current();
+    if (modifiers & Qt::ControlModifier) {
+        if (refs.size() == 1) {
+            m_selection.toggle(refs.front());
+            return;
+        }
+        std::vector<HeadRef> all = m_selection.heads();
+        all.insert(all.end(), refs.begin(), refs.end());
+        m_selection.selectAll(all);
+    } else if ((modifiers & Qt::ShiftModifier) && refs.size() == 1 && current.model == m_model) {
+        const HeadId a = current.id, b = refs.front().id;
+        std::vector<HeadRef> block = m_selection.heads();
+        for (int layer = std::min(a.layer, b.layer); layer <= std::max(a.layer, b.layer); ++layer) {
+            for (int head = std::min(a.head, b.head); head <= std::max(a.head, b.head); ++head) {
+                block.push_back({m_model, {layer, head}});
+            }
+        }
+        block.push_back(refs.front());
+        m_selection.selectAll(block);
+    } else {
+        m_selection.selectAll(refs);
+    }
+}
+
+void AtlasView::move(int layers, int heads, Qt::KeyboardModifiers modifiers) {
+    const AtlasReport* atlas = report();
+    if (atlas == nullptr) return;
+    const HeadId from = m_selection.current().model == m_model ? m_selection.current().id : HeadId{};
+    const HeadRef to{
+        m_model,
+        {std::clamp(from.layer + layers, 0, atlas->layers - 1), std::clamp(from.head + heads, 0, atlas->heads - 1)}};
+    if (modifiers & Qt::ShiftModifier) {
+        m_selection.add(to);
+    } else {
+        m_selection.select(to);
+    }
+}
+
+double AtlasView::drawnValue(HeadId head) const {
+    const AtlasFigure& figure = m_grid->figure();
+    return figure.values.at(head.layer * figure.heads + head.head);
+}
+
+QColor AtlasView::drawnColour(HeadId head) const {
+    return m_grid->colour(head);
+}
+
+QRect AtlasView::cellRect(HeadId head) const {
+    return m_grid->cell(head).toAlignedRect();
+}
+
+QWidget* AtlasView::grid() const {
+    return m_grid;
+}
+
+std::vector<double> AtlasView::layerMeans() const {
+    std::vector<double> means;
+    for (int layer = 0; layer < m_grid->figure().layers; ++layer) means.push_back(m_grid->meanOfLayer(layer));
+    return means;
+}
+
+std::vector<double> AtlasView::headMeans() const {
+    std::vector<double> means;
+    for (int head = 0; head < m_grid->figure().heads; ++head) means.push_back(m_grid->meanOfHead(head));
+    return means;
+}
+
+std::vector<QPointF> AtlasView::scatterPoints() const {
+    return m_scatter->points();
+}
+
+QString AtlasView::numbers(QChar separator) const {
+    const AtlasReport* atlas = report();
+    if (atlas == nullptr) return {};
+    QString text = QStringLiteral("head");
+    for (const HeadNumber& number : atlas->numbers) text += separator + QString::fromStdString(number.key);
+    text += QLatin1Char('\n');
+    for (int i = 0; i < atlas->layers * atlas->heads; ++i) {
+        text += QString::fromStdString(HeadId{i / atlas->heads, i % atlas->heads}.name());
+        for (const HeadNumber& number : atlas->numbers) text += separator + QString::number(number.values[i], 'g', 10);
+        text += QLatin1Char('\n');
+    }
+    return text;
+}
+
+void AtlasView::drawFigure(QCPPainter& painter, QSize size) const {
+    const int left = size.width() * 3 / 5;
+    m_grid->draw(painter, QRectF(0, 0, left, size.height()), paperLooks(font()));
+    painter.save();
+    painter.translate(left + 8, 0);
+    m_scatter->draw(painter, QSize(size.width() - left - 8, size.height()));
+    painter.restore();
+}
+
+void AtlasView::restyle() {
+    m_grid->update();
+    m_scatter->restyle();
+}
+
+}  // namespace ropescope

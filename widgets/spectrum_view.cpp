@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/spectrum_view.h"
+
+#include <qcustomplot.h>
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QLabel>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/head_chips.h"
+#include "widgets/plot_style.h"
+
+namespace ropescope {
+namespace {
+
+QVector<double> indices(std::size_t count) {
+    QVector<double> x(static_cast<qsizetype>(count));
+    for (qsizetype i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i);
+    return x;
+}
+
+QVector<double> copied(const std::vector<double>& values) {
+    return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+SpectrumView::SpectrumView(OpenModels& models, Selection& selection, QWidget* parent)
+    : View(models, selection, tr("Spectrum"), parent),
+      m_values(new QComboBox(this)),
+      m_log(new QCheckBox(tr("Log"), this)),
+      m_chips(new HeadChips(models, selection, HeadChips::Which::Shown, this)),
+      m_plot(new QCustomPlot(this)) {
+    setEmptyText(tr("Singular values of the selected heads' maps, over their index: 1 everywhere is plain rotary "
+                    "positions up to a rotation. Select a head in the Atlas or in the model tree."),
+                 {});
+    addLabel(tr("Singular values"));
+    m_values->addItem(tr("gauge-fixed"), static_cast<int>(Values::GaugeFixed));
+    m_values->addItem(tr("as stored \u25c7"), static_cast<int>(Values::Stored));
+    m_values->setToolTip(
+        tr("Gauge-fixed: planes rescaled so that equal models show equal values, largest first.\n"
+           "As stored: the file's own order; under the inverse convention not identifiable (\u25c7)."));
+    controls().addWidget(m_values);
+    controls().addWidget(m_log);
+    auto* label = addLabel(tr("of the map"));
+    label->setForegroundRole(QPalette::PlaceholderText);
+    controls().addStretch();
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    layout->addWidget(m_chips);
+    layout->addWidget(m_plot, 1);
+    setContent(content);
+
+    m_plot->xAxis->setLabel(tr("Index"));
+    m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
+    connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) { readOut(event->pos()); });
+    connect(m_plot, &QCustomPlot::mouseDoubleClick, this, &SpectrumView::refresh);
+    connect(m_values, &QComboBox::currentIndexChanged, this, &SpectrumView::refresh);
+    connect(m_log, &QCheckBox::toggled, this, &SpectrumView::refresh);
+    connect(&m_selection, &Selection::changed, this, &SpectrumView::refresh);
+    connect(&m_models, &OpenModels::headChanged, this, &SpectrumView::refresh);
+    connect(&m_models, &OpenModels::atlasChanged, this, &SpectrumView::refresh);
+    connect(&m_models, &OpenModels::modelsChanged, this, &SpectrumView::refresh);
+    restyle();
+}
+
+void SpectrumView::setValues(Values values) {
+    m_values->setCurrentIndex(static_cast<int>(values));
+}
+
+void SpectrumView::setLog(bool on) {
+    m_log->setChecked(on);
+}
+
+const std::vector<double>& SpectrumView::chosen(const HeadReport& report) const {
+    return m_values->currentIndex() == 0 ? report.spectrum.gaugeFixed : report.spectrum.stored;
+}
+
+void SpectrumView::refresh() {
+    m_plot->clearPlottables();
+    m_plot->clearItems();
+    m_drawn.clear();
+    m_low.clear();
+    m_high.clear();
+    m_groups = 0;
+    addBand();
+    for (HeadRef head : m_selection.shown()) addHead(head);
+    showEmpty(m_drawn.empty());
+    const Looks looks = looksOf(palette(), font());
+    auto* identity = new QCPItemStraightLine(m_plot);
+    identity->point1->setCoords(0, 1);
+    identity->point2->setCoords(1, 1);
+    identity->setPen(QPen(looks.reference, 1, Qt::DashLine));
+    identity->setLayer(QStringLiteral("grid"));
+
+    const bool log = m_log->isChecked();
+    m_plot->yAxis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+    m_plot->yAxis->setTicker(log ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog)
+                                 : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
+    m_plot->yAxis->setNumberFormat(QStringLiteral("g"));
+    m_plot->yAxis->setNumberPrecision(4);
+    m_plot->yAxis->setLabel(m_values->currentIndex() == 0 ? tr("Singular value, gauge-fixed")
+                                                          : tr("Singular value, as stored \u25c7"));
+    double low = 1, high = 1, last = 1;
+    const auto widen = [&](const std::vector<double>& values) {
+        for (double value : values) {
+            if (!(value > 0)) continue;
+            low = std::min(low, value);
+            high = std::max(high, value);
+        }
+        last = std::max(last, static_cast<double>(values.size()) - 1);
+    };
+    widen(m_low);
+    widen(m_high);
+    for (const auto& [head, values] : m_drawn) widen(values);
+    const double room = std::max(0.02, 0.06 * (high - low));
+    m_plot->yAxis->setRange(log ? low / 1.1 : low - room, log ? high * 1.1 : high + room);
+    m_plot->xAxis->setRange(-0.5, last + 0.5);
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+/// Between the smallest and the largest value over all heads of the current model, index by index.
+void SpectrumView::addBand() {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    if (model == nullptr || !model->atlas || m_values->currentIndex() != 0) return;
+    const AtlasReport& atlas = *model->atlas;
+    const std::size_t size = atlas.headDim;
+    if (size == 0 || atlas.singularValues.size() % size != 0) return;
+    m_low.assign(size, INFINITY);
+    m_high.assign(size, 0);
+    bool any = false;
+    for (std::size_t i = 0; i < atlas.singularValues.size(); ++i) {
+        const double value = atlas.singularValues[i];
+        if (!std::isfinite(value)) continue;
+        any = true;
+        m_low[i % size] = std::min(m_low[i % size], value);
+        m_high[i % size] = std::max(m_high[i % size], value);
+    }
+    if (!any) {
+        m_low.clear();
+        m_high.clear();
+        return;
+    }
+    QColor fill = looksOf(palette(), font()).muted;
+    fill.setAlpha(38);
+    QCPGraph* low = m_plot->addGraph();
+    low->setData(indices(size), copied(m_low), true);
+    low->setPen(Qt::NoPen);
+    QCPGraph* high = m_plot->addGraph();
+    high->setData(indices(size), copied(m_high), true);
+    high->setPen(Qt::NoPen);
+    high->setBrush(fill);
+    high->setChannelFillGraph(low);
+}
+
+void SpectrumView::addHead(HeadRef head) {
+    const HeadReport* report = m_models.head(head);
+    if (report == nullptr || !report->problem.empty()) return;
+    const std::vector<double>& values = chosen(*report);
+    m_drawn[head] = values;
+    const int colour = m_selection.colourIndex(head);
+    if (m_values->currentIndex() == 0 && head == m_selection.current()) {
+        QColor band = looksOf(palette(), font()).muted;
+        band.setAlpha(46);
+        for (std::size_t i = 0; i < report->spectrum.groupStart.size(); ++i) {
+            auto* group = new QCPItemRect(m_plot);
+            group->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
+            group->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
+            group->topLeft->setCoords(report->spectrum.groupStart[i] - 0.5, 0);
+            group->bottomRight->setCoords(report->spectrum.groupEnd[i] - 0.5, 1);
+            group->setPen(Qt::NoPen);
+            group->setBrush(band);
+            group->setLayer(QStringLiteral("background"));
+            ++m_groups;
+        }
+    }
+    QCPGraph* graph = m_plot->addGraph();
+    graph->setData(indices(values.size()), copied(values), true);
+    graph->setPen(headPen(colour, head == m_selection.current() ? 2.2 : 1.5));
+    graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, headColour(colour), headColour(colour), 4));
+    graph->setName(m_models.headName(head) + (report->identity ? tr(" (identity)") : QString()));
+}
+
+void SpectrumView::readOut(QPoint position) {
+    const int index = static_cast<int>(std::lround(m_plot->xAxis->pixelToCoord(position.x())));
+    QStringList parts;
+    for (const auto& [head, values] : m_drawn) {
+        if (index < 0 || index >= static_cast<int>(values.size())) continue;
+        parts << m_models.headName(head) + QLatin1Char(' ') + shortNumber(values[index]);
+    }
+    const QString text = parts.isEmpty() ? QString() : tr("index %1: ").arg(index) + parts.join(QStringLiteral(", "));
+    m_plot->setToolTip(text);
+    emit hovered(text);
+}
+
+std::vector<double> SpectrumView::drawnValues(HeadRef head) const {
+    const auto found = m_drawn.find(head);
+    return found == m_drawn.end() ? std::vector<double>{} : found->second;
+}
+
+std::vector<double> SpectrumView::bandLow() const {
+    return m_low;
+}
+
+std::vector<double> SpectrumView::bandHigh() const {
+    return m_high;
+}
+
+int SpectrumView::drawnGroups() const {
+    return m_groups;
+}
+
+QString SpectrumView::numbers(QChar separator) const {
+    QString text = QStringLiteral("index");
+    std::size_t rows = 0;
+    for (const auto& [head, values] : m_drawn) {
+        text += separator + m_models.headName(head);
+        rows = std::max(rows, values.size());
+    }
+    text += QLatin1Char('\n');
+    for (std::size_t i = 0; i < rows; ++i) {
+        text += QString::number(i);
+        for (const auto& [head, values] : m_drawn) {
+            text += separator + (i < values.size() ? QString::number(values[i], 'g', 10) : QString());
+        }
+        text += QLatin1Char('\n');
+    }
+    return text;
+}
+
+void SpectrumView::drawFigure(QCPPainter& painter, QSize size) const {
+    const qreal used = m_chips->draw(painter, QRectF(8, 8, size.width() - 16, 0), paperLooks(font())) + 16;
+    painter.save();
+    painter.translate(0, used);
+    drawOnPaper(*m_plot, painter, QSize(size.width(), size.height() - static_cast<int>(used)),
+                looksOf(palette(), font()));
+    painter.restore();
+}
+
+void SpectrumView::restyle() {
+    stylePlot(*m_plot, looksOf(palette(), font()));
+    refresh();
+}
+
+}  // namespace ropescope
