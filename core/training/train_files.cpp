@@ -2,8 +2,8 @@
 #include "core/training/train_files.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
 
 #include <filesystem>
 #include <fstream>

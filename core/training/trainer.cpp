@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/training/trainer.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -9,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <set>
@@ -175,6 +180,16 @@ Result<void> saveSummary(const Run& run) {
     return writeFileAtomically(run.settings.out + "/training.json", {std::as_bytes(std::span(text))});
 }
 
+// Keeps freed memory in the process: every step asks for the same large blocks, and giving them back costs page faults
+// worth an eighth of the time.
+void keepFreedMemory() {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+    mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
 Error folderError(const std::string& folder, const std::string& reason) {
     return {ErrorKind::Refused, "out", place({folder}), reason, "", "", "Choose another --out"};
 }
@@ -191,6 +206,7 @@ double learningRate(const TrainSettings& s, std::int64_t step, std::int64_t tota
 
 Result<std::string> train(const TrainSettings& settings, const Say& say) {
     at::set_num_threads(settings.threads);
+    keepFreedMemory();
     std::error_code error;
     std::filesystem::create_directories(settings.out + "/series", error);
     if (error) return failure(folderError(settings.out, "the folder cannot be made: " + error.message()));
