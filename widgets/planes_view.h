@@ -8,6 +8,7 @@ class QComboBox;
 namespace ropescope {
 
 class PlanesCanvas;
+struct PlanesPanel;
 
 /// Overlap of a head's rotary planes with the canonical ones, one matrix per shown head on one scale [0,1]: planes
 /// ordered by axis and frequency, axis blocks outlined, strips for the principal angles and the plane gains.
@@ -33,6 +34,7 @@ protected:
 
 private:
     void refresh();
+    [[nodiscard]] PlanesPanel panelOf(HeadRef head, const HeadReport& report) const;
 
     QComboBox* m_side;
     PlanesCanvas* m_canvas;

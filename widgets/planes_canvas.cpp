@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/planes_canvas.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+
+namespace ropescope {
+namespace {
+
+constexpr qreal kStrip = 12;  ///< width of one strip
+constexpr qreal kStripGap = 8;
+constexpr qreal kStrips = 3 * kStrip + 2 * kStripGap;  ///< two angles, a gap each side, the gain
+constexpr qreal kBetween = 24;
+
+}  // namespace
+
+struct PlanesCanvas::Layout {
+    std::vector<QRectF> matrices;
+    QRectF legends;
+};
+
+PlanesCanvas::PlanesCanvas(QWidget* parent) : QWidget(parent) {
+    setMouseTracking(true);
+    setMinimumSize(240, 200);
+    setAccessibleName(tr("Overlap of rotary planes"));
+}
+
+void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels) {
+    m_panels = std::move(panels);
+    m_gainRange = 0.1;
+    for (const PlanesPanel& panel : m_panels) {
+        for (double gain : panel.logGain) {
+            if (std::isfinite(gain)) m_gainRange = std::max(m_gainRange, std::abs(gain));
+        }
+    }
+    update();
+}
+
+/// The number of columns that makes the matrices largest.
+PlanesCanvas::Layout PlanesCanvas::layoutIn(const QRectF& place, const QFont& font) const {
+    const QFontMetricsF metrics(font);
+    const qreal left = metrics.height() + 8, top = metrics.height() + 8, bottom = metrics.height() * 2 + 8;
+    const qreal legendHeight = metrics.height() + 12;
+    const int count = std::max<int>(1, static_cast<int>(m_panels.size()));
+    Layout layout;
+    layout.legends = QRectF(place.left() + 8, place.bottom() - legendHeight, place.width() - 16, legendHeight);
+    const QRectF room = place.adjusted(8, 8, -8, -legendHeight - 8);
+    int bestColumns = 1;
+    qreal best = 0;
+    for (int columns = 1; columns <= count; ++columns) {
+        const int rows = (count + columns - 1) / columns;
+        const qreal side =
+            std::min(room.width() / columns - left - kStrips - kBetween, room.height() / rows - top - bottom);
+        if (side > best) {
+            best = side;
+            bestColumns = columns;
+        }
+    }
+    const int planes = m_panels.empty() ? 1 : std::max(1, m_panels.front().planes);
+    // Whole pixels per cell keep the cells equal and sharp.
+    const qreal cell = std::max(1.0, std::floor(best / planes));
+    const qreal side = cell * planes;
+    for (int i = 0; i < count; ++i) {
+        const qreal x = room.left() + (i % bestColumns) * (side + left + kStrips + kBetween) + left;
+        const qreal y = room.top() + (i / bestColumns) * (side + top + bottom) + top;
+        layout.matrices.emplace_back(x, y, side, side);
+    }
+    return layout;
+}
+
+void PlanesCanvas::draw(QPainter& painter, const QRectF& place, const Looks& looks) const {
+    const Layout layout = layoutIn(place, looks.font);
+    painter.setFont(looks.font);
+    for (std::size_t i = 0; i < m_panels.size(); ++i) drawPanel(painter, m_panels[i], layout.matrices[i], looks);
+    drawLegends(painter, layout.legends, looks);
+}
+
+void PlanesCanvas::drawPanel(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix,
+                             const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    const QRectF title(matrix.left(), matrix.top() - metrics.height() - 6, matrix.width() + kStrips, metrics.height());
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(headColour(panel.colour));
+    painter.drawRect(QRectF(title.left(), title.center().y() - 5, 10, 10));
+    painter.setPen(looks.text);
+    painter.drawText(title.adjusted(16, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, panel.title);
+    if (!panel.problem.isEmpty()) {
+        drawHatched(painter, matrix, looks);
+        const QRectF box = matrix.adjusted(12, 12, -12, -12);
+        const QRectF words = painter.boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, panel.problem);
+        painter.fillRect(words.adjusted(-6, -4, 6, 4), looks.base);
+        painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, panel.problem);
+        return;
+    }
+    painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
+    painter.drawImage(matrix, mapImage(panel.overlap, panel.planes, panel.planes, ColourMap::Viridis, 0, 1));
+    drawStrips(painter, panel, matrix, looks);
+    drawBlocks(painter, panel, matrix, looks);
+}
+
+void PlanesCanvas::drawStrips(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix,
+                              const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    const qreal x = matrix.right() + kStripGap;
+    const QRectF angles(x, matrix.top(), 2 * kStrip, matrix.height());
+    const QRectF gains(x + 2 * kStrip + kStripGap, matrix.top(), kStrip, matrix.height());
+    std::vector<double> both;
+    for (int p = 0; p < panel.planes; ++p) {
+        both.push_back(panel.angle1[p]);
+        both.push_back(panel.angle2[p]);
+    }
+    painter.drawImage(angles, mapImage(both, panel.planes, 2, ColourMap::Cividis, 0, 90));
+    painter.drawImage(gains, mapImage(panel.logGain, panel.planes, 1, ColourMap::Diverging, -m_gainRange, m_gainRange));
+    painter.setPen(QPen(looks.reference, 1));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRect(angles);
+    painter.drawRect(gains);
+    painter.setPen(looks.muted);
+    const qreal y = matrix.bottom() + 4;
+    painter.drawText(QRectF(angles.center().x() - 20, y, 40, metrics.height()), Qt::AlignCenter,
+                     QStringLiteral("\u03b8"));
+    painter.drawText(QRectF(gains.center().x() - 20, y, 40, metrics.height()), Qt::AlignCenter, QStringLiteral("g"));
+}
+
+void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix,
+                              const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    const qreal cell = matrix.width() / std::max(1, panel.planes);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(looks.reference, 1));
+    painter.drawRect(matrix);
+    for (std::size_t b = 0; b < panel.blockStart.size(); ++b) {
+        const int from = panel.blockStart[b];
+        const int to = b + 1 < panel.blockStart.size() ? panel.blockStart[b + 1] : panel.planes;
+        const qreal start = from * cell, size = (to - from) * cell;
+        painter.setPen(QPen(QColor(255, 255, 255, 200), 1.5));
+        painter.drawRect(QRectF(matrix.left() + start, matrix.top() + start, size, size));
+        painter.setPen(looks.muted);
+        painter.drawText(QRectF(matrix.left() + start, matrix.bottom() + 4, size, metrics.height()), Qt::AlignCenter,
+                         panel.blockName[b]);
+        painter.save();
+        painter.translate(matrix.left() - 4, matrix.top() + start + size);
+        painter.rotate(-90);
+        painter.drawText(QRectF(0, -metrics.height(), size, metrics.height()), Qt::AlignCenter, panel.blockName[b]);
+        painter.restore();
+    }
+}
+
+void PlanesCanvas::drawLegends(QPainter& painter, const QRectF& place, const Looks& looks) const {
+    const qreal part = place.width() / 3;
+    drawLegend(painter, QRectF(place.left(), place.top(), part - 16, place.height()), ColourMap::Viridis, 0, 1,
+               tr("Overlap (share)"), looks);
+    drawLegend(painter, QRectF(place.left() + part, place.top(), part - 16, place.height()), ColourMap::Cividis, 0, 90,
+               tr("\u03b8 principal angles (degrees)"), looks);
+    drawLegend(painter, QRectF(place.left() + 2 * part, place.top(), part - 16, place.height()), ColourMap::Diverging,
+               -m_gainRange, m_gainRange, tr("g plane gain (ln)"), looks);
+}
+
+void PlanesCanvas::paintEvent(QPaintEvent*) {
+    QPainter painter(this);
+    painter.fillRect(rect(), palette().color(QPalette::Base));
+    painter.setRenderHint(QPainter::Antialiasing);
+    draw(painter, rect(), looksOf(palette(), font()));
+}
+
+void PlanesCanvas::mouseMoveEvent(QMouseEvent* event) {
+    const Layout layout = layoutIn(rect(), font());
+    for (std::size_t i = 0; i < m_panels.size(); ++i) {
+        const QRectF& matrix = layout.matrices[i];
+        if (!matrix.adjusted(0, 0, kStrips, 0).contains(event->position())) continue;
+        const qreal cell = matrix.width() / std::max(1, m_panels[i].planes);
+        const int row =
+            std::min(m_panels[i].planes - 1, static_cast<int>((event->position().y() - matrix.top()) / cell));
+        const int column = static_cast<int>((event->position().x() - matrix.left()) / cell);
+        emit hovered(static_cast<int>(i), row, std::min(column, m_panels[i].planes));
+        return;
+    }
+    emit hovered(-1, -1, -1);
+}
+
+void PlanesCanvas::leaveEvent(QEvent*) {
+    emit hovered(-1, -1, -1);
+}
+
+}  // namespace ropescope

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/planes_view.h"
+
+#include <qcustomplot.h>
+
+#include <QComboBox>
+#include <QLabel>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <numeric>
+
+#include "widgets/planes_canvas.h"
+
+namespace ropescope {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+int axisOf(const HeadReport& report, int plane) {
+    return static_cast<int>(report.planeAxis[plane]);
+}
+
+double omegaOf(const HeadReport& report, int plane) {
+    const std::size_t axes = report.energy.frequency.size() / std::max<std::size_t>(1, report.planeAxis.size());
+    double squares = 0;
+    for (std::size_t a = 0; a < axes; ++a) squares += std::pow(report.energy.frequency[plane * axes + a], 2);
+    return std::sqrt(squares);
+}
+
+QString axisName(int axis) {
+    switch (axis) {
+        case -1:
+            return QObject::tr("no axis");
+        case 0:
+            return QObject::tr("rows");
+        case 1:
+            return QObject::tr("columns");
+        default:
+            return QObject::tr("axis %1").arg(axis);
+    }
+}
+
+/// By axis, then from fast to slow; planes of no single axis last.
+std::vector<int> orderOf(const HeadReport& report) {
+    std::vector<int> order(report.planeAxis.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+        const int axisA = axisOf(report, a), axisB = axisOf(report, b);
+        if (axisA != axisB) return axisB < 0 || (axisA >= 0 && axisA < axisB);
+        return omegaOf(report, a) > omegaOf(report, b);
+    });
+    return order;
+}
+
+QString planeText(const HeadReport& report, int plane) {
+    const double omega = omegaOf(report, plane);
+    const QString turn = omega > 0 ? QObject::tr("%1 rad/token, wavelength %2 tokens")
+                                         .arg(shortNumber(omega), shortNumber(2 * std::numbers::pi / omega))
+                                   : QObject::tr("never turns");
+    return QObject::tr("plane %1 (%2, %3)").arg(plane).arg(axisName(axisOf(report, plane)), turn);
+}
+
+}  // namespace
+
+PlanesView::PlanesView(OpenModels& models, Selection& selection, QWidget* parent)
+    : View(models, selection, tr("Planes"), parent), m_side(new QComboBox(this)), m_canvas(new PlanesCanvas(this)) {
+    setEmptyText(
+        tr("How each rotary plane of the selected heads lies over the canonical planes: the identity for plain "
+           "rotary positions, cells outside the outlined blocks where rows and columns mix. Select a head."),
+        {});
+    addLabel(tr("Overlap of"));
+    m_side->addItem(tr("query planes with canonical planes"));
+    m_side->addItem(tr("key planes with canonical planes"));
+    m_side->addItem(tr("query with key planes"));
+    m_side->setToolTip(
+        tr("Overlap 1/2 ||Q^T E||^2 of plane subspaces, between 0 and 1; rows sum to 1.\n"
+           "Query with key: 1 under the same-map convention, below 1 shows obliqueness."));
+    controls().addWidget(m_side);
+    addLabel(tr("of the map"))->setForegroundRole(QPalette::PlaceholderText);
+    controls().addStretch();
+    setContent(m_canvas);
+    connect(m_side, &QComboBox::currentIndexChanged, this, &PlanesView::refresh);
+    connect(&m_selection, &Selection::changed, this, &PlanesView::refresh);
+    connect(&m_models, &OpenModels::headChanged, this, &PlanesView::refresh);
+    connect(&m_models, &OpenModels::modelsChanged, this, &PlanesView::refresh);
+    connect(m_canvas, &PlanesCanvas::hovered, this, [this](int panel, int row, int column) {
+        const QString text = panel < 0 ? QString() : cellText(m_canvas->panels()[panel].head, row, column);
+        m_canvas->setToolTip(text);
+        emit View::hovered(text);
+    });
+    refresh();
+}
+
+void PlanesView::setSide(Side side) {
+    m_side->setCurrentIndex(static_cast<int>(side));
+}
+
+void PlanesView::refresh() {
+    std::vector<PlanesPanel> panels;
+    for (HeadRef head : m_selection.shown()) {
+        if (const HeadReport* report = m_models.head(head)) panels.push_back(panelOf(head, *report));
+    }
+    showEmpty(panels.empty());
+    m_canvas->setPanels(std::move(panels));
+}
+
+PlanesPanel PlanesView::panelOf(HeadRef head, const HeadReport& report) const {
+    PlanesPanel panel;
+    panel.head = head;
+    panel.title = m_models.headName(head) + (report.identity ? tr("  identity") : QString());
+    panel.problem = QString::fromStdString(report.problem);
+    panel.colour = m_selection.colourIndex(head);
+    panel.planes = static_cast<int>(report.planeAxis.size());
+    if (!report.problem.empty()) return panel;
+    const auto side = static_cast<Side>(m_side->currentIndex());
+    const PlaneAlignment& alignment = side == Side::Key ? report.key : report.query;
+    const std::vector<int> order = orderOf(report);
+    const int planes = panel.planes;
+    panel.overlap.assign(static_cast<std::size_t>(planes) * planes, kUnknown);
+    for (int row = 0; row < planes; ++row) {
+        const int p = order[row];
+        for (int column = 0; column < planes && side != Side::QueryKey; ++column) {
+            panel.overlap[row * planes + column] = alignment.overlap[p * planes + order[column]];
+        }
+        if (side == Side::QueryKey) panel.overlap[row * planes + row] = report.queryKeyOverlap[p];
+        panel.angle1.push_back(alignment.principalAngles[2 * p]);
+        panel.angle2.push_back(alignment.principalAngles[2 * p + 1]);
+        panel.logGain.push_back(std::log(alignment.gain[p]));
+        if (row == 0 || axisOf(report, p) != axisOf(report, order[row - 1])) {
+            panel.blockStart.push_back(row);
+            panel.blockName.push_back(axisName(axisOf(report, p)));
+        }
+    }
+    return panel;
+}
+
+std::vector<double> PlanesView::drawnOverlap(HeadRef head) const {
+    for (const PlanesPanel& panel : m_canvas->panels()) {
+        if (panel.head == head) return panel.overlap;
+    }
+    return {};
+}
+
+std::vector<int> PlanesView::drawnOrder(HeadRef head) const {
+    const HeadReport* report = m_models.head(head);
+    return report == nullptr ? std::vector<int>{} : orderOf(*report);
+}
+
+QString PlanesView::cellText(HeadRef head, int row, int column) const {
+    const HeadReport* report = m_models.head(head);
+    if (report == nullptr) return {};
+    const QString name = m_models.headName(head) + QStringLiteral("  ");
+    if (!report->problem.empty()) return name + QString::fromStdString(report->problem);
+    const std::vector<int> order = orderOf(*report);
+    const int planes = static_cast<int>(order.size());
+    if (row < 0 || row >= planes) return {};
+    const auto side = static_cast<Side>(m_side->currentIndex());
+    const PlaneAlignment& alignment = side == Side::Key ? report->key : report->query;
+    const int p = order[row];
+    if (column >= planes || side == Side::QueryKey) {
+        const QString strips =
+            tr("principal angles %1\u00b0 and %2\u00b0, gain %3")
+                .arg(shortNumber(alignment.principalAngles[2 * p]), shortNumber(alignment.principalAngles[2 * p + 1]),
+                     shortNumber(alignment.gain[p]));
+        const QString overlap = side == Side::QueryKey
+                                    ? tr("query-to-key overlap %1, ").arg(shortNumber(report->queryKeyOverlap[p]))
+                                    : QString();
+        return name + planeText(*report, p) + QStringLiteral(": ") + overlap + strips;
+    }
+    const int j = order[std::max(0, column)];
+    return name + planeText(*report, p) + QStringLiteral("  \u2192  ") + tr("canonical ") + planeText(*report, j) +
+           tr(": overlap %1").arg(shortNumber(alignment.overlap[p * planes + j]));
+}
+
+QWidget* PlanesView::canvas() const {
+    return m_canvas;
+}
+
+QString PlanesView::numbers(QChar separator) const {
+    QString text = QStringLiteral("head") + separator + QStringLiteral("plane") + separator + QStringLiteral("angle1") +
+                   separator + QStringLiteral("angle2") + separator + QStringLiteral("gain") + separator +
+                   QStringLiteral("overlap_with_planes_in_the_same_order\n");
+    for (const PlanesPanel& panel : m_canvas->panels()) {
+        if (!panel.problem.isEmpty()) continue;
+        const std::vector<int> order = drawnOrder(panel.head);
+        for (int row = 0; row < panel.planes; ++row) {
+            text += m_models.headName(panel.head) + separator + QString::number(order[row]);
+            for (double value : {panel.angle1[row], panel.angle2[row], std::exp(panel.logGain[row])}) {
+                text += separator + QString::number(value, 'g', 10);
+            }
+            for (int column = 0; column < panel.planes; ++column) {
+                text += separator + QString::number(panel.overlap[row * panel.planes + column], 'g', 10);
+            }
+            text += QLatin1Char('\n');
+        }
+    }
+    return text;
+}
+
+void PlanesView::drawFigure(QCPPainter& painter, QSize size) const {
+    m_canvas->draw(painter, QRectF(QPointF(0, 0), QSizeF(size)), paperLooks(font()));
+}
+
+}  // namespace ropescope
