@@ -11,6 +11,9 @@ class QSlider;
 namespace ropescope {
 
 class FieldsCanvas;
+struct FieldsFigure;
+struct FieldsPanel;
+struct OffsetMap;
 
 /// Small multiples over offsets: for every shown head the analytic kernel or sensitivity beside the measured field, on
 /// shared scales with a crosshair that all panels follow. Kernels are evaluated here, so a slider drag needs no engine.
@@ -52,6 +55,11 @@ private:
     void buildControls();
     void refresh();
     void refreshSteps();
+    void takeDefaults();
+    [[nodiscard]] OffsetMap analyticOf(const HeadReport& report) const;
+    [[nodiscard]] FieldsPanel panelOf(HeadRef head, const HeadReport& report) const;
+    void setScales(FieldsFigure& figure) const;
+    void showHover(int index, QPoint offset);
 
     QComboBox* m_analytic;
     QComboBox* m_content;
@@ -66,7 +74,8 @@ private:
     QSlider* m_step;
     QLabel* m_stepText;
     FieldsCanvas* m_canvas;
-    int m_gridOf = -1;  ///< the model whose own grid the sliders took
+    bool m_betaChosen = false;  ///< by hand; otherwise the current head's own strength
+    int m_gridOf = -1;          ///< the model whose own grid the sliders took
 };
 
 }  // namespace ropescope

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/fields_view.h"
+
+#include <qcustomplot.h>
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSlider>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "core/data/field.h"
+#include "core/data/kernel_series.h"
+#include "widgets/fields_canvas.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kLargestSide = 31;
+constexpr int kBetaSteps = 120;    ///< slider positions over four decades
+constexpr double kLogDecades = 4;  ///< range of a logarithmic scale below its largest value
+
+double betaAt(int position) {
+    return 0.01 * std::pow(10.0, 4.0 * position / kBetaSteps);
+}
+
+int positionOf(double beta) {
+    return std::clamp(static_cast<int>(std::lround(std::log10(std::max(beta, 0.01) / 0.01) * kBetaSteps / 4.0)), 0,
+                      kBetaSteps);
+}
+
+QSlider* newSlider(QWidget* parent, int low, int high, const QString& tip) {
+    auto* slider = new QSlider(Qt::Horizontal, parent);
+    slider->setRange(low, high);
+    slider->setMinimumWidth(64);
+    slider->setMaximumWidth(160);
+    slider->setToolTip(tip);
+    return slider;
+}
+
+}  // namespace
+
+FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent)
+    : View(models, selection, tr("Fields"), parent),
+      m_analytic(new QComboBox(this)),
+      m_content(new QComboBox(this)),
+      m_measured(new QComboBox(this)),
+      m_scale(new QComboBox(this)),
+      m_rows(newSlider(this, 2, kLargestSide, tr("Rows of the grid that the analytic field is drawn on"))),
+      m_cols(newSlider(this, 2, kLargestSide, tr("Columns of the grid"))),
+      m_square(new QCheckBox(tr("square"), this)),
+      m_gridText(new QLabel(this)),
+      m_beta(newSlider(this, 0, kBetaSteps, tr("Content strength of the softmax: E|q||k| / sqrt(D)"))),
+      m_betaText(new QLabel(this)),
+      m_step(newSlider(this, 0, 0, tr("Sampling step of the measured field"))),
+      m_stepText(new QLabel(this)),
+      m_canvas(new FieldsCanvas(this)) {
+    setEmptyText(tr("Where the selected heads look, by offset from the query: what the weights allow beside what was "
+                    "measured while an image was made. Select a head."),
+                 {});
+    buildControls();
+    connect(&m_selection, &Selection::changed, this, &FieldsView::refresh);
+    connect(&m_models, &OpenModels::headChanged, this, &FieldsView::refresh);
+    connect(&m_models, &OpenModels::modelsChanged, this, &FieldsView::refresh);
+    connect(&m_models, &OpenModels::fieldsChanged, this, &FieldsView::refresh);
+    connect(m_canvas, &FieldsCanvas::repainted, this, &FieldsView::repainted);
+    connect(m_canvas, &FieldsCanvas::hovered, this, &FieldsView::showHover);
+    refresh();
+}
+
+void FieldsView::buildControls() {
+    m_analytic->addItems({tr("Kernel"), tr("Softmax of kernel"), tr("Sensitivity")});
+    m_analytic->setToolTip(
+        tr("Kernel: mean logit by offset for the chosen content, in [-1, 1].\n"
+           "Softmax: attention that such logits alone would give, seen from the centre.\n"
+           "Sensitivity: how much the offset can change a logit."));
+    m_content->addItems({tr("weights (of the head)"), tr("white (of the map)")});
+    m_content->setToolTip(
+        tr("Content at both tokens. Weights: the same white input through the head's projections.\n"
+           "White: key equals query; the same picture for every orthogonal map."));
+    m_measured->addItems({tr("mean per pair"), tr("sum of attention")});
+    m_measured->setToolTip(
+        tr("Mean: attention per pair of tokens, free of the border's bias; its corners rest on single "
+           "pairs.\nSum: share of attention by offset; every number comes from it."));
+    m_scale->addItems({tr("linear"), tr("log")});
+    addLabel(tr("Analytic"));
+    controls().addWidget(m_analytic);
+    controls().addWidget(m_content);
+    controls().addSpacing(8);
+    addLabel(tr("Measured"));
+    controls().addWidget(m_measured);
+    controls().addWidget(m_scale);
+    controls().addStretch();
+
+    auto* sliders = new QHBoxLayout;
+    sliders->setSpacing(8);
+    m_square->setChecked(true);
+    m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
+    for (QWidget* widget : std::initializer_list<QWidget*>{m_gridText, m_rows, m_cols, m_square})
+        sliders->addWidget(widget);
+    sliders->addSpacing(16);
+    for (QWidget* widget : std::initializer_list<QWidget*>{m_betaText, m_beta}) sliders->addWidget(widget);
+    sliders->addSpacing(16);
+    for (QWidget* widget : std::initializer_list<QWidget*>{m_stepText, m_step}) sliders->addWidget(widget);
+    sliders->addStretch();
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    layout->addLayout(sliders);
+    layout->addWidget(m_canvas, 1);
+    setContent(content);
+
+    for (QComboBox* combo : {m_analytic, m_content, m_measured, m_scale}) {
+        connect(combo, &QComboBox::currentIndexChanged, this, &FieldsView::refresh);
+    }
+    connect(m_rows, &QSlider::valueChanged, this, [this](int rows) {
+        if (m_square->isChecked() && m_cols->value() != rows) {
+            m_cols->setValue(rows);  // draws through the columns' own signal
+        } else {
+            refresh();
+        }
+    });
+    connect(m_cols, &QSlider::valueChanged, this, &FieldsView::refresh);
+    connect(m_square, &QCheckBox::toggled, this, [this](bool on) {
+        m_cols->setVisible(!on);
+        if (on) m_cols->setValue(m_rows->value());
+    });
+    m_cols->hide();
+    connect(m_beta, &QSlider::valueChanged, this, &FieldsView::refresh);
+    connect(m_beta, &QSlider::sliderPressed, this, [this] { m_betaChosen = true; });
+    connect(m_step, &QSlider::valueChanged, this, [this](int step) {
+        refresh();
+        emit stepChanged(step);
+    });
+}
+
+void FieldsView::setAnalytic(Analytic analytic) {
+    m_analytic->setCurrentIndex(static_cast<int>(analytic));
+}
+void FieldsView::setContentKind(Content content) {
+    m_content->setCurrentIndex(static_cast<int>(content));
+}
+void FieldsView::setMeasured(Measured measured) {
+    m_measured->setCurrentIndex(static_cast<int>(measured));
+}
+void FieldsView::setScale(Scale scale) {
+    m_scale->setCurrentIndex(static_cast<int>(scale));
+}
+
+void FieldsView::setGrid(Grid grid) {
+    const QSignalBlocker rows(m_rows), cols(m_cols);
+    m_square->setChecked(grid.rows == grid.cols);
+    m_rows->setValue(grid.rows);
+    m_cols->setValue(grid.cols);
+    refresh();
+}
+
+Grid FieldsView::grid() const {
+    return {m_rows->value(), m_square->isChecked() ? m_rows->value() : m_cols->value()};
+}
+
+void FieldsView::setBeta(double beta) {
+    m_betaChosen = true;
+    m_beta->setValue(positionOf(beta));
+}
+
+void FieldsView::setStep(int step) {
+    m_step->setValue(step);
+}
+
+int FieldsView::step() const {
+    return m_step->value();
+}
+
+/// The grid and the content strength start as the model's own.
+void FieldsView::takeDefaults() {
+    const HeadRef current = m_selection.current();
+    const OpenModel* model = m_models.find(current.model);
+    if (model != nullptr && m_gridOf != current.model && model->card.grid.tokens() > 0) {
+        m_gridOf = current.model;
+        const QSignalBlocker rows(m_rows), cols(m_cols), square(m_square);
+        m_square->setChecked(model->card.grid.rows == model->card.grid.cols);
+        m_cols->setVisible(!m_square->isChecked());
+        m_rows->setValue(model->card.grid.rows);
+        m_cols->setValue(model->card.grid.cols);
+    }
+    const HeadReport* report = m_models.head(current);
+    if (!m_betaChosen && report != nullptr && report->contentStrength > 0) {
+        const QSignalBlocker block(m_beta);
+        m_beta->setValue(positionOf(report->contentStrength));
+    }
+}
+
+/// The slider covers the recorded steps and follows the newest while it stands on the newest.
+void FieldsView::refreshSteps() {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    const int last = model == nullptr || model->fields.empty() ? -1 : model->fields.back().step;
+    const bool follows = m_step->value() == m_step->maximum();
+    const QSignalBlocker block(m_step);
+    m_step->setMaximum(std::max(0, last));
+    if (follows) m_step->setValue(last);
+    m_step->setVisible(last > 0);
+    m_stepText->setVisible(last >= 0);
+    if (last < 0) return;
+    for (const StepFields& fields : model->fields) {
+        if (fields.step != m_step->value()) continue;
+        m_stepText->setText(
+            tr("Step %1 of %2, t = %3").arg(fields.step + 1).arg(fields.steps).arg(shortNumber(fields.time)));
+    }
+}
+
+OffsetMap FieldsView::analyticOf(const HeadReport& report) const {
+    OffsetMap map{grid(), {}};
+    const bool weights = m_content->currentIndex() == 0;
+    switch (static_cast<Analytic>(m_analytic->currentIndex())) {
+        case Analytic::Kernel:
+            map.values = evaluateKernel(weights ? report.kernelWeights : report.kernelWhite, map.grid);
+            break;
+        case Analytic::Softmax:
+            map.values = softmaxOfOffsets(evaluateKernel(weights ? report.kernelWeights : report.kernelWhite, map.grid),
+                                          betaAt(m_beta->value()));
+            break;
+        case Analytic::Sensitivity:
+            map.values = evaluateSensitivity(weights ? report.sensitivityWeights : report.sensitivityWhite, map.grid);
+            break;
+    }
+    return map;
+}
+
+FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
+    FieldsPanel panel;
+    panel.head = head;
+    panel.title = m_models.headName(head) + (report.identity ? tr("  identity") : QString());
+    panel.problem = QString::fromStdString(report.problem);
+    panel.colour = m_selection.colourIndex(head);
+    if (!report.problem.empty()) return panel;
+    panel.analytic = analyticOf(report);
+    if (const HeadField* field = m_models.field(head, m_step->value())) {
+        const std::vector<float>& values = m_measured->currentIndex() == 0 ? field->mean : field->sum;
+        panel.measured = {field->grid, {values.begin(), values.end()}};
+        panel.numbers = measureField(field->sum, field->grid);
+    }
+    return panel;
+}
+
+void FieldsView::setScales(FieldsFigure& figure) const {
+    double analytic = 0, measured = 0;
+    for (const FieldsPanel& panel : figure.panels) {
+        for (double value : panel.analytic.values) analytic = std::max(analytic, std::abs(value));
+        for (double value : panel.measured.values) measured = std::max(measured, value);
+    }
+    if (!(analytic > 0)) analytic = 1;
+    if (!(measured > 0)) measured = 1;
+    const bool kernel = m_analytic->currentIndex() == static_cast<int>(Analytic::Kernel);
+    const bool log = m_scale->currentIndex() == 1;
+    static const QString kTitles[] = {tr("Kernel (share of energy)"), tr("Softmax of kernel (share)"),
+                                      tr("Sensitivity (share of a logit)")};
+    figure.analytic = {kernel ? ColourMap::Diverging : ColourMap::Viridis, kernel ? -analytic : 0, analytic,
+                       kTitles[m_analytic->currentIndex()], false};
+    figure.measured = {ColourMap::Viridis, log ? measured * std::pow(10.0, -kLogDecades) : 0, measured,
+                       m_measured->currentIndex() == 0 ? tr("Measured attention per pair (share)")
+                                                       : tr("Measured attention by offset (share)"),
+                       log};
+}
+
+void FieldsView::refresh() {
+    takeDefaults();
+    refreshSteps();
+    FieldsFigure figure;
+    figure.noField = tr("Measured field: it fills in while an image is generated");
+    for (HeadRef head : m_selection.shown()) {
+        if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));
+    }
+    showEmpty(figure.panels.empty());
+    setScales(figure);
+    const bool softmax = m_analytic->currentIndex() == static_cast<int>(Analytic::Softmax);
+    m_beta->setVisible(softmax);
+    m_betaText->setVisible(softmax);
+    m_betaText->setText(QStringLiteral("\u03b2 %1").arg(shortNumber(betaAt(m_beta->value()))));
+    m_gridText->setText(tr("Grid %1 \u00d7 %2").arg(grid().rows).arg(grid().cols));
+    m_canvas->setFigure(std::move(figure));
+}
+
+void FieldsView::showHover(int index, QPoint offset) {
+    QString text;
+    if (index >= 0) {
+        text = tr("offset row %1, column %2: ").arg(offset.y()).arg(offset.x());
+        QStringList parts;
+        for (const FieldsPanel& panel : m_canvas->figure().panels) {
+            QString part = m_models.headName(panel.head);
+            if (panel.analytic.holds(offset.y(), offset.x())) {
+                part += QLatin1Char(' ') + shortNumber(panel.analytic.at(offset.y(), offset.x()));
+            }
+            if (panel.measured.holds(offset.y(), offset.x())) {
+                part += tr(", measured ") + shortNumber(panel.measured.at(offset.y(), offset.x()));
+            }
+            parts << part;
+        }
+        text += parts.join(QStringLiteral("; "));
+    }
+    emit hovered(text);
+}
+
+std::vector<double> FieldsView::drawnAnalytic(HeadRef head) const {
+    for (const FieldsPanel& panel : m_canvas->figure().panels) {
+        if (panel.head == head) return panel.analytic.values;
+    }
+    return {};
+}
+
+std::vector<double> FieldsView::drawnMeasured(HeadRef head) const {
+    for (const FieldsPanel& panel : m_canvas->figure().panels) {
+        if (panel.head == head) return panel.measured.values;
+    }
+    return {};
+}
+
+QWidget* FieldsView::canvas() const {
+    return m_canvas;
+}
+
+QString FieldsView::numbers(QChar separator) const {
+    QString text = QStringLiteral("head") + separator + QStringLiteral("kind") + separator +
+                   QStringLiteral("row_offset") + separator + QStringLiteral("column_offset") + separator +
+                   QStringLiteral("value\n");
+    for (const FieldsPanel& panel : m_canvas->figure().panels) {
+        for (const OffsetMap* map : {&panel.analytic, &panel.measured}) {
+            if (map->values.empty()) continue;
+            const QString kind = map == &panel.analytic ? QStringLiteral("analytic") : QStringLiteral("measured");
+            for (int row = 1 - map->grid.rows; row < map->grid.rows; ++row) {
+                for (int col = 1 - map->grid.cols; col < map->grid.cols; ++col) {
+                    text += m_models.headName(panel.head) + separator + kind + separator + QString::number(row) +
+                            separator + QString::number(col) + separator + QString::number(map->at(row, col), 'g', 10) +
+                            QLatin1Char('\n');
+                }
+            }
+        }
+    }
+    return text;
+}
+
+void FieldsView::drawFigure(QCPPainter& painter, QSize size) const {
+    m_canvas->draw(painter, QRectF(QPointF(0, 0), QSizeF(size)), paperLooks(font()));
+}
+
+}  // namespace ropescope
