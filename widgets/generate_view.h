@@ -9,11 +9,11 @@
 #include "core/data/generation.h"
 #include "widgets/open_models.h"
 
+class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
 class QLineEdit;
-class QListWidget;
 class QProgressBar;
 class QPushButton;
 class QSlider;
@@ -21,6 +21,7 @@ class QSpinBox;
 
 namespace ropescope {
 
+class Gallery;
 class MessageBar;
 class PreviewImage;
 
@@ -35,6 +36,7 @@ public:
     [[nodiscard]] int model() const { return m_model; }
     [[nodiscard]] GenerateRequest request() const;  ///< the settings as they stand
     void restore(const GenerateRequest& request);   ///< puts settings back
+    void setDevice(const std::string& device);      ///< Compute::device of the requests
 
     void start(int steps);  ///< a run has begun: Cancel is offered
     void showProgress(const GenerateProgress& progress);
@@ -55,6 +57,10 @@ public slots:
     void requestCancel();
     void rollSeed();
 
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;  ///< a result dropped back restores its settings
+
 signals:
     void generateRequested(const ropescope::GenerateRequest& request);
     void cancelRequested();
@@ -63,23 +69,18 @@ signals:
     void saveRequested(const ropescope::GeneratedImage& image);
 
 private:
-    struct Entry {
-        GenerateRequest request;
-        GeneratedImage image;
-    };
     void buildSettings();
     void buildStage();
     void connectSignals();
     void setRunning(bool running);
     void showStep(int step);
     void showEntry(int row);
-    void openMenu(QPoint position);
 
     OpenModels& m_models;
     int m_model = -1;
     bool m_running = false;
     std::vector<QImage> m_steps;  ///< previews of the run by step
-    std::vector<Entry> m_entries;
+    std::string m_device = "auto";
     QWidget* m_settings;
     QWidget* m_stage;
     QComboBox* m_class;
@@ -90,6 +91,7 @@ private:
     QComboBox* m_sampler;
     QSpinBox* m_batch;
     QComboBox* m_precision;
+    QCheckBox* m_record;
     QPushButton* m_generate;
     QPushButton* m_cancel;
     PreviewImage* m_preview;
@@ -97,7 +99,7 @@ private:
     QLabel* m_status;
     QSlider* m_timeline;
     QLabel* m_timelineText;
-    QListWidget* m_gallery;
+    Gallery* m_gallery;
     MessageBar* m_messages;
 };
 

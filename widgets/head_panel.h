@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QStringList>
 #include <QWidget>
 
 #include "widgets/open_models.h"
@@ -27,6 +28,7 @@ public:
 
 private:
     void refresh();
+    [[nodiscard]] QString stateText(HeadRef head) const;
 
     OpenModels& m_models;
     Selection& m_selection;
@@ -35,6 +37,7 @@ private:
     QPushButton* m_pin;
     HeadChips* m_chips;
     QTableWidget* m_table;
+    QStringList m_keys;  ///< HeadNumber::key of every row
 };
 
 }  // namespace ropescope

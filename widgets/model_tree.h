@@ -7,7 +7,7 @@
 #include "widgets/open_models.h"
 #include "widgets/selection.h"
 
-class QLabel;
+class QPushButton;
 class QTreeWidget;
 class QTreeWidgetItem;
 
@@ -34,14 +34,18 @@ protected:
 
 private:
     void rebuild();
+    void addModel(int key, const OpenModel& model);
+    void showMarks(int model);
     void showSelection();
     void takeSelection();
+    void setWaiting(bool waiting);  ///< something that can be dropped is over the tree
     void openMenu(QPoint position);
+    [[nodiscard]] QTreeWidgetItem* modelItem(int model) const;
 
     OpenModels& m_models;
     Selection& m_selection;
     QTreeWidget* m_tree;
-    QWidget* m_dropZone;
+    QPushButton* m_dropZone;
     bool m_following = false;  ///< the tree is being set from the selection
 };
 

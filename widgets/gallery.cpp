@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/gallery.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QMenu>
+#include <QMimeData>
+
+#include "widgets/preview_image.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kThumbnail = 84;
+
+}  // namespace
+
+Gallery::Gallery(QWidget* parent) : QListWidget(parent) {
+    setViewMode(QListView::IconMode);
+    setFlow(QListView::LeftToRight);
+    setWrapping(true);
+    setResizeMode(QListView::Adjust);
+    setMovement(QListView::Static);
+    setIconSize(QSize(kThumbnail, kThumbnail));
+    setSpacing(4);
+    setUniformItemSizes(true);
+    setDragEnabled(true);
+    setDragDropMode(QAbstractItemView::DragOnly);
+    setFrameShape(QFrame::NoFrame);
+    setContextMenuPolicy(Qt::CustomContextMenu);
+    setAccessibleName(tr("Gallery"));
+    connect(this, &QListWidget::currentRowChanged, this, [this](int row) {
+        if (row >= 0) emit shown(row);
+    });
+    connect(this, &QListWidget::itemClicked, this, [this](QListWidgetItem* item) { emit shown(row(item)); });
+    connect(this, &QListWidget::itemDoubleClicked, this,
+            [this](QListWidgetItem* item) { emit restoreRequested(row(item)); });
+    connect(this, &QListWidget::customContextMenuRequested, this, &Gallery::openMenu);
+}
+
+void Gallery::addResult(const GenerateRequest& request, const GenerateResult& result) {
+    for (const GeneratedImage& image : result.images) {
+        GenerateRequest own = request;
+        own.seed = image.seed;
+        own.labels = {image.label};
+        own.batch = 1;
+        m_entries.push_back({own, image});
+        auto* item = new QListWidgetItem(QIcon(QPixmap::fromImage(enlarged(imageOf(image.pixels), kThumbnail))), {});
+        item->setToolTip(tr("seed %1, class %2, %3 steps, guidance %4\nDouble-click restores these settings")
+                             .arg(image.seed)
+                             .arg(image.label)
+                             .arg(request.steps)
+                             .arg(request.guidance));
+        insertItem(0, item);
+    }
+    if (!result.images.empty()) setCurrentRow(0);
+}
+
+QMimeData* Gallery::mimeData(const QList<QListWidgetItem*>& items) const {
+    if (items.isEmpty()) return nullptr;
+    const GeneratedImage& image = entry(row(items.first())).image;
+    auto* data = new QMimeData;
+    data->setImageData(imageOf(image.pixels));
+    data->setText(QString::fromStdString(image.recipe));
+    return data;
+}
+
+void Gallery::openMenu(QPoint position) {
+    QListWidgetItem* item = itemAt(position);
+    if (item == nullptr) return;
+    const int at = row(item);
+    QMenu menu(this);
+    menu.addAction(tr("Restore these settings"), this, [this, at] { emit restoreRequested(at); });
+    menu.addAction(tr("Save PNG with recipe ..."), this, [this, at] { emit saveRequested(at); });
+    menu.addSeparator();
+    menu.addAction(tr("Copy picture"), this,
+                   [this, at] { QApplication::clipboard()->setImage(imageOf(entry(at).image.pixels)); });
+    menu.addAction(tr("Copy recipe"), this,
+                   [this, at] { QApplication::clipboard()->setText(QString::fromStdString(entry(at).image.recipe)); });
+    menu.exec(viewport()->mapToGlobal(position));
+}
+
+}  // namespace ropescope

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/head_panel.h"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QVBoxLayout>
+#include <cmath>
+
+#include "widgets/head_chips.h"
+#include "widgets/plot_style.h"
+
+namespace ropescope {
+namespace {
+
+QString conventionText(const ModelCard& card) {
+    switch (card.convention) {
+        case Convention::None:
+            return QObject::tr("no map");
+        case Convention::Same:
+            return QObject::tr("same map on queries and keys");
+        case Convention::Inverse:
+            return QObject::tr("map on queries, inverse transpose on keys");
+        case Convention::Unknown:
+            break;
+    }
+    return QObject::tr("the file does not say");
+}
+
+}  // namespace
+
+HeadPanel::HeadPanel(OpenModels& models, Selection& selection, QWidget* parent)
+    : QWidget(parent),
+      m_models(models),
+      m_selection(selection),
+      m_title(new QLabel(this)),
+      m_state(new QLabel(this)),
+      m_pin(new QPushButton(this)),
+      m_chips(new HeadChips(models, selection, HeadChips::Which::Pinned, this)),
+      m_table(new QTableWidget(this)) {
+    QFont large = font();
+    large.setPointSizeF(large.pointSizeF() * 1.4);
+    large.setBold(true);
+    m_title->setFont(large);
+    m_state->setWordWrap(true);
+    m_state->setTextFormat(Qt::PlainText);
+    m_pin->setCheckable(true);
+    m_pin->setToolTip(tr("Keep this head beside every other one (P)"));
+    m_table->setColumnCount(2);
+    m_table->setFrameShape(QFrame::NoFrame);
+    m_table->setShowGrid(false);
+    m_table->setSelectionMode(QAbstractItemView::NoSelection);
+    m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_table->setFocusPolicy(Qt::NoFocus);
+    m_table->horizontalHeader()->hide();
+    m_table->verticalHeader()->hide();
+    m_table->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
+    m_table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::ResizeToContents);
+    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    m_table->setWordWrap(true);
+    m_table->setAccessibleName(tr("Numbers of the current head"));
+    auto* row = new QHBoxLayout;
+    row->addWidget(m_title, 1);
+    row->addWidget(m_pin);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->setSpacing(8);
+    layout->addLayout(row);
+    layout->addWidget(m_chips);
+    layout->addWidget(m_state);
+    layout->addWidget(m_table, 1);
+    connect(m_pin, &QPushButton::clicked, this, [this] { m_selection.togglePin(m_selection.current()); });
+    connect(&m_selection, &Selection::changed, this, &HeadPanel::refresh);
+    connect(&m_models, &OpenModels::modelsChanged, this, &HeadPanel::refresh);
+    connect(&m_models, &OpenModels::atlasChanged, this, &HeadPanel::refresh);
+    connect(&m_models, &OpenModels::headChanged, this, &HeadPanel::refresh);
+    refresh();
+}
+
+QString HeadPanel::stateText(HeadRef head) const {
+    const OpenModel* model = m_models.find(head.model);
+    if (model == nullptr) return tr("Select a head to read its numbers: in the Atlas or in the model tree.");
+    const HeadReport* report = m_models.head(head);
+    if (report != nullptr && !report->problem.empty()) return QString::fromStdString(report->problem);
+    QString text = tr("Convention: %1").arg(conventionText(model->card));
+    if (report != nullptr && report->identity)
+        text += tr("\nIdentity: this head's map has not moved from plain rotary positions.");
+    return text;
+}
+
+void HeadPanel::refresh() {
+    const HeadRef head = m_selection.current();
+    const OpenModel* model = m_models.find(head.model);
+    m_title->setText(model == nullptr ? tr("No head") : m_models.headName(head));
+    m_state->setText(stateText(head));
+    m_pin->setEnabled(model != nullptr);
+    m_pin->setChecked(m_selection.isPinned(head));
+    m_pin->setText(m_selection.isPinned(head) ? tr("Pinned") : tr("Pin"));
+    m_chips->setVisible(!m_selection.pinned().empty());
+    m_keys.clear();
+    if (model == nullptr || !model->atlas || head.id.layer >= model->atlas->layers ||
+        head.id.head >= model->atlas->heads) {
+        m_table->setRowCount(0);
+        return;
+    }
+    const AtlasReport& atlas = *model->atlas;
+    m_table->setRowCount(static_cast<int>(atlas.numbers.size()));
+    for (int i = 0; i < m_table->rowCount(); ++i) {
+        const HeadNumber& number = atlas.numbers[i];
+        const double value = number.values[head.id.layer * atlas.heads + head.id.head];
+        auto* title =
+            new QTableWidgetItem(QString::fromStdString(number.title) + QLatin1Char('\n') + marksText(number));
+        auto* shown = new QTableWidgetItem(numberText(value, number.unit));
+        QString tip = definitionText(number);
+        if (std::isfinite(number.neutral)) {
+            tip += tr("\nPlain rotary positions: %1").arg(numberText(number.neutral, number.unit));
+        }
+        shown->setTextAlignment(Qt::AlignRight | Qt::AlignTop);
+        for (QTableWidgetItem* item : {title, shown}) item->setToolTip(tip);
+        m_table->setItem(i, 0, title);
+        m_table->setItem(i, 1, shown);
+        m_keys << QString::fromStdString(number.key);
+    }
+}
+
+QString HeadPanel::drawnText(const QString& key) const {
+    const auto row = static_cast<int>(m_keys.indexOf(key));
+    return row < 0 ? QString() : m_table->item(row, 1)->text();
+}
+
+QString HeadPanel::title() const {
+    return m_title->text();
+}
+
+}  // namespace ropescope

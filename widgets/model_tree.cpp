@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/model_tree.h"
+
+#include <QDragEnterEvent>
+#include <QMenu>
+#include <QMimeData>
+#include <QPainter>
+#include <QPushButton>
+#include <QTreeWidget>
+#include <QUrl>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/plot_style.h"
+
+namespace ropescope {
+namespace {
+
+enum Role { kModel = Qt::UserRole, kLayer, kHead };  // -1 where a row stands for more than that
+
+HeadRef refOf(const QTreeWidgetItem& item) {
+    return {item.data(0, kModel).toInt(), {item.data(0, kLayer).toInt(), item.data(0, kHead).toInt()}};
+}
+
+QTreeWidgetItem* newItem(QTreeWidgetItem* parent, const QString& text, int model, int layer, int head) {
+    auto* item = new QTreeWidgetItem(parent, {text});
+    item->setData(0, kModel, model);
+    item->setData(0, kLayer, layer);
+    item->setData(0, kHead, head);
+    return item;
+}
+
+QIcon colourIcon(int colour) {
+    QPixmap pixmap(16, 16);
+    pixmap.fill(Qt::transparent);
+    if (colour >= 0) {
+        QPainter painter(&pixmap);
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(headColour(colour));
+        painter.drawEllipse(4, 4, 8, 8);
+    }
+    return QIcon(pixmap);
+}
+
+QString cardText(const ModelCard& card) {
+    QStringList lines;
+    lines << QString::fromStdString(card.path);
+    lines << QObject::tr("%1, %2, %3 million parameters")
+                 .arg(QString::fromStdString(card.architecture), QString::fromStdString(card.encoding),
+                      shortNumber(static_cast<double>(card.parameters) / 1e6));
+    lines << QObject::tr("%1 layers of %2 heads, head dimension %3, grid %4 \u00d7 %5")
+                 .arg(card.layers)
+                 .arg(card.heads)
+                 .arg(card.headDim)
+                 .arg(card.grid.rows)
+                 .arg(card.grid.cols);
+    for (const std::string& note : card.notes) lines << QString::fromStdString(note);
+    return lines.join(QLatin1Char('\n'));
+}
+
+}  // namespace
+
+ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
+    : QWidget(parent),
+      m_models(models),
+      m_selection(selection),
+      m_tree(new QTreeWidget(this)),
+      m_dropZone(new QPushButton(tr("Drop a model here, or open one ..."), this)) {
+    m_tree->setHeaderHidden(true);
+    m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_tree->setFrameShape(QFrame::NoFrame);
+    m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
+    m_tree->setAccessibleName(tr("Open models"));
+    m_dropZone->setFlat(true);
+    m_dropZone->setMinimumHeight(56);
+    m_dropZone->setStyleSheet(
+        QStringLiteral("QPushButton { border: 1px dashed palette(mid); border-radius: 4px; padding: 8px; }"
+                       "QPushButton:hover, QPushButton[waiting=\"true\"] { border-color: palette(highlight); }"));
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->setSpacing(8);
+    layout->addWidget(m_tree, 1);
+    layout->addWidget(m_dropZone);
+    setAcceptDrops(true);
+    connect(m_dropZone, &QPushButton::clicked, this, &ModelTree::openRequested);
+    connect(m_tree, &QTreeWidget::itemSelectionChanged, this, &ModelTree::takeSelection);
+    connect(m_tree, &QTreeWidget::customContextMenuRequested, this, &ModelTree::openMenu);
+    connect(m_tree, &QTreeWidget::itemClicked, this, [this](QTreeWidgetItem* item) {
+        if (item->data(0, kLayer).toInt() < 0) emit modelActivated(item->data(0, kModel).toInt());
+    });
+    connect(&m_models, &OpenModels::modelsChanged, this, &ModelTree::rebuild);
+    connect(&m_models, &OpenModels::atlasChanged, this, &ModelTree::showMarks);
+    connect(&m_selection, &Selection::changed, this, &ModelTree::showSelection);
+    rebuild();
+}
+
+void ModelTree::rebuild() {
+    m_following = true;
+    m_tree->clear();
+    for (const auto& [key, model] : m_models.all()) addModel(key, model);
+    m_following = false;
+    for (const auto& [key, model] : m_models.all()) showMarks(key);
+    showSelection();
+}
+
+void ModelTree::addModel(int key, const OpenModel& model) {
+    auto* top = newItem(nullptr, QString::fromStdString(model.card.name), key, -1, -1);
+    m_tree->addTopLevelItem(top);
+    top->setToolTip(0, cardText(model.card));
+    QFont bold = font();
+    bold.setBold(true);
+    top->setFont(0, bold);
+    for (const std::string& note : model.card.notes) {
+        QTreeWidgetItem* row = newItem(top, QString::fromStdString(note), key, -1, -1);
+        row->setFlags(Qt::ItemIsEnabled);
+        row->setForeground(0, palette().color(QPalette::PlaceholderText));
+        row->setToolTip(0, QString::fromStdString(note));
+    }
+    for (int layer = 0; layer < model.card.layers; ++layer) {
+        QTreeWidgetItem* row = newItem(top, tr("layer %1").arg(layer), key, layer, -1);
+        for (int head = 0; head < model.card.heads; ++head) {
+            newItem(row, QString::fromStdString(HeadId{layer, head}.name()), key, layer, head);
+        }
+    }
+    top->setExpanded(true);
+}
+
+QTreeWidgetItem* ModelTree::modelItem(int model) const {
+    for (int i = 0; i < m_tree->topLevelItemCount(); ++i) {
+        QTreeWidgetItem* item = m_tree->topLevelItem(i);
+        if (item->data(0, kModel).toInt() == model) return item;
+    }
+    return nullptr;
+}
+
+/// Says how many heads are sound, and marks the others in words.
+void ModelTree::showMarks(int model) {
+    const OpenModel* open = m_models.find(model);
+    QTreeWidgetItem* top = modelItem(model);
+    if (open == nullptr || top == nullptr || !open->atlas) return;
+    int marked = 0;
+    for (QTreeWidgetItemIterator it(top); *it != nullptr && (*it)->data(0, kModel).toInt() == model; ++it) {
+        const HeadRef ref = refOf(**it);
+        if (ref.id.layer < 0 || ref.id.head < 0) continue;
+        const std::string& problem = open->atlas->problems[ref.id.layer * open->atlas->heads + ref.id.head];
+        if (problem.empty()) continue;
+        ++marked;
+        (*it)->setText(0, QString::fromStdString(ref.id.name()) + tr("  marked"));
+        (*it)->setToolTip(0, QString::fromStdString(problem));
+        (*it)->parent()->setText(0, tr("layer %1  (marked heads)").arg(ref.id.layer));
+    }
+    top->setText(
+        0, QString::fromStdString(open->card.name) + (marked > 0 ? tr("  (%1 heads marked)").arg(marked) : QString()));
+}
+
+void ModelTree::showSelection() {
+    if (m_following) return;
+    m_following = true;
+    for (QTreeWidgetItemIterator it(m_tree); *it != nullptr; ++it) {
+        const HeadRef ref = refOf(**it);
+        if (ref.id.layer < 0 || ref.id.head < 0) continue;
+        const bool chosen = m_selection.contains(ref);
+        (*it)->setSelected(chosen);
+        (*it)->setIcon(0, colourIcon(m_selection.colourIndex(ref)));
+        if (ref == m_selection.current()) {
+            (*it)->parent()->setExpanded(true);
+            m_tree->scrollToItem(*it);
+        }
+    }
+    m_following = false;
+}
+
+void ModelTree::takeSelection() {
+    if (m_following) return;
+    std::vector<HeadRef> heads;
+    for (QTreeWidgetItem* item : m_tree->selectedItems()) {
+        const HeadRef ref = refOf(*item);
+        if (ref.id.layer >= 0 && ref.id.head >= 0) heads.push_back(ref);
+        // A layer's row stands for all its heads.
+        if (ref.id.layer >= 0 && ref.id.head < 0) {
+            for (int i = 0; i < item->childCount(); ++i) heads.push_back(refOf(*item->child(i)));
+        }
+    }
+    if (!heads.empty()) m_selection.selectAll(heads);
+}
+
+void ModelTree::openMenu(QPoint position) {
+    const QTreeWidgetItem* item = m_tree->itemAt(position);
+    if (item == nullptr) return;
+    const HeadRef ref = refOf(*item);
+    QMenu menu(this);
+    if (ref.id.layer >= 0 && ref.id.head >= 0) {
+        menu.addAction(m_selection.isPinned(ref) ? tr("Unpin") : tr("Pin"), this,
+                       [this, ref] { m_selection.togglePin(ref); });
+        menu.addSeparator();
+    }
+    menu.addAction(tr("Close model"), this, [this, ref] { emit closeRequested(ref.model); });
+    menu.exec(m_tree->viewport()->mapToGlobal(position));
+}
+
+void ModelTree::setWaiting(bool waiting) {
+    m_dropZone->setProperty("waiting", waiting);
+    m_dropZone->setStyleSheet(m_dropZone->styleSheet());  // a property is read again only with the sheet
+}
+
+void ModelTree::dragEnterEvent(QDragEnterEvent* event) {
+    if (!event->mimeData()->hasUrls()) return;
+    event->acceptProposedAction();
+    setWaiting(true);
+}
+
+void ModelTree::dragLeaveEvent(QDragLeaveEvent*) {
+    setWaiting(false);
+}
+
+void ModelTree::dropEvent(QDropEvent* event) {
+    setWaiting(false);
+    QStringList paths;
+    for (const QUrl& url : event->mimeData()->urls()) {
+        if (url.isLocalFile()) paths << url.toLocalFile();
+    }
+    if (!paths.isEmpty()) emit filesDropped(paths);
+    event->acceptProposedAction();
+}
+
+}  // namespace ropescope
