@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/data/error.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+/// What a configuration says about a model; empty where it is silent. Three dialects are understood: the program's own
+/// metadata (`ropescope.config`), diffusers' and timm's config.json.
+struct ModelConfig {
+    std::string name, architecture, encoding, objective, content;
+    std::optional<int> heads, headDim, layers, patch, inChannels, outChannels, classes;
+    std::optional<double> theta;
+    Grid grid;   ///< 0x0: not said
+    Grid image;  ///< of the model's own input, 0x0: not said
+    std::vector<std::string> classNames;
+};
+
+/// Errors: CF-01 invalid JSON, duplicate keys or too deep, CF-02 a value of wrong kind or out of range; names the key.
+[[nodiscard]] Result<ModelConfig> parseModelConfig(std::string_view json, const std::string& where);
+
+/// Reads and parses a file of at most 1 MiB.
+[[nodiscard]] Result<ModelConfig> readModelConfig(const std::string& path);
+
+}  // namespace ropescope

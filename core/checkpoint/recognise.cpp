@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <filesystem>
+
+#include "core/checkpoint/input_file.h"
+#include "core/checkpoint/recognition.h"
+#include "core/checkpoint/sha256.h"
+
+namespace ropescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// --config, else the file's own metadata, else a configuration beside the file.
+Result<ModelConfig> findConfig(const TensorTable& table, const ModelRef& ref, std::vector<std::string>& notes) {
+    if (!ref.config.empty()) return readModelConfig(ref.config);
+    if (const auto own = table.metadata().find("ropescope.config"); own != table.metadata().end()) {
+        return parseModelConfig(own->second, place({table.path(), "ropescope.config"}));
+    }
+    const fs::path path(table.path());
+    const std::string stem = path.stem().string();
+    std::vector<fs::path> candidates = {path.parent_path() / (stem + ".config.json")};
+    if (stem == "model" || stem == "diffusion_pytorch_model") candidates.push_back(path.parent_path() / "config.json");
+    for (const fs::path& candidate : candidates) {
+        std::error_code ignored;
+        if (!fs::is_regular_file(candidate, ignored)) continue;
+        notes.push_back("configuration: " + printable(candidate.filename().string()));
+        return readModelConfig(candidate.string());
+    }
+    return ModelConfig{};
+}
+
+/// "model.safetensors" is named by its folder, every other file by itself.
+std::string shortName(const std::string& path) {
+    const fs::path file = fs::path(path).lexically_normal();
+    const std::string stem = file.stem().string();
+    std::error_code ignored;
+    if (stem != "model" && stem != "diffusion_pytorch_model") return printable(stem);
+    const std::string folder = fs::absolute(file, ignored).parent_path().filename().string();
+    return printable(folder.empty() ? stem : folder);
+}
+
+/// Whole numbers inside names compare as numbers: step-9 before step-10.
+bool naturalLess(const std::string& a, const std::string& b) {
+    const auto isDigit = [](char c) { return c >= '0' && c <= '9'; };
+    std::size_t i = 0, k = 0;
+    while (i < a.size() && k < b.size()) {
+        if (!isDigit(a[i]) || !isDigit(b[k])) {
+            if (a[i] != b[k]) return a[i] < b[k];
+            ++i, ++k;
+            continue;
+        }
+        const auto digits = [&](const std::string& text, std::size_t& at) {
+            while (at + 1 < text.size() && text[at] == '0' && isDigit(text[at + 1])) ++at;
+            const std::size_t begin = at;
+            while (at < text.size() && isDigit(text[at])) ++at;
+            return text.substr(begin, at - begin);
+        };
+        const std::string left = digits(a, i), right = digits(b, k);
+        if (left.size() != right.size()) return left.size() < right.size();
+        if (left != right) return left < right;
+    }
+    return a.size() - i < b.size() - k;
+}
+
+std::vector<std::string> findSeries(const std::string& path) {
+    std::vector<std::string> found;
+    std::error_code ignored;
+    const fs::path folder = fs::path(path).parent_path() / "series";
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+        if (entry.path().extension() == ".safetensors" && entry.is_regular_file(ignored)) {
+            found.push_back(entry.path().string());
+        }
+        if (found.size() >= 10'000) break;
+    }
+    std::sort(found.begin(), found.end(), naturalLess);
+    return found;
+}
+
+/// SHA-256 of the first 64 KiB followed by the file's size as eight little-endian bytes.
+Result<std::string> fingerprint(const std::string& path) {
+    const auto file = InputFile::open(path);
+    if (!file) return failure(file.error());
+    auto bytes = file->bytes(0, std::min<std::uint64_t>(file->size(), 64 << 10));
+    if (!bytes) return failure(bytes.error());
+    for (int i = 0; i < 8; ++i) bytes->push_back(static_cast<std::byte>(file->size() >> (8 * i)));
+    return sha256(*bytes);
+}
+
+/// Which network the names belong to.
+Result<void> recogniseNetwork(Recognition& r) {
+    const auto has = [&](std::string_view name) { return r.table.find(name) != nullptr; };
+    const auto any = [&](std::string_view prefix) {
+        const auto& all = r.table.tensors();
+        return std::any_of(all.begin(), all.end(), [&](const auto& t) { return t.name.starts_with(prefix); });
+    };
+    if (any("single_transformer_blocks.") || any("double_blocks.")) return recogniseFlux(r);
+    if (has("transformer_blocks.0.attn.add_k_proj.weight") || any("joint_blocks.")) return recogniseMmdit(r);
+    if (any("decoder.conv_in.") || any("encoder.conv_in.")) return recogniseVae(r);
+    if (has("patch_embed.proj.weight")) return recogniseViT(r);
+    const bool ditNames = any("x_embedder.proj.") || any("y_embedder.") || any("t_embedder.") || any("final_layer.");
+    if (any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || any("blocks.0.attn.learnable_rot."))) {
+        return recogniseDit(r);
+    }
+    Error error = r.refused("unknown-model", {}, "no known architecture",
+                            std::to_string(r.table.tensors().size()) + " tensors", "dit, vit, mmdit, flux or vae")
+                      .value();
+    if (!r.table.tensors().empty()) error.found += ", the first is " + printable(r.table.tensors().front().name, 60);
+    return failure(std::move(error));
+}
+
+}  // namespace
+
+Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
+    Recognition r{table, ref, {}, {}};
+    r.card.notes = table.notes();
+    auto config = findConfig(table, ref, r.card.notes);
+    if (!config) return failure(config.error());
+    r.config = std::move(*config);
+    r.card.path = table.path();
+    r.card.name = r.config.name.empty() ? shortName(table.path()) : printable(r.config.name);
+    r.card.format = table.format();
+    r.card.metadata = table.metadata();
+    r.card.trainingArgs = table.trainingArgs();
+    for (const TensorEntry& entry : table.tensors()) {
+        if (!entry.name.starts_with("selfcheck.")) r.card.parameters += entry.elements();
+    }
+    if (auto done = recogniseNetwork(r); !done) return failure(done.error());
+    if (r.card.classes > 0 && r.config.classNames.size() == static_cast<std::size_t>(r.card.classes)) {
+        r.card.classNames = r.config.classNames;
+    }
+    if (!r.config.content.empty() && r.config.content != "model")
+        r.note("holds only: " + printable(r.config.content, 60));
+    auto hash = fingerprint(table.path());
+    if (!hash) return failure(hash.error());
+    r.card.fileSha256 = std::move(*hash);
+    r.card.series = findSeries(table.path());
+    return std::move(r.card);
+}
+
+Result<ModelCard> openCard(const ModelRef& ref) {
+    const auto table = TensorTable::open(ref.path, ref.weights);
+    if (!table) return failure(table.error());
+    return recognise(*table, ref);
+}
+
+}  // namespace ropescope

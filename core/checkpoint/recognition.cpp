@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/checkpoint/recognition.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace ropescope {
+namespace {
+
+constexpr int kMaxLayers = 1000;
+constexpr std::int64_t kMaxSide = 4096;
+
+std::optional<int> numberIn(const std::map<std::string, std::string>& arguments, const std::string& key) {
+    const auto found = arguments.find(key);
+    if (found == arguments.end()) return std::nullopt;
+    int value = 0;
+    const char* end = found->second.data() + found->second.size();
+    const auto parsed = std::from_chars(found->second.data(), end, value);
+    return parsed.ec == std::errc() && parsed.ptr == end && value > 0 ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace
+
+std::int64_t Recognition::size(std::string_view name, std::size_t axis) const {
+    const TensorEntry* entry = table.find(name);
+    return entry && axis < entry->shape.size() ? entry->shape[axis] : 0;
+}
+
+std::size_t Recognition::rank(std::string_view name) const {
+    const TensorEntry* entry = table.find(name);
+    return entry ? entry->shape.size() : 0;
+}
+
+tl::unexpected<Error> Recognition::refused(std::string code, std::string_view tensor, std::string reason,
+                                           std::string found, std::string expected) const {
+    return failure({ErrorKind::Refused,
+                    std::move(code),
+                    place({table.path(), tensor}),
+                    std::move(reason),
+                    std::move(found),
+                    std::move(expected),
+                    {}});
+}
+
+Result<int> Recognition::countLayers(std::string_view prefix) const {
+    int layers = 0;
+    for (const TensorEntry& entry : table.tensors()) {
+        if (!entry.name.starts_with(prefix)) continue;
+        int index = -1;
+        const char* begin = entry.name.data() + prefix.size();
+        const auto parsed = std::from_chars(begin, entry.name.data() + entry.name.size(), index);
+        if (parsed.ec == std::errc::result_out_of_range) index = kMaxLayers;
+        if (parsed.ptr == begin || index < 0) continue;
+        if (index >= kMaxLayers) {
+            return refused("TC-08", entry.name, "too many layers", std::to_string(index) + " or more",
+                           "at most " + std::to_string(kMaxLayers));
+        }
+        layers = std::max(layers, index + 1);
+    }
+    return layers;
+}
+
+std::string Recognition::firstMap() const {
+    for (const TensorEntry& entry : table.tensors()) {
+        if (entry.name.ends_with("learnable_rot.A_u")) return entry.name;
+    }
+    return {};
+}
+
+Result<void> Recognition::findHeads(std::int64_t headDim) {
+    const std::string map = firstMap();
+    const std::size_t mapRank = rank(map);
+    const bool perHead = mapRank == 3 && size(map, 0) > 1;
+    if (mapRank == 2 || mapRank == 3) {
+        headDim = size(map, mapRank - 1);
+        if (size(map, mapRank - 2) != headDim) {
+            return refused("TC-07", map, "a map is not square", std::to_string(size(map, mapRank - 2)),
+                           std::to_string(headDim));
+        }
+    }
+    std::int64_t heads = perHead ? size(map, 0) : 0;
+    if (heads == 0 && headDim > 0) heads = card.width / headDim;
+    const std::int64_t wanted = ref.heads > 0 ? ref.heads : config.heads.value_or(0);
+    if (heads == 0 && wanted > 0) {
+        heads = wanted;
+        note("heads: " + std::string(ref.heads > 0 ? "as given" : "from the configuration"));
+    } else if (heads > 0 && wanted > 0 && wanted != heads) {
+        note("heads: " + std::to_string(wanted) + " was said, the tensors show " + std::to_string(heads));
+    }
+    if (heads == 0 && config.headDim) heads = card.width / *config.headDim;
+    if (heads == 0) {
+        return failure({ErrorKind::Usage,
+                        "heads-unknown",
+                        place({table.path()}),
+                        "the tensors do not tell the number of heads",
+                        {},
+                        {},
+                        "Give --heads N or --config FILE.json"});
+    }
+    if (headDim == 0) headDim = card.width / heads;
+    if (headDim == 0 || heads * headDim != card.width) {
+        return refused("TC-08", {}, "width is not heads x head dimension", std::to_string(card.width),
+                       std::to_string(heads) + " x " + std::to_string(headDim));
+    }
+    card.heads = static_cast<int>(heads);
+    card.headDim = static_cast<int>(headDim);
+    card.sharedMaps = mapRank != 0 && !perHead && heads > 1;
+    if (card.sharedMaps) note("one map per layer, shared by its " + std::to_string(heads) + " heads");
+    return {};
+}
+
+void Recognition::findConvention() {
+    card.convention = Convention::None;
+    if (card.encoding != "harope") return;
+    const auto& metadata = table.metadata();
+    const auto said = metadata.find("harope.convention");
+    if (ref.convention == Convention::Same || ref.convention == Convention::Inverse) {
+        card.convention = ref.convention;
+        note("convention: as given");
+    } else if (said != metadata.end() && (said->second == "same" || said->second == "inverse")) {
+        card.convention = said->second == "same" ? Convention::Same : Convention::Inverse;
+    } else if (table.isAuthorsContainer()) {
+        card.convention = Convention::Inverse;
+        note("convention: inverse, assumed because the authors' trainer wrote this file");
+    } else {
+        card.convention = Convention::Unknown;
+        note("convention: the file does not say; choose same or inverse (--convention)");
+    }
+    if (const auto apply = metadata.find("harope.apply"); apply != metadata.end() && apply->second != "all") {
+        note("maps apply to: " + printable(apply->second, 40));
+    }
+}
+
+void Recognition::findTheta(double usual) {
+    card.theta = ref.theta > 0 ? ref.theta : config.theta.value_or(usual);
+    if (ref.theta <= 0 && !config.theta) {
+        char text[48];
+        std::snprintf(text, sizeof text, "theta: %g, usual for this layout", usual);
+        note(text);
+    }
+}
+
+Result<void> Recognition::findGrid(std::int64_t positions) {
+    const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions))));
+    const int arguments = numberIn(table.trainingArgs(), "image_size").value_or(0);
+    const auto take = [&](std::int64_t rows, std::int64_t cols, std::string source) {
+        card.grid = {static_cast<int>(rows), static_cast<int>(cols)};
+        card.gridSource = std::move(source);
+    };
+    if (ref.grid.tokens() > 0) {
+        take(ref.grid.rows, ref.grid.cols, "as given");
+    } else if (positions > 0 && config.grid.tokens() == positions) {
+        take(config.grid.rows, config.grid.cols, "own metadata, agrees with pos_embed");
+    } else if (positions > 0 && side * side == positions) {
+        take(side, side, "pos_embed");
+    } else if (config.grid.tokens() > 0) {
+        take(config.grid.rows, config.grid.cols, "own metadata");
+    } else if (config.image.tokens() > 0 && card.patch > 0) {
+        take(config.image.rows / card.patch, config.image.cols / card.patch, "image size of the configuration");
+    } else if (card.patch > 0 && arguments >= 8 * card.patch) {
+        take(arguments / 8 / card.patch, arguments / 8 / card.patch, "args.image_size / 8 / patch");
+    } else {
+        take(16, 16, "16x16, because the file does not say");
+    }
+    if (card.grid.rows < 1 || card.grid.cols < 1 || card.grid.rows > kMaxSide || card.grid.cols > kMaxSide) {
+        return refused("CF-02", {}, "impossible grid",
+                       std::to_string(card.grid.rows) + "x" + std::to_string(card.grid.cols),
+                       "1 to " + std::to_string(kMaxSide) + " on each side");
+    }
+    if (positions > 0 && card.grid.tokens() != positions) {
+        note("grid: " + std::to_string(card.grid.tokens()) + " tokens, but pos_embed holds " +
+             std::to_string(positions));
+    }
+    return {};
+}
+
+}  // namespace ropescope

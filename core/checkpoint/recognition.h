@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+
+#include "core/checkpoint/model_config.h"
+#include "core/checkpoint/tensor_table.h"
+
+namespace ropescope {
+
+/// What recognise() works on. Private to core/checkpoint.
+struct Recognition {
+    const TensorTable& table;
+    const ModelRef& ref;
+    ModelConfig config;
+    ModelCard card;
+
+    /// Dimension `axis` of a tensor; 0 when the tensor or the axis is not there.
+    [[nodiscard]] std::int64_t size(std::string_view name, std::size_t axis) const;
+    [[nodiscard]] std::size_t rank(std::string_view name) const;
+    void note(std::string text) { card.notes.push_back(std::move(text)); }
+    [[nodiscard]] tl::unexpected<Error> refused(std::string code, std::string_view tensor, std::string reason,
+                                                std::string found = {}, std::string expected = {}) const;
+
+    /// Number of layers: one more than the largest i of "<prefix>i.". Errors: TC-08 beyond 1000.
+    [[nodiscard]] Result<int> countLayers(std::string_view prefix) const;
+    /// Name of the first "...learnable_rot.A_u"; empty when the file holds no maps.
+    [[nodiscard]] std::string firstMap() const;
+    /// Fills heads, headDim, sharedMaps for card.width: from the maps, --heads, the configuration.
+    /// `headDim` is what other tensors say, 0 if they do not. Errors: TC-07, TC-08; Usage naming --heads.
+    [[nodiscard]] Result<void> findHeads(std::int64_t headDim = 0);
+    /// Fills convention for files with maps, None for others.
+    void findConvention();
+    /// Fills theta: option, configuration, else `usual`.
+    void findTheta(double usual);
+    /// Fills grid: option, position table of `positions` tokens, own metadata, training arguments, else 16x16.
+    [[nodiscard]] Result<void> findGrid(std::int64_t positions);
+};
+
+[[nodiscard]] Result<void> recogniseDit(Recognition& r);
+[[nodiscard]] Result<void> recogniseViT(Recognition& r);
+[[nodiscard]] Result<void> recogniseMmdit(Recognition& r);
+[[nodiscard]] Result<void> recogniseFlux(Recognition& r);
+[[nodiscard]] Result<void> recogniseVae(Recognition& r);
+
+}  // namespace ropescope
