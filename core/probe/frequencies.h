@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/data/head_report.h"
+#include "core/probe/head_operator.h"
+
+namespace ropescope {
+
+/// e_p = ||(B_q X_q)_p||_F ||(B_k X_k)_p||_F for mapped content `query`, `key` [D,n], [P]: e_p/sqrt(2) is the rms over
+/// phase of plane p's logit for independent content with second moments X X^T. Not normalised.
+/// Checked by tests/core/probe/frequencies_test.cpp.
+[[nodiscard]] std::vector<double> planeEnergies(const at::Tensor& query, const at::Tensor& key);
+
+/// Energy over (axis, frequency) and its numbers. `map` alone is of the map; `weights` and the numbers of it are of the
+/// head; `reference` and the Wasserstein distance to it rest on the projections' own basis, hence of the map.
+/// Without content (behind a q,k norm) `weights` and `reference` are empty and their numbers NaN. Grid: tokens of one
+/// image, for wavelengths beyond four times its side. Under inverse-map the unnormalised `map` energy is >= 2 per plane
+/// and its excess is obliqueness or ellipticity, not reallocation.
+/// Checked by tests/core/probe/frequencies_test.cpp.
+[[nodiscard]] FrequencyEnergy measureEnergy(const HeadOperator& head, Grid grid);
+
+/// 1-Wasserstein distance over ln|omega| between two distributions over planes; still planes left out, the rest
+/// normalised. NaN when either has no turning energy. Checked by tests/core/probe/frequencies_test.cpp.
+[[nodiscard]] double logFrequencyDistance(const RotaryPlanes& planes, const std::vector<double>& first,
+                                          const std::vector<double>& second);
+
+}  // namespace ropescope

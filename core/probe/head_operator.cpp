@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/probe/head_operator.h"
+
+#include <ATen/ATen.h>
+
+namespace ropescope {
+namespace {
+
+// Frobenius norm of every plane's 2xD block, [P].
+at::Tensor planeNorms(const at::Tensor& map) {
+    return map.view({-1, 2 * map.size(1)}).square().sum(1).sqrt();
+}
+
+}  // namespace
+
+std::vector<double> flat(const at::Tensor& tensor) {
+    const at::Tensor dense = tensor.contiguous();
+    const double* first = dense.data_ptr<double>();
+    return {first, first + dense.numel()};
+}
+
+at::Tensor gaugeFixedMap(const HeadOperator& head) {
+    if (head.convention != Convention::Inverse) return head.map.query;
+    const at::Tensor scale = (planeNorms(head.map.key) / planeNorms(head.map.query)).sqrt();
+    return head.map.query * scale.repeat_interleave(2).unsqueeze(1);
+}
+
+}  // namespace ropescope

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/probe/model_heads.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "core/encoding/encoding.h"
+
+namespace ropescope {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+/// U^T U of an exponential may be off the identity by this much; generators of huge norm lose everything.
+constexpr double kOrthogonal = 1e-6;
+
+std::string shapeText(const Shape& shape) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        if (i) text += ',';
+        text += std::to_string(shape[i]);
+    }
+    text += ']';
+    return text;
+}
+
+/// Reads the tensors of one layer and keeps, per head, the first thing that is wrong with it.
+struct LayerReader {
+    const TensorTable& table;
+    const ModelCard& card;
+    std::vector<std::string> problems;  ///< [H]
+
+    void mark(int head, const std::string& code, const std::string& tensor, const std::string& reason,
+              const std::string& found = {}, const std::string& expected = {}) {
+        const Error error{ErrorKind::Refused,
+                          code,
+                          place({card.path, tensor}),
+                          reason,
+                          found,
+                          expected,
+                          "This head is marked, the others are drawn"};
+        if (problems[head].empty()) problems[head] = error.message();
+    }
+    void markAll(const std::string& code, const std::string& tensor, const std::string& reason,
+                 const std::string& found = {}, const std::string& expected = {}) {
+        for (int h = 0; h < card.heads; ++h) mark(h, code, tensor, reason, found, expected);
+    }
+
+    /// The tensor as float64; nothing (and every head marked) when it is missing or has none of the shapes.
+    Result<std::optional<at::Tensor>> read(const std::string& name, const std::vector<Shape>& shapes) {
+        const TensorEntry* entry = table.find(name);
+        if (!entry) {
+            markAll("TC-05", name, "tensor is missing");
+            return std::nullopt;
+        }
+        if (std::find(shapes.begin(), shapes.end(), entry->shape) == shapes.end()) {
+            markAll("TC-07", name, "tensor has the wrong shape", shapeText(entry->shape), shapeText(shapes.front()));
+            return std::nullopt;
+        }
+        Result<std::vector<double>> values = table.readDouble(name);
+        if (!values) return failure(values.error());
+        return at::from_blob(values->data(), entry->shape, at::kDouble).clone();
+    }
+
+    /// Marks the head when a value of its part is not finite: how many, and where the first one is. `part` is a view of
+    /// `whole`, so that the place can be told in the tensor's own indices. True when all are finite.
+    bool finite(int head, const std::string& name, const at::Tensor& part, const at::Tensor& whole) {
+        const at::Tensor bad = part.isfinite().logical_not();
+        const std::int64_t count = bad.sum().item<std::int64_t>();
+        if (count == 0) return true;
+        const std::int64_t inPart = bad.reshape(-1).nonzero()[0].item<std::int64_t>();
+        // Parts are contiguous rows of the tensor.
+        std::int64_t index = part.storage_offset() - whole.storage_offset() + inPart;
+        Shape place(whole.dim());
+        for (std::int64_t d = whole.dim() - 1; d >= 0; --d) place[d] = index % whole.size(d), index /= whole.size(d);
+        mark(head, "TC-01", name, "values are not finite, the first at " + shapeText(place),
+             std::to_string(count) + " of " + std::to_string(part.numel()));
+        return false;
+    }
+};
+
+struct LayerMaps {
+    HeadMaps maps;      ///< [H,D,D]
+    at::Tensor stored;  ///< [H,D]
+};
+
+/// Marks heads whose factors or maps stopped being finite or orthogonal on the way, for example by overflow.
+void checkDerived(LayerReader& reader, const std::string& prefix, const HaropeFactors& f, const HeadMaps& maps) {
+    const at::Tensor one = at::eye(f.u.size(-1), at::kDouble);
+    const auto exponential = [&](int head, int own, const char* name, const at::Tensor& all) {
+        const double off = (at::matmul(all[own].mT(), all[own]) - one).abs().max().item<double>();
+        if (!(off <= kOrthogonal))
+            reader.mark(head, "TC-03", prefix + name, "its matrix exponential is not orthogonal",
+                        "off by " + std::to_string(off));
+    };
+    for (int head = 0; head < reader.card.heads; ++head) {
+        const int own = f.u.size(0) == 1 ? 0 : head;
+        exponential(head, own, "A_u", f.u);
+        exponential(head, own, "A_v", f.v);
+        for (const at::Tensor& t : {f.s, maps.query, maps.key})
+            if (!t[own].isfinite().all().item<bool>())
+                reader.mark(head, "TC-03", prefix + "sigma", "the map made of it is not finite");
+    }
+}
+
+Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block) {
+    const std::int64_t h = reader.card.heads, d = reader.card.headDim;
+    const std::string prefix = block + "learnable_rot.";
+    std::array<at::Tensor, 3> factors;
+    const std::array<const char*, 3> names = {"A_u", "A_v", "sigma"};
+    for (std::size_t i = 0; i < 3; ++i) {
+        const Shape own = i < 2 ? Shape{d, d} : Shape{d};
+        Shape perHead = own, shared = own;
+        perHead.insert(perHead.begin(), h), shared.insert(shared.begin(), 1);
+        auto tensor = reader.read(prefix + names[i], {perHead, shared, own});
+        if (!tensor) return failure(tensor.error());
+        if (!*tensor) return std::nullopt;
+        const at::Tensor whole = **tensor;
+        const at::Tensor heads = whole.dim() == static_cast<std::int64_t>(own.size()) ? whole.unsqueeze(0) : whole;
+        factors[i] = heads.clone();
+        for (int head = 0; head < h; ++head) {
+            const int source = heads.size(0) == 1 ? 0 : head;
+            // Zeros instead: the exponential works on the whole batch and must not see NaN.
+            if (!reader.finite(head, prefix + names[i], heads[source], whole)) factors[i][source].zero_();
+        }
+    }
+    const HaropeFactors f = haropeFactors(factors[0], factors[1], factors[2]);
+    const HeadMaps maps = haropeMaps(f, reader.card.convention);
+    checkDerived(reader, prefix, f, maps);
+    return LayerMaps{{maps.query.expand({h, d, d}), maps.key.expand({h, d, d})}, f.s.expand({h, d})};
+}
+
+/// W_q and W_k of every head with the bias as the last column, [2,H,D,C+1].
+Result<std::optional<at::Tensor>> readContent(LayerReader& reader, const std::string& block) {
+    const std::int64_t h = reader.card.heads, d = reader.card.headDim, width = h * d;
+    const std::string weightName = block + "qkv.weight", biasName = block + "qkv.bias";
+    auto weight = reader.read(weightName, {{3 * width, width}});
+    if (!weight) return failure(weight.error());
+    if (!*weight) return std::nullopt;
+    at::Tensor bias = at::zeros({3 * width}, at::kDouble);
+    if (reader.table.find(biasName)) {  // some models have none
+        auto read = reader.read(biasName, {{3 * width}});
+        if (!read) return failure(read.error());
+        if (!*read) return std::nullopt;
+        bias = **read;
+    }
+    for (int side = 0; side < 2; ++side)
+        for (int head = 0; head < h; ++head) {
+            const std::int64_t row = side * width + head * d;
+            reader.finite(head, weightName, (*weight)->narrow(0, row, d), **weight);
+            reader.finite(head, biasName, bias.narrow(0, row, d), bias);
+        }
+    return at::cat({**weight, bias.unsqueeze(1)}, 1).narrow(0, 0, 2 * width).reshape({2, h, d, width + 1});
+}
+
+Error unsuitable(const ModelCard& card, std::string reason, std::string found, std::string expected) {
+    return {ErrorKind::Refused,
+            "heads",
+            place({card.path}),
+            std::move(reason),
+            std::move(found),
+            std::move(expected),
+            "Open a DiT checkpoint for the weight views"};
+}
+
+}  // namespace
+
+Result<RotaryPlanes> rotaryPlanes(const ModelCard& card) {
+    if (card.architecture != "dit") return failure(unsuitable(card, "not a DiT", card.architecture, "dit"));
+    const Result<const Encoding*> encoding = findEncoding(card.encoding);
+    if (!encoding) return failure(unsuitable(card, "an encoding without weight probes", card.encoding, ""));
+    if (card.layers < 1 || card.heads < 1 || card.headDim < 2 || card.headDim % 2 != 0)
+        return failure(unsuitable(card, "sizes of the heads do not fit",
+                                  std::to_string(card.layers) + " layers, " + std::to_string(card.heads) +
+                                      " heads of " + std::to_string(card.headDim),
+                                  "an even head dimension"));
+    if ((*encoding)->maps && card.convention != Convention::Same && card.convention != Convention::Inverse)
+        return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
+                        "", "same or inverse", "Add --convention same or --convention inverse"});
+    if ((*encoding)->rotation == Rotation::None) return RotaryPlanes{{}, 0};
+    if (card.headDim % 4 != 0 || !(card.theta > 0))
+        return failure(
+            unsuitable(card, "axial RoPE does not fit",
+                       "head dimension " + std::to_string(card.headDim) + ", theta " + std::to_string(card.theta),
+                       "a multiple of 4 and a positive theta"));
+    return RotaryPlanes{axialPlaneFrequencies(card.headDim, card.theta), 2};
+}
+
+Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer) {
+    const Result<RotaryPlanes> planes = rotaryPlanes(card);
+    if (!planes) return failure(planes.error());
+    const bool mapped = (*findEncoding(card.encoding))->maps != nullptr;
+    const std::string block = "blocks." + std::to_string(layer) + ".attn.";
+    LayerReader reader{table, card, std::vector<std::string>(card.heads)};
+    const std::int64_t h = card.heads, d = card.headDim;
+    const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
+    LayerMaps maps{{one, one}, at::ones({h, d}, at::kDouble)};
+    if (mapped) {
+        auto read = readMaps(reader, block);
+        if (!read) return failure(read.error());
+        if (*read) maps = **read;
+    }
+    auto content = readContent(reader, block);
+    if (!content) return failure(content.error());
+    // Behind a q,k norm the size of the projections says nothing about the content.
+    const bool normed = table.find(block + "q_norm.weight") != nullptr;
+    std::vector<LoadedHead> heads(card.heads);
+    for (int i = 0; i < card.heads; ++i) {
+        heads[i].problem = reader.problems[i];
+        if (!heads[i].problem.empty()) continue;
+        HeadOperator& value = heads[i].value;
+        value.map = {maps.maps.query[i].contiguous(), maps.maps.key[i].contiguous()};
+        value.stored = maps.stored[i];
+        value.convention = mapped ? card.convention : Convention::None;
+        if (!normed) value.queryContent = (**content)[0][i], value.keyContent = (**content)[1][i];
+        value.planes = *planes;
+    }
+    return heads;
+}
+
+}  // namespace ropescope
