@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/head_store.h"
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <list>
+
+namespace ropescope {
+namespace {
+
+/// What tells one state of a file from another without reading it.
+struct FileStamp {
+    std::uint64_t device = 0, inode = 0, size = 0;
+    std::int64_t seconds = 0, nanoseconds = 0;
+    bool operator==(const FileStamp&) const = default;
+};
+
+FileStamp stampOf(const std::string& path) {
+    struct stat s {};
+    if (::stat(path.c_str(), &s) != 0) return {};
+    return {s.st_dev, s.st_ino, std::uint64_t(s.st_size), s.st_mtim.tv_sec, s.st_mtim.tv_nsec};
+}
+
+struct Kept {
+    ModelRef ref;
+    FileStamp stamp;
+    std::shared_ptr<HeadStore> store;
+};
+
+// A model and its series of intermediate checkpoints; heads hold their projections, a few megabytes a model.
+constexpr std::size_t kKeptFiles = 12;
+
+}  // namespace
+
+Result<std::shared_ptr<HeadStore>> HeadStore::open(const ModelRef& ref) {
+    Result<TensorTable> table = TensorTable::open(ref.path, ref.weights);
+    if (!table) return failure(table.error());
+    Result<ModelCard> card = recognise(*table, ref);
+    if (!card) return failure(card.error());
+    if (const Result<RotaryPlanes> planes = rotaryPlanes(*card); !planes) return failure(planes.error());
+    return std::make_shared<HeadStore>(std::move(*table), std::move(*card));
+}
+
+Result<const std::vector<LoadedHead>*> HeadStore::layer(int layer) {
+    const std::lock_guard lock(m_mutex);
+    const auto known = m_layers.find(layer);
+    if (known != m_layers.end()) return &known->second;
+    Result<std::vector<LoadedHead>> heads = loadHeads(m_table, m_card, layer);
+    if (!heads) return failure(heads.error());
+    return &m_layers.emplace(layer, std::move(*heads)).first->second;
+}
+
+Result<std::shared_ptr<HeadStore>> headStore(const ModelRef& ref) {
+    static std::mutex mutex;
+    static std::list<Kept> kept;  // newest first
+    const std::lock_guard lock(mutex);
+    const FileStamp stamp = stampOf(ref.path);
+    for (auto it = kept.begin(); it != kept.end(); ++it) {
+        if (!(it->ref == ref)) continue;
+        if (it->stamp == stamp) {
+            kept.splice(kept.begin(), kept, it);
+            return kept.front().store;
+        }
+        kept.erase(it);
+        break;
+    }
+    Result<std::shared_ptr<HeadStore>> store = HeadStore::open(ref);
+    if (!store) return store;
+    kept.push_front({ref, stamp, *store});
+    if (kept.size() > kKeptFiles) kept.pop_back();
+    return store;
+}
+
+}  // namespace ropescope
