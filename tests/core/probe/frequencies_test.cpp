@@ -111,7 +111,7 @@ TEST(Frequencies, DistanceIsBetweenNormalisedDistributions) {
 
 TEST(Frequencies, BehindANormThereIsNoContentAndWithoutRotationNothing) {
     HeadOperator head = headWith(at::eye(kD, at::kDouble), Convention::None);
-    head.queryContent = head.keyContent = {};
+    head.queryContent = head.keyContent = at::Tensor();
     const FrequencyEnergy e = measureEnergy(head, {4, 4});
     EXPECT_TRUE(e.weights.empty());
     EXPECT_TRUE(std::isnan(e.wasserstein));

@@ -28,7 +28,7 @@ at::Tensor operatorAt(const HeadOperator& head, double row, double col) {
     return at::matmul(head.map.query.mT(), at::matmul(rotaryMatrix(head.planes, row, col), head.map.key));
 }
 
-double trace(const at::Tensor& m) {
+double traceOf(const at::Tensor& m) {
     return at::trace(m).item<double>();
 }
 
@@ -41,8 +41,8 @@ TEST(Kernel, EqualsTheTraceWithTheContentMomentAtEveryOffset) {
         const std::vector<double> white = evaluateKernel(kernelOf(whiteContent(head), head.planes, 1), kGrid);
         overOffsets([&](std::size_t i, int r, int c) {
             const at::Tensor g = operatorAt(head, r, c);
-            EXPECT_NEAR(k[i], trace(at::matmul(g, moment)) / 2, 1e-10);
-            EXPECT_NEAR(white[i], trace(g) / kD, 1e-12);
+            EXPECT_NEAR(k[i], traceOf(at::matmul(g, moment)) / 2, 1e-10);
+            EXPECT_NEAR(white[i], traceOf(g) / kD, 1e-12);
         });
     }
 }
