@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 
 #include "core/data/wire.h"
 
@@ -20,6 +21,16 @@ bool writeAll(int descriptor, const Bytes& bytes) {
         done += static_cast<std::size_t>(n);
     }
     return true;
+}
+
+/// A message that cannot be encoded is a fault of ours: its job is told, the engine lives on.
+std::vector<Bytes> framesOf(const Message& message) {
+    try {
+        return encodeFrames(message);
+    } catch (const std::exception& e) {
+        const Error error{.kind = ErrorKind::Internal, .code = "internal", .place = "wire", .reason = e.what()};
+        return encodeFrames({MessageKind::Error, message.job, "", error});
+    }
 }
 
 }  // namespace
@@ -60,7 +71,7 @@ void OutQueue::write(std::stop_token stop) {
         m_writing = true;
         lock.unlock();
         bool written = true;
-        for (const Bytes& frame : encodeFrames(message)) written = written && writeAll(m_descriptor, frame);
+        for (const Bytes& frame : framesOf(message)) written = written && writeAll(m_descriptor, frame);
         lock.lock();
         m_writing = false;
         if (!written) m_broken = true, m_waiting.clear();

@@ -55,7 +55,10 @@ public:
     }
 
 private:
-    static Array asArray(const Array& value) { return value; }
+    /// An array that was never set has no shape of its own on the wire: it travels as one of no elements.
+    static Array asArray(const Array& value) {
+        return value.shape.empty() && value.bytes.empty() ? Array{value.dtype, {0}, {}} : value;
+    }
     template <class T>
     static Array asArray(const std::vector<T>& value) {
         return makeArray(std::span<const T>(value), {static_cast<std::int64_t>(value.size())});
@@ -133,7 +136,10 @@ private:
     }
 
     void takeArray(const std::string& path, Array& value) {
-        if (std::optional<Array> array = take(path)) value = std::move(*array);
+        std::optional<Array> array = take(path);
+        if (!array) return;
+        value = std::move(*array);
+        if (value.bytes.empty() && value.shape.size() == 1) value.shape.clear();
     }
 
     template <class T>

@@ -72,6 +72,12 @@ TEST(Wire, CancelHasNoBody) {
     EXPECT_EQ(got->job, 3u);
 }
 
+TEST(Wire, ArraysThatWereNeverSetStayUnset) {
+    const Result<Message> got = through(encodeFrames({MessageKind::Result, 1, "", GenerateResult{}}), 1000);
+    ASSERT_TRUE(got) << got.error().message();
+    EXPECT_EQ(std::get<GenerateResult>(got->body).latents, Array{});
+}
+
 TEST(Wire, BytesMayComeInAnyPieces) {
     const Message sent = filled("HeadsReport", 3);
     for (std::size_t chunk : {1u, 7u, 16u, 17u, 1000u}) {

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <unistd.h>
+
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QProcess>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "app/main_window.h"
+#include "app/measure.h"
+#include "app/resources.h"
+#include "app/subcommands.h"
+
+namespace {
+
+/// `ropescope SUBCOMMAND ...` becomes the engine's process.
+int handOver(char** argv) {
+    const std::filesystem::path engine =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "ropescope-engine";
+    std::string program = engine.string();
+    argv[0] = program.data();
+    execv(program.c_str(), argv);
+    std::fprintf(stderr, "[no-engine] %s: cannot be started (%s). Build the target ropescope-engine.\n",
+                 program.c_str(), std::strerror(errno));
+    return 3;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc > 1 && ropescope::isSubcommand(argv[1])) return handOver(argv);
+    QApplication application(argc, argv);
+    QApplication::setApplicationName("ropescope");
+    QApplication::setApplicationVersion(ROPESCOPE_VERSION);
+    QApplication::setDesktopFileName("ropescope");
+    QCommandLineParser parser;
+    parser.setApplicationDescription(
+        "Opens image transformers and shows what their positional encodings have learned.\n"
+        "ropescope SUBCOMMAND ... runs the command line: info, check, inspect, forward, generate, train, bench, serve; "
+        "each has --help.");
+    parser.addHelpOption();
+    parser.addVersionOption();
+    parser.addPositionalArgument("FILE", "Model files to open.", "[FILE...]");
+    const QCommandLineOption engine("engine",
+                                    "Command that starts the engine, e.g. \"ssh HOST ropescope-engine serve\".", "CMD");
+    const QCommandLineOption measure("measure", "Measure how fast the window is, write the times to FILE and quit.",
+                                     "FILE");
+    parser.addOption(engine);
+    parser.addOption(measure);
+    parser.process(application);
+
+    ropescope::WindowOptions options;
+    options.engine = parser.isSet(engine) ? QProcess::splitCommand(parser.value(engine)) : ropescope::defaultEngine();
+    options.files = parser.positionalArguments();
+    options.sessionFile = ropescope::sessionPath();
+    QTemporaryDir noSession;  // a measurement starts like the first start ever and leaves no trace
+    if (parser.isSet(measure)) options.sessionFile = noSession.filePath("session.json");
+    ropescope::MainWindow window(options);
+    if (parser.isSet(measure)) new ropescope::Measure(window, parser.value(measure));
+    window.show();
+    return QApplication::exec();
+}

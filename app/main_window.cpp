@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/main_window.h"
+
+#include <QApplication>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QLabel>
+#include <QStatusBar>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "app/ask_bar.h"
+#include "app/command_palette.h"
+#include "app/engine_status.h"
+#include "app/resources.h"
+#include "app/window_actions.h"
+#include "widgets/atlas_view.h"
+#include "widgets/fields_view.h"
+#include "widgets/frequencies_view.h"
+#include "widgets/generate_view.h"
+#include "widgets/head_panel.h"
+#include "widgets/message_bar.h"
+#include "widgets/model_tree.h"
+#include "widgets/planes_view.h"
+#include "widgets/spectrum_view.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awaited
+constexpr int kSessionMs = 1500;
+constexpr int kMostDropped = 20;
+
+}  // namespace
+
+QList<View*> Panels::views() const {
+    return {atlas, spectrum, planes, frequencies, fields};
+}
+
+MainWindow::MainWindow(const WindowOptions& options)
+    : m_sessionFile(options.sessionFile),
+      m_engine(std::make_unique<EngineClient>(options.engine)),
+      m_models(std::make_unique<OpenModels>()),
+      m_selection(std::make_unique<Selection>()) {
+    m_engine->start();  // it gets ready while the window is built
+    LoadedSession loaded = loadSession(m_sessionFile);
+    m_session = std::move(loaded.session);
+    setObjectName("mainWindow");
+    setAcceptDrops(true);
+    resize(1440, 900);
+    m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
+    buildPanels();
+    m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);
+    buildDocks();
+    buildStatusBar();
+    new WindowActions(*this);  // a child of the window
+    connectLoader();
+    connectEngine();
+    connectViews();
+    if (!loaded.note.isEmpty()) m_panels.messages->showNote(loaded.note);
+    restore(options.files);
+}
+
+MainWindow::~MainWindow() {
+    m_engine.reset();
+    for (QDockWidget* dock : m_docks.all()) delete dock;  // views before what they show
+}
+
+void MainWindow::buildPanels() {
+    m_panels.messages = new MessageBar(this);
+    m_panels.questions = new AskBar(this);
+    m_panels.atlas = new AtlasView(*m_models, *m_selection);
+    m_panels.spectrum = new SpectrumView(*m_models, *m_selection);
+    m_panels.planes = new PlanesView(*m_models, *m_selection);
+    m_panels.frequencies = new FrequenciesView(*m_models, *m_selection);
+    m_panels.fields = new FieldsView(*m_models, *m_selection);
+    m_panels.generate = new GenerateView(*m_models);
+    m_panels.head = new HeadPanel(*m_models, *m_selection);
+    m_panels.tree = new ModelTree(*m_models, *m_selection);
+    m_panels.status = new EngineStatus(*m_engine, this);
+    m_panels.palette = new CommandPalette(this);
+    m_lastView = m_panels.fields;
+}
+
+void MainWindow::buildDocks() {
+    auto* middle = new QWidget(this);
+    auto* column = new QVBoxLayout(middle);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    auto* centre = new QMainWindow(middle);
+    centre->setWindowFlags(Qt::Widget);  // its constructor always asks for a window of its own
+    column->addWidget(m_panels.questions);
+    column->addWidget(m_panels.messages);
+    column->addWidget(centre, 1);
+    setCentralWidget(middle);
+    for (QMainWindow* window : {static_cast<QMainWindow*>(this), centre}) {
+        window->setDockOptions(QMainWindow::AllowNestedDocks | QMainWindow::AllowTabbedDocks);
+        window->setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+    }
+    m_docks.window = this;
+    m_docks.centre = centre;
+    m_docks.models = makeDock("modelsDock", "Models", m_panels.tree, this);
+    m_docks.head = makeDock("headDock", "Head", m_panels.head, this);
+    m_docks.generate = makeDock("generateDock", "Generate", m_panels.generate, this);
+    m_docks.atlas = makeDock("atlasDock", "Atlas", m_panels.atlas, centre);
+    m_docks.spectrum = makeDock("spectrumDock", "Spectrum", m_panels.spectrum, centre);
+    m_docks.planes = makeDock("planesDock", "Planes", m_panels.planes, centre);
+    m_docks.frequencies = makeDock("frequenciesDock", "Frequencies", m_panels.frequencies, centre);
+    m_docks.fields = makeDock("fieldsDock", "Fields", m_panels.fields, centre);
+}
+
+void MainWindow::buildStatusBar() {
+    m_job = new QLabel(this);
+    m_speed = new QLabel(this);
+    m_cancelJob = new QToolButton(this);
+    m_cancelJob->setText("\u00D7");
+    m_cancelJob->setToolTip("Cancel (Esc)");
+    m_cancelJob->setAutoRaise(true);
+    m_cancelJob->hide();
+    statusBar()->addWidget(m_job);
+    statusBar()->addWidget(m_cancelJob);
+    statusBar()->addPermanentWidget(m_speed);
+    connect(m_cancelJob, &QToolButton::clicked, m_generation.get(), &Generation::cancel);
+}
+
+void MainWindow::connectLoader() {
+    connect(m_loader.get(), &ModelLoader::opened, this, &MainWindow::onOpened);
+    connect(m_loader.get(), &ModelLoader::atlasArrived, this, &MainWindow::onAtlas);
+    connect(m_loader.get(), &ModelLoader::conventionNeeded, this, &MainWindow::askConvention);
+    connect(m_loader.get(), &ModelLoader::refused, this, [this](const QString&, const Error& error) {
+        --m_opening;
+        m_panels.messages->showError(error);
+        updateJobLine();
+        // Nothing at all open: the model that comes with the program is better than an empty window.
+        const QStringList shipped = shippedModels();
+        if (m_models->all().empty() && m_opening == 0 && !shipped.isEmpty()) openFiles({shipped.first()});
+    });
+    connect(m_loader.get(), &ModelLoader::atlasFailed, this,
+            [this](int, const Error& error) { m_panels.atlas->messages().showError(error); });
+    connect(m_loader.get(), &ModelLoader::headsAsked, this, [this](int count) {
+        m_headsAsked = count;
+        m_stale.start();
+    });
+    const auto settled = [this] {
+        m_headsAsked = 0;
+        m_stale.stop();
+        setViewsStale(false);
+        updateJobLine();
+    };
+    connect(m_loader.get(), &ModelLoader::headsArrived, this, settled);
+    connect(m_loader.get(), &ModelLoader::headsFailed, this, [this, settled](const Error& error) {
+        settled();
+        m_panels.messages->showError(error);
+    });
+    m_stale.setSingleShot(true);
+    m_stale.setInterval(kStaleMs);
+    connect(&m_stale, &QTimer::timeout, this, [this] {
+        setViewsStale(true);
+        updateJobLine();
+    });
+}
+
+void MainWindow::connectEngine() {
+    connect(m_engine.get(), &EngineClient::died, this, [this](const QString& message, bool restarts) {
+        m_panels.messages->showError(
+            restarts ? message + ". It is being started again; what was open stays open." : message, message);
+    });
+    connect(m_engine.get(), &EngineClient::hangs, this, [this](const QString& message) {
+        if (!m_panels.questions->text().isEmpty()) return;
+        m_panels.questions->ask({message + ".", {"Wait", "Restart the engine"}, [this](int answer) {
+                                     if (answer == 1) m_engine->restart();
+                                 }});
+    });
+    connect(m_panels.status, &EngineStatus::deviceChanged, m_generation.get(), &Generation::setDevice);
+    connect(m_panels.status, &EngineStatus::deviceChanged, this, &MainWindow::saveSoon);
+    connect(m_generation.get(), &Generation::runningChanged, this, [this](bool running) {
+        m_cancelJob->setVisible(running);
+        updateJobLine();
+        saveSoon();
+    });
+    connect(m_generation.get(), &Generation::progressed, this, [this](const GenerateProgress& progress) {
+        m_speed->setText(QString("step %1 s").arg(progress.secondsPerStep, 0, 'g', 2));
+        m_panels.fields->setStep(progress.step - 1);
+        m_job->setText(QString("making a picture: step %1 of %2").arg(progress.step).arg(progress.steps));
+    });
+}
+
+void MainWindow::connectViews() {
+    for (View* view : m_panels.views()) {
+        connect(view, &View::exportRequested, this, &MainWindow::saveFigure);
+        connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
+        connect(view, &View::emptyActionRequested, this, [this, view] {
+            if (view == m_panels.fields && !m_models->all().empty()) return m_panels.generate->requestGenerate();
+            m_models->all().empty() ? openWithDialog() : m_loader->selectInteresting(m_models->all().begin()->first);
+        });
+    }
+    connect(m_panels.generate, &GenerateView::saveRequested, this, &MainWindow::savePicture);
+    connect(m_panels.generate, &GenerateView::stepShown, m_panels.fields, &FieldsView::setStep);
+    connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
+    connect(m_panels.tree, &ModelTree::openRequested, this, &MainWindow::openWithDialog);
+    connect(m_panels.tree, &ModelTree::closeRequested, m_loader.get(), &ModelLoader::close);
+    connect(m_panels.tree, &ModelTree::modelActivated, m_loader.get(), &ModelLoader::selectInteresting);
+    connect(m_selection.get(), &Selection::changed, this, &MainWindow::showCurrentModel);
+    connect(m_models.get(), &OpenModels::modelsChanged, this, &MainWindow::showCurrentModel);
+    m_saveSession.setSingleShot(true);
+    m_saveSession.setInterval(kSessionMs);
+    connect(&m_saveSession, &QTimer::timeout, this, [this] { saveSession(m_sessionFile, currentSession()); });
+    connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
+        for (QWidget* widget = now; widget; widget = widget->parentWidget()) {
+            if (auto* view = qobject_cast<View*>(widget)) m_lastView = view;
+        }
+    });
+}
+
+void MainWindow::openFiles(const QStringList& paths) {
+    if (paths.size() > kMostDropped) {
+        m_panels.messages->showNote(
+            QString("%1 files at once: the first %2 are opened.").arg(paths.size()).arg(kMostDropped));
+    }
+    for (const QString& path : paths.mid(0, kMostDropped)) {
+        ModelRef ref;
+        ref.path = QFileInfo(path).absoluteFilePath().toStdString();
+        ++m_opening;
+        m_loader->open(ref);
+    }
+    updateJobLine();
+}
+
+void MainWindow::openWithDialog() {
+    auto* dialog = new QFileDialog(this, "Open models", QFileInfo(m_session.recentFiles.value(0)).path(),
+                                   "Models (*.safetensors *.pt *.pth *.bin *.ckpt);;All files (*)");
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(QFileDialog::ExistingFiles);
+    connect(dialog, &QFileDialog::filesSelected, this, &MainWindow::openFiles);
+    dialog->open();
+}
+
+void MainWindow::closeCurrentModel() {
+    const int model = m_selection->current().model;
+    if (model >= 0) return m_loader->close(model);
+    if (!m_models->all().empty()) m_loader->close(m_models->all().begin()->first);
+}
+
+void MainWindow::onOpened(int model) {
+    m_opening = std::max(0, m_opening - 1);
+    const OpenModel* open = m_models->find(model);
+    if (!open) return;
+    remember(m_session.recentFiles, QString::fromStdString(open->ref.path));
+    if (open->atlas) onAtlas(model);  // it was open already: show it
+    if (m_panels.generate->model() < 0) m_panels.generate->setModel(model);
+    updateJobLine();
+    saveSoon();
+}
+
+void MainWindow::onAtlas(int model) {
+    restoreSelection(model);
+    if (m_selection->current().model != model) m_loader->selectInteresting(model);
+    if (m_panels.status->chooser()->count() <= 1)
+        m_panels.status->askDevices();  // after the first heads: it loads LibTorch
+    updateJobLine();
+}
+
+void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
+    m_opening = std::max(0, m_opening - 1);
+    updateJobLine();
+    const QString text = QString(
+                             "%1 has HARoPE maps but does not say how they are applied: the same map to queries and "
+                             "keys, or the inverse one to keys?")
+                             .arg(name);
+    m_panels.questions->ask({text, {"Same map", "Inverse map"}, [this, ref](int answer) {
+                                 ModelRef known = ref;
+                                 known.convention = answer == 0 ? Convention::Same : Convention::Inverse;
+                                 m_loader->setConvention(QString::fromStdString(ref.path), known.convention);
+                                 ++m_opening;
+                                 m_loader->open(known);
+                             }});
+}
+
+void MainWindow::showCurrentModel() {
+    int model = m_selection->current().model;
+    if (!m_models->find(model)) model = m_models->all().empty() ? -1 : m_models->all().begin()->first;
+    const OpenModel* open = m_models->find(model);
+    setWindowTitle(open ? QString("%1 \u2014 ropescope").arg(QString::fromStdString(open->card.name)) : "ropescope");
+    if (!m_generation->isRunning() && m_panels.generate->model() != model) m_panels.generate->setModel(model);
+    updateCommandLines();
+    saveSoon();
+}
+
+}  // namespace ropescope

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QMainWindow>
+#include <QTimer>
+#include <memory>
+
+#include "app/appearance.h"
+#include "app/engine_client.h"
+#include "app/generation.h"
+#include "app/model_loader.h"
+#include "app/panels.h"
+#include "app/session.h"
+#include "app/window_docks.h"
+#include "widgets/open_models.h"
+#include "widgets/selection.h"
+
+class QLabel;
+class QToolButton;
+
+namespace ropescope {
+
+struct WindowOptions {
+    QStringList engine;   ///< command that starts the engine
+    QStringList files;    ///< opened instead of those of the last session
+    QString sessionFile;  ///< where the session is kept
+};
+
+/// The window: models left, views in the centre, head right, generation below. It owns what the views show and joins
+/// them to the engine; it computes nothing. Checked by tests/app/main_window_test.cpp.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    explicit MainWindow(const WindowOptions& options);
+    ~MainWindow() override;
+
+    void openFiles(const QStringList& paths);
+    void openWithDialog();
+    void closeCurrentModel();
+    void setLayout(Layout layout);
+    void setAppearance(Appearance appearance);
+    /// What would be restored at the next start; recent files and own layouts are kept in it.
+    [[nodiscard]] Session currentSession() const;
+    [[nodiscard]] Session& rememberedSession() { return m_session; }
+    void saveSoon();  ///< writes the session shortly after the last change
+
+    [[nodiscard]] EngineClient& engine() { return *m_engine; }
+    [[nodiscard]] OpenModels& models() { return *m_models; }
+    [[nodiscard]] Selection& selection() { return *m_selection; }
+    [[nodiscard]] ModelLoader& loader() { return *m_loader; }
+    [[nodiscard]] Generation& generation() { return *m_generation; }
+    [[nodiscard]] const WindowDocks& docks() const { return m_docks; }
+    [[nodiscard]] const Panels& panels() const { return m_panels; }
+    /// The view that has the keyboard, else the one that had it last: what copy and export mean.
+    [[nodiscard]] View* focusedView() const;
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+private:
+    void buildPanels();
+    void buildDocks();
+    void buildStatusBar();
+    void connectLoader();
+    void connectEngine();
+    void connectViews();
+    void restore(const QStringList& files);
+    void restoreSelection(int model);
+    void onOpened(int model);
+    void onAtlas(int model);
+    void askConvention(const ModelRef& ref, const QString& name);
+    void showCurrentModel();
+    void updateCommandLines();
+    void updateJobLine();
+    void setViewsStale(bool stale);
+    void saveFigure(const QByteArray& bytes, const QString& name);
+    void savePicture(const GeneratedImage& image);
+
+    QString m_sessionFile;
+    Session m_session;
+    std::unique_ptr<EngineClient> m_engine;
+    std::unique_ptr<OpenModels> m_models;
+    std::unique_ptr<Selection> m_selection;
+    std::unique_ptr<ModelLoader> m_loader;
+    std::unique_ptr<Generation> m_generation;
+    AppearanceControl m_appearance;
+    Panels m_panels;
+    WindowDocks m_docks;
+    QLabel* m_job = nullptr;
+    QLabel* m_speed = nullptr;
+    QToolButton* m_cancelJob = nullptr;
+    QTimer m_stale;  ///< views are dimmed when an answer takes longer than this
+    QTimer m_saveSession;
+    View* m_lastView = nullptr;
+    int m_headsAsked = 0;
+    int m_opening = 0;
+};
+
+}  // namespace ropescope

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The parts of the window that remember, save and report.
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDir>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMimeData>
+#include <QSaveFile>
+#include <QScreen>
+
+#include "app/engine_status.h"
+#include "app/main_window.h"
+#include "app/resources.h"
+#include "widgets/atlas_view.h"
+#include "widgets/fields_view.h"
+#include "widgets/generate_view.h"
+#include "widgets/message_bar.h"
+#include "widgets/view.h"
+
+namespace ropescope {
+namespace {
+
+/// A path as a shell takes it.
+QString quoted(const QString& text) {
+    QString escaped = text;
+    return "'" + escaped.replace("'", "'\\''") + "'";
+}
+
+QString optionsOf(const OpenModel& model) {
+    QString options;
+    const ModelRef& ref = model.ref;
+    if (ref.convention == Convention::Same) options += " --convention same";
+    if (ref.convention == Convention::Inverse) options += " --convention inverse";
+    if (ref.heads > 0) options += QString(" --heads %1").arg(ref.heads);
+    if (ref.grid.tokens() > 0) options += QString(" --grid %1x%2").arg(ref.grid.rows).arg(ref.grid.cols);
+    if (ref.theta > 0) options += QString(" --theta %1").arg(ref.theta);
+    if (ref.weights == WeightChoice::Model) options += " --weights model";
+    return options;
+}
+
+}  // namespace
+
+Session MainWindow::currentSession() const {
+    Session session = m_session;
+    session.models.clear();
+    session.selected.clear();
+    session.pinned.clear();
+    session.currentModel = -1;
+    std::map<int, int> indexOf;
+    for (const auto& [key, model] : m_models->all()) {
+        indexOf[key] = static_cast<int>(session.models.size());
+        session.models.push_back(model.ref);
+    }
+    const HeadRef current = m_selection->current();
+    if (indexOf.contains(current.model)) session.currentModel = indexOf[current.model];
+    for (const HeadRef& head : m_selection->heads()) {
+        if (head.model == current.model) session.selected.push_back(head.id);
+    }
+    for (const HeadRef& head : m_selection->pinned()) {
+        if (indexOf.contains(head.model)) session.pinned.push_back({indexOf[head.model], head.id});
+    }
+    session.conventions = m_loader->conventions();
+    session.geometry = saveGeometry();
+    session.layout = saveDocks(m_docks);
+    session.appearance = m_appearance.appearance();
+    session.device = m_panels.status->device();
+    session.generate = m_panels.generate->request();
+    return session;
+}
+
+void MainWindow::restore(const QStringList& files) {
+    if (!m_session.geometry.isEmpty()) restoreGeometry(m_session.geometry);
+    const QScreen* screen = this->screen();
+    if (screen && !screen->availableGeometry().intersects(geometry())) move(screen->availableGeometry().topLeft());
+    if (!restoreDocks(m_docks, m_session.layout)) applyLayout(m_docks, Layout::Explore);
+    m_appearance.set(m_session.appearance);
+    m_panels.generate->restore(m_session.generate);
+    m_panels.status->setWanted(m_session.device);
+    m_generation->setDevice(m_session.device);
+    m_loader->setConventions(m_session.conventions);
+    if (!files.isEmpty()) {
+        m_session.models.clear();
+        return openFiles(files);
+    }
+    for (const ModelRef& ref : m_session.models) {
+        ++m_opening;
+        m_loader->open(ref);
+    }
+    if (m_session.models.empty()) openFiles(shippedModels().mid(0, 1));
+}
+
+/// Heads of the last session, once their model's numbers are there; each model's share of it is used once.
+void MainWindow::restoreSelection(int model) {
+    const OpenModel* open = m_models->find(model);
+    for (std::size_t i = 0; i < m_session.models.size(); ++i) {
+        if (!(m_session.models[i] == open->ref)) continue;
+        m_session.models[i].path.clear();
+        const auto exists = [&](HeadId id) {
+            return id.layer >= 0 && id.layer < open->card.layers && id.head >= 0 && id.head < open->card.heads;
+        };
+        for (const auto& [index, id] : m_session.pinned) {
+            const HeadRef head{model, id};
+            if (index == static_cast<int>(i) && exists(id) && !m_selection->isPinned(head))
+                m_selection->togglePin(head);
+        }
+        if (m_session.currentModel != static_cast<int>(i)) return;
+        std::vector<HeadRef> heads;
+        for (HeadId id : m_session.selected) {
+            if (exists(id)) heads.push_back({model, id});
+        }
+        if (!heads.empty()) m_selection->selectAll(heads);
+        return;
+    }
+}
+
+void MainWindow::saveSoon() {
+    m_saveSession.start();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    m_saveSession.stop();
+    saveSession(m_sessionFile, currentSession());
+    event->accept();
+}
+
+void MainWindow::setLayout(Layout layout) {
+    applyLayout(m_docks, layout);
+}
+
+void MainWindow::setAppearance(Appearance appearance) {
+    m_appearance.set(appearance);
+    saveSoon();
+}
+
+View* MainWindow::focusedView() const {
+    if (m_lastView && m_lastView->isVisible()) return m_lastView;
+    for (View* view : m_panels.views()) {
+        if (view->isVisible()) return view;
+    }
+    return m_lastView;
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    if (event->mimeData()->hasUrls()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    QStringList files;
+    for (const QUrl& url : event->mimeData()->urls()) {
+        if (url.isLocalFile()) files.append(url.toLocalFile());
+    }
+    if (files.isEmpty())
+        return m_panels.messages->showNote("Only files of this machine can be opened by dropping them.");
+    openFiles(files);
+}
+
+void MainWindow::updateCommandLines() {
+    int model = m_selection->current().model;
+    if (!m_models->find(model) && !m_models->all().empty()) model = m_models->all().begin()->first;
+    const OpenModel* open = m_models->find(model);
+    QString line;
+    if (open) {
+        line = QString("ropescope inspect %1%2 --out heads.safetensors")
+                   .arg(quoted(QString::fromStdString(open->ref.path)), optionsOf(*open));
+    }
+    for (View* view : m_panels.views()) view->setCommandLine(line);
+}
+
+void MainWindow::updateJobLine() {
+    QString text;
+    if (m_opening > 0) text = m_opening == 1 ? "opening a model" : QString("opening %1 models").arg(m_opening);
+    if (m_headsAsked > 0 && !m_stale.isActive()) text = QString("reading %1 heads").arg(m_headsAsked);
+    if (m_generation->isRunning()) text = "making a picture";
+    m_job->setText(text);
+}
+
+void MainWindow::setViewsStale(bool stale) {
+    for (View* view : m_panels.views()) {
+        if (view != m_panels.atlas) view->setStale(stale);  // the Atlas does not wait for single heads
+    }
+}
+
+void MainWindow::saveFigure(const QByteArray& bytes, const QString& name) {
+    auto* dialog = new QFileDialog(this, "Save the figure", QDir::home().filePath(name));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    connect(dialog, &QFileDialog::fileSelected, this, [this, bytes](const QString& path) {
+        QSaveFile file(path);
+        if (file.open(QFile::WriteOnly) && file.write(bytes) == bytes.size() && file.commit()) {
+            m_panels.messages->showNote(QString("Saved %1.").arg(path));
+        } else {
+            m_panels.messages->showError(QString("[EX-01] %1: the figure cannot be written (%2). Choose another place.")
+                                             .arg(path, file.errorString()),
+                                         file.errorString());
+        }
+    });
+    dialog->open();
+}
+
+void MainWindow::savePicture(const GeneratedImage& image) {
+    const QString name = QString("class%1-seed%2.png").arg(image.label).arg(image.seed);
+    auto* dialog = new QFileDialog(this, "Save the picture", QDir::home().filePath(name), "PNG (*.png)");
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setDefaultSuffix("png");
+    connect(dialog, &QFileDialog::fileSelected, this,
+            [this, image](const QString& path) { m_generation->save(image, path); });
+    dialog->open();
+}
+
+}  // namespace ropescope

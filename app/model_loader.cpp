@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/model_loader.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ropescope {
+namespace {
+
+/// The head with the largest finite value; no head when there is none.
+std::optional<HeadId> largest(const AtlasReport& atlas, const char* key) {
+    const auto number = std::ranges::find(atlas.numbers, key, &HeadNumber::key);
+    if (number == atlas.numbers.end()) return std::nullopt;
+    std::optional<HeadId> best;
+    double bestValue = 0;
+    for (int i = 0; i < static_cast<int>(number->values.size()) && i < atlas.layers * atlas.heads; ++i) {
+        const double value = number->values[static_cast<std::size_t>(i)];
+        if (!std::isfinite(value) || (best && value <= bestValue)) continue;
+        best = HeadId{i / atlas.heads, i % atlas.heads};
+        bestValue = value;
+    }
+    if (best && bestValue == number->neutral) return std::nullopt;  // plain RoPE: nothing to single out
+    return best;
+}
+
+}  // namespace
+
+ModelLoader::ModelLoader(EngineClient& engine, OpenModels& models, Selection& selection, QObject* parent)
+    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection) {
+    connect(&m_selection, &Selection::changed, this, &ModelLoader::askHeads);
+}
+
+void ModelLoader::open(ModelRef ref) {
+    const QString path = QString::fromStdString(ref.path);
+    if (ref.convention == Convention::Unknown) ref.convention = m_conventions.value(path, Convention::Unknown);
+    for (const auto& [key, model] : m_models.all()) {
+        if (model.ref == ref) {
+            emit opened(key);
+            return;
+        }
+    }
+    m_engine.request(OpenRequest{ref}, "open:" + path, [this, ref, path](const Result<Reply>& reply) {
+        if (reply) {
+            take(ref, std::get<ModelCard>(*reply));
+        } else if (reply.error().kind != ErrorKind::Cancelled) {
+            emit refused(path, reply.error());
+        }
+    });
+}
+
+void ModelLoader::take(ModelRef ref, const ModelCard& card) {
+    if (card.convention == Convention::Unknown) {
+        emit conventionNeeded(ref, QString::fromStdString(card.name));
+        return;
+    }
+    for (const auto& [key, model] : m_models.all()) {
+        if (model.ref == ref) return;  // asked for twice before the first answer came
+    }
+    const int model = m_models.add(ref, card);
+    emit opened(model);
+    askAtlas(model);
+}
+
+void ModelLoader::setConvention(const QString& path, Convention convention) {
+    m_conventions[path] = convention;
+}
+
+void ModelLoader::close(int model) {
+    m_selection.removeModel(model);
+    m_models.remove(model);
+    m_asked.erase(model);
+    std::erase_if(m_failed, [&](const HeadRef& head) { return head.model == model; });
+}
+
+void ModelLoader::askAtlas(int model) {
+    const OpenModel* open = m_models.find(model);
+    if (!open) return;
+    m_engine.request(AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
+                     [this, model](const Result<Reply>& reply) {
+                         if (!m_models.find(model)) return;
+                         if (!reply) {
+                             if (reply.error().kind != ErrorKind::Cancelled) emit atlasFailed(model, reply.error());
+                             return;
+                         }
+                         m_models.setAtlas(model, std::get<AtlasReport>(*reply));
+                         emit atlasArrived(model);
+                     });
+}
+
+void ModelLoader::selectInteresting(int model) {
+    const OpenModel* open = m_models.find(model);
+    if (!open || !open->atlas || open->atlas->layers < 1 || open->atlas->heads < 1) return;
+    std::optional<HeadId> head = largest(*open->atlas, "cross_axis_mixing");
+    if (!head) head = largest(*open->atlas, "condition");
+    m_selection.select({model, head.value_or(HeadId{})});
+}
+
+void ModelLoader::askHeads() {
+    std::map<int, std::vector<HeadId>> wanted;
+    for (const HeadRef& head : m_models.missing(m_selection.shown())) {
+        if (m_models.find(head.model) && !m_failed.contains(head)) wanted[head.model].push_back(head.id);
+    }
+    for (const auto& [model, heads] : wanted) {
+        if (m_asked[model] != heads) askHeadsOf(model, heads);
+    }
+}
+
+void ModelLoader::askHeadsOf(int model, const std::vector<HeadId>& heads) {
+    m_asked[model] = heads;
+    emit headsAsked(static_cast<int>(heads.size()));
+    const ModelRef ref = m_models.find(model)->ref;
+    m_engine.request(HeadsRequest{ref, heads}, QString("heads:%1").arg(model),
+                     [this, model, heads](const Result<Reply>& reply) {
+                         if (!m_models.find(model)) return;
+                         if (!reply) {
+                             if (reply.error().kind == ErrorKind::Cancelled)
+                                 return;  // a newer request holds what is still missing
+                             m_asked.erase(model);
+                             for (HeadId id : heads) m_failed.insert({model, id});
+                             emit headsFailed(reply.error());
+                             return;
+                         }
+                         m_asked.erase(model);
+                         for (const HeadReport& report : std::get<HeadsReport>(*reply).heads)
+                             m_models.putHead(model, report);
+                         emit headsArrived();
+                     });
+}
+
+}  // namespace ropescope

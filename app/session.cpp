@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/session.h"
+
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QSaveFile>
+#include <QStandardPaths>
+
+#include "core/data/enum_names.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kSessionVersion = 1;
+constexpr qint64 kLargestSession = 4 << 20;
+constexpr int kMostModels = 64;
+
+template <class E>
+QString nameOf(E value) {
+    const std::string_view name = enumName(value);
+    return QString::fromLatin1(name.data(), static_cast<qsizetype>(name.size()));
+}
+
+template <class E>
+E valueOf(const QJsonValue& name, E fallback) {
+    constexpr auto names = enumNames(E{});
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (name.toString() == QLatin1String(names[i].data(), static_cast<qsizetype>(names[i].size())))
+            return static_cast<E>(i);
+    }
+    return fallback;
+}
+
+QString text(const QByteArray& bytes) {
+    return QString::fromLatin1(bytes.toBase64());
+}
+QByteArray bytes(const QJsonValue& value) {
+    return QByteArray::fromBase64(value.toString().toLatin1());
+}
+
+QJsonObject toJson(const ModelRef& ref) {
+    return {{"path", QString::fromStdString(ref.path)},
+            {"weights", nameOf(ref.weights)},
+            {"convention", nameOf(ref.convention)},
+            {"heads", ref.heads},
+            {"rows", ref.grid.rows},
+            {"cols", ref.grid.cols},
+            {"theta", ref.theta},
+            {"config", QString::fromStdString(ref.config)}};
+}
+
+ModelRef modelRef(const QJsonObject& json) {
+    ModelRef ref;
+    ref.path = json["path"].toString().toStdString();
+    ref.weights = valueOf(json["weights"], WeightChoice::Ema);
+    ref.convention = valueOf(json["convention"], Convention::Unknown);
+    ref.heads = json["heads"].toInt();
+    ref.grid = {json["rows"].toInt(), json["cols"].toInt()};
+    ref.theta = json["theta"].toDouble();
+    ref.config = json["config"].toString().toStdString();
+    return ref;
+}
+
+QJsonArray toJson(HeadId id) {
+    return {id.layer, id.head};
+}
+HeadId headId(const QJsonValue& json) {
+    return {json.toArray()[0].toInt(-1), json.toArray()[1].toInt(-1)};
+}
+
+QJsonObject toJson(const GenerateRequest& g) {
+    return {{"label", g.labels.empty() ? 0 : g.labels.front()},
+            {"seed", QString::number(g.seed)},
+            {"steps", g.steps},
+            {"guidance", g.guidance},
+            {"sampler", nameOf(g.sampler)},
+            {"batch", g.batch},
+            {"precision", nameOf(g.compute.precision)},
+            {"record", nameOf(g.record)}};
+}
+
+GenerateRequest generateRequest(const QJsonObject& json) {
+    GenerateRequest g;
+    g.labels = {std::max(0, json["label"].toInt())};
+    g.seed = json["seed"].toString("42").toULongLong();
+    g.steps = std::clamp(json["steps"].toInt(g.steps), 1, 1000);
+    g.guidance = std::clamp(json["guidance"].toDouble(g.guidance), 0.0, 100.0);
+    g.sampler = valueOf(json["sampler"], g.sampler);
+    g.batch = std::clamp(json["batch"].toInt(1), 1, 64);
+    g.compute.precision = valueOf(json["precision"], Precision::Fp32);
+    g.record = valueOf(json["record"], RecordFields::All);
+    return g;
+}
+
+QJsonObject toJson(const DockLayout& l) {
+    return {{"window", text(l.window)}, {"views", text(l.views)}};
+}
+DockLayout dockLayout(const QJsonValue& json) {
+    return {bytes(json.toObject()["window"]), bytes(json.toObject()["views"])};
+}
+
+QJsonObject toJson(const Session& s) {
+    QJsonArray models, selected, pinned;
+    for (const ModelRef& ref : s.models) models.append(toJson(ref));
+    for (HeadId id : s.selected) selected.append(toJson(id));
+    for (const auto& [model, id] : s.pinned) pinned.append(QJsonArray{model, id.layer, id.head});
+    QJsonObject conventions, layouts;
+    for (auto it = s.conventions.begin(); it != s.conventions.end(); ++it) conventions[it.key()] = nameOf(it.value());
+    for (auto it = s.userLayouts.begin(); it != s.userLayouts.end(); ++it) layouts[it.key()] = toJson(it.value());
+    return {{"version", kSessionVersion},
+            {"models", models},
+            {"current_model", s.currentModel},
+            {"selected", selected},
+            {"pinned", pinned},
+            {"recent_files", QJsonArray::fromStringList(s.recentFiles)},
+            {"conventions", conventions},
+            {"geometry", text(s.geometry)},
+            {"layout", toJson(s.layout)},
+            {"user_layouts", layouts},
+            {"appearance", static_cast<int>(s.appearance)},
+            {"device", s.device},
+            {"generate", toJson(s.generate)}};
+}
+
+Session session(const QJsonObject& json) {
+    Session s;
+    for (const QJsonValue& model : json["models"].toArray()) {
+        if (static_cast<int>(s.models.size()) < kMostModels) s.models.push_back(modelRef(model.toObject()));
+    }
+    s.currentModel = json["current_model"].toInt(-1);
+    for (const QJsonValue& head : json["selected"].toArray()) s.selected.push_back(headId(head));
+    for (const QJsonValue& pin : json["pinned"].toArray()) {
+        const QJsonArray p = pin.toArray();
+        s.pinned.push_back({p[0].toInt(-1), {p[1].toInt(-1), p[2].toInt(-1)}});
+    }
+    for (const QJsonValue& file : json["recent_files"].toArray()) {
+        if (s.recentFiles.size() < kRecentFiles) s.recentFiles.append(file.toString());
+    }
+    const QJsonObject conventions = json["conventions"].toObject();
+    for (auto it = conventions.begin(); it != conventions.end(); ++it) {
+        s.conventions[it.key()] = valueOf(it.value(), Convention::Unknown);
+    }
+    s.geometry = bytes(json["geometry"]);
+    s.layout = dockLayout(json["layout"]);
+    const QJsonObject layouts = json["user_layouts"].toObject();
+    for (auto it = layouts.begin(); it != layouts.end(); ++it) s.userLayouts[it.key()] = dockLayout(it.value());
+    s.appearance = static_cast<Appearance>(std::clamp(json["appearance"].toInt(), 0, 2));
+    s.device = json["device"].toString("auto");
+    s.generate = generateRequest(json["generate"].toObject());
+    return s;
+}
+
+}  // namespace
+
+QString sessionPath() {
+    return QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) + "/session.json";
+}
+
+LoadedSession loadSession(const QString& path) {
+    QFile file(path);
+    LoadedSession loaded;
+    loaded.session.generate = generateRequest({});
+    if (!file.exists()) return loaded;
+    QJsonParseError parsed{};
+    QJsonDocument document;
+    const bool readable = file.size() <= kLargestSession && file.open(QFile::ReadOnly);
+    if (readable) document = QJsonDocument::fromJson(file.readAll(), &parsed);
+    const QJsonObject json = document.object();
+    if (readable && parsed.error == QJsonParseError::NoError && json["version"].toInt() == kSessionVersion) {
+        loaded.session = session(json);
+        return loaded;
+    }
+    file.close();
+    QFile::remove(path + ".bad");
+    QFile::rename(path, path + ".bad");
+    loaded.note = QString("The session file could not be understood; the window starts afresh. A copy is kept as %1.")
+                      .arg(path + ".bad");
+    return loaded;
+}
+
+bool saveSession(const QString& path, const Session& session) {
+    QDir().mkpath(QFileInfo(path).path());
+    QSaveFile file(path);
+    if (!file.open(QFile::WriteOnly)) return false;
+    file.write(QJsonDocument(toJson(session)).toJson());
+    return file.commit();
+}
+
+void remember(QStringList& recentFiles, const QString& path) {
+    recentFiles.removeAll(path);
+    recentFiles.prepend(path);
+    while (recentFiles.size() > kRecentFiles) recentFiles.removeLast();
+}
+
+}  // namespace ropescope

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QByteArray>
+#include <QMap>
+#include <QString>
+#include <QStringList>
+#include <optional>
+#include <vector>
+
+#include "core/data/generation.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+enum class Appearance { Desktop, Light, Dark };
+
+/// The docks' places: of the window and of the views inside it (QMainWindow::saveState).
+struct DockLayout {
+    QByteArray window;
+    QByteArray views;
+};
+
+/// What the window remembers from one start to the next. Kept in one JSON file that is replaced as a whole.
+struct Session {
+    std::vector<ModelRef> models;                ///< in the order of the tree
+    int currentModel = -1;                       ///< index into models
+    std::vector<HeadId> selected;                ///< heads of the current model
+    std::vector<std::pair<int, HeadId>> pinned;  ///< index into models, head
+    QStringList recentFiles;                     ///< newest first
+    QMap<QString, Convention> conventions;       ///< the user's answers, by absolute path
+    QByteArray geometry;
+    DockLayout layout;
+    QMap<QString, DockLayout> userLayouts;
+    Appearance appearance = Appearance::Desktop;
+    QString device = "auto";
+    GenerateRequest generate;  ///< its settings; the model in it is not kept
+};
+
+inline constexpr int kRecentFiles = 12;
+
+/// Where the session lives: <configuration folder>/session.json.
+[[nodiscard]] QString sessionPath();
+
+struct LoadedSession {
+    Session session;
+    QString note;  ///< not empty: the file was broken, a copy is kept as session.json.bad, defaults are used
+};
+/// A missing file gives the defaults; a broken, huge or future one too, with a note. Checked by
+/// tests/app/session_test.cpp.
+[[nodiscard]] LoadedSession loadSession(const QString& path);
+/// False when the file cannot be written (read-only home): the window works on without a memory.
+bool saveSession(const QString& path, const Session& session);
+
+/// Puts a file first in the list of recent ones, once, at most kRecentFiles.
+void remember(QStringList& recentFiles, const QString& path);
+
+}  // namespace ropescope

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/main_window.h"
+
+#include <QAction>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QFile>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMimeData>
+#include <QPushButton>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "app/ask_bar.h"
+#include "app/command_palette.h"
+#include "app/engine_status.h"
+#include "widgets/atlas_view.h"
+#include "widgets/fields_view.h"
+#include "widgets/generate_view.h"
+#include "widgets/message_bar.h"
+#include "widgets/spectrum_view.h"
+
+namespace ropescope {
+
+/// The whole window over the scripted engine: what it does when things go well, and when they do not.
+class MainWindowTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir m_folder;
+    QString m_diary;
+    int m_count = 0;
+
+    QString sessionFile() const { return m_folder.filePath("session.json"); }
+    void script(const QByteArray& lives) {
+        m_diary = m_folder.filePath(QString("diary%1").arg(++m_count));
+        qputenv("FAKE_ENGINE", "{\"diary\":\"" + m_diary.toUtf8() + "\",\"lives\":[" + lives + "]}");
+    }
+    QStringList diary() const {
+        QFile file(m_diary);
+        return file.open(QFile::ReadOnly) ? QString::fromUtf8(file.readAll()).split('\n', Qt::SkipEmptyParts)
+                                          : QStringList();
+    }
+    std::unique_ptr<MainWindow> window(const QStringList& files) {
+        auto window =
+            std::make_unique<MainWindow>(WindowOptions{{ROPESCOPE_BIN_DIR "/fake_engine"}, files, sessionFile()});
+        window->show();
+        return window;
+    }
+    static QAction* action(MainWindow& window, const QString& text) {
+        for (QAction* action : window.findChildren<QAction*>()) {
+            if (action->text().remove('&') == text) return action;
+        }
+        return nullptr;
+    }
+    static bool ready(MainWindow& window) {
+        const HeadRef current = window.selection().current();
+        return current.model >= 0 && window.models().head(current);
+    }
+
+private slots:
+    void initTestCase() {
+        QStandardPaths::setTestModeEnabled(true);
+        qputenv("ROPESCOPE_RESOURCES", m_folder.path().toUtf8());
+    }
+    void cleanup() { QFile::remove(sessionFile()); }
+
+    void opensAndSelectsTheMostMixedHead() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        QVERIFY((w->selection().current().id == HeadId{1, 0}));
+        QCOMPARE(w->windowTitle(), QString("first \u2014 ropescope"));
+        QCOMPARE(w->panels().atlas->drawnValue({1, 0}), 0.4);
+        QCOMPARE(w->panels().spectrum->drawnValues(w->selection().current()),
+                 std::vector<double>({1.4, 1.2, 1.0, 0.8}));
+        QVERIFY(!w->panels().messages->showsError());
+    }
+
+    void severalModelsShareTheSelection() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors", "/m/second.safetensors"});
+        QTRY_COMPARE(w->models().all().size(), 2u);
+        QTRY_VERIFY(ready(*w));
+        const int first = w->models().all().begin()->first;
+        const int second = w->models().all().rbegin()->first;
+        w->selection().selectAll({{first, {0, 0}}, {second, {0, 1}}});
+        QTRY_VERIFY(w->models().head({first, {0, 0}}) && w->models().head({second, {0, 1}}));
+        QTRY_VERIFY(!w->panels().spectrum->drawnValues({first, {0, 0}}).empty());
+        QVERIFY(!w->panels().spectrum->drawnValues({second, {0, 1}}).empty());
+        w->closeCurrentModel();
+        QCOMPARE(w->models().all().size(), 1u);
+        QVERIFY(w->selection().heads() == std::vector<HeadRef>({{first, {0, 0}}}));
+    }
+
+    void aRefusedFileLeavesWhatWasOpen() {
+        script(R"({"OpenRequest":"reply"})");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        script(R"({"OpenRequest":"refuse"})");
+        w->engine().restart();
+        w->openFiles({"/m/broken.safetensors"});
+        QTRY_VERIFY(w->panels().messages->showsError());
+        QVERIFY(w->panels().messages->text().contains("[ST-05]"));
+        QCOMPARE(w->models().all().size(), 1u);
+        QVERIFY(ready(*w));
+        QVERIFY(!w->panels().spectrum->drawnValues(w->selection().current()).empty());
+    }
+
+    void anUnknownConventionIsAskedAndRemembered() {
+        script("{}");
+        {
+            const auto w = window({"/m/unknown.pt"});
+            QTRY_VERIFY(w->panels().questions->isVisible());
+            QVERIFY(w->panels().questions->text().contains("unknown"));
+            QVERIFY(w->models().all().empty());
+            const auto buttons = w->panels().questions->findChildren<QPushButton*>();
+            QCOMPARE(buttons.size(), 2);
+            QTest::mouseClick(buttons[1], Qt::LeftButton);
+            QTRY_COMPARE(w->models().all().size(), 1u);
+            QVERIFY(w->models().all().begin()->second.card.convention == Convention::Inverse);
+            QVERIFY(!w->panels().questions->isVisible());
+            w->close();
+        }
+        const auto again = window({"/m/unknown.pt"});
+        QTRY_VERIFY(ready(*again));
+        QVERIFY(again->models().all().begin()->second.card.convention == Convention::Inverse);
+    }
+
+    void generationFillsFieldsAndGallery() {
+        script(R"({"GenerateRequest":"steps:5:10"})");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        QTest::mouseClick(w->panels().generate->generateButton(), Qt::LeftButton);
+        QVERIFY(w->generation().isRunning());
+        QTRY_COMPARE(w->panels().generate->resultCount(), 1);
+        QVERIFY(!w->generation().isRunning());
+        QVERIFY(!w->panels().generate->shownImage().isNull());
+    }
+
+    void cancelEndsWithinAStepAndKeepsTheRest() {
+        script(R"({"GenerateRequest":"steps:1000:20"})");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(!w->panels().generate->shownImage().isNull());
+        QTest::keyClick(w.get(), Qt::Key_Escape);
+        QTRY_VERIFY(!w->generation().isRunning());
+        QCOMPARE(w->panels().generate->resultCount(), 0);
+        QVERIFY(diary().last().startsWith("cancelled after "));
+        QVERIFY(!w->panels().generate->messages().showsError());
+    }
+
+    void theWindowOutlivesItsEngine() {  // GP-06
+        script(R"({"GenerateRequest":"wait:30 die:9"},{})");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(w->panels().messages->showsError());
+        QVERIFY(w->panels().messages->text().contains("signal 9 (probably out of memory"));
+        QVERIFY(w->panels().generate->messages().showsError());
+        QCOMPARE(w->models().all().size(), 1u);
+        QVERIFY(!w->generation().isRunning());
+        w->selection().select({w->selection().current().model, {0, 1}});
+        QTRY_VERIFY(ready(*w));  // the new engine answers
+    }
+
+    void theSessionComesBack() {
+        script("{}");
+        {
+            const auto w = window({"/m/first.safetensors", "/m/second.safetensors"});
+            QTRY_COMPARE(w->models().all().size(), 2u);
+            QTRY_VERIFY(ready(*w));
+            const int second = w->models().all().rbegin()->first;
+            QTRY_VERIFY(w->models().find(second)->atlas.has_value());
+            w->selection().selectAll({{second, {0, 0}}, {second, {0, 1}}});
+            w->selection().togglePin({second, {0, 0}});
+            w->setLayout(Layout::Publish);
+            w->close();
+        }
+        const auto w = window({});
+        QTRY_COMPARE(w->models().all().size(), 2u);
+        const int second = w->models().all().rbegin()->first;
+        QTRY_VERIFY(w->selection().current() == (HeadRef{second, {0, 1}}));
+        QCOMPARE(w->selection().heads().size(), 2u);
+        QVERIFY(w->selection().isPinned({second, {0, 0}}));
+        QVERIFY(!w->docks().models->isVisible());
+    }
+
+    void everyLayoutShowsAView() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        for (Layout layout : kLayouts) {
+            w->setLayout(layout);
+            QTRY_VERIFY(w->focusedView() != nullptr);
+            int visible = 0;
+            for (QDockWidget* dock : w->docks().views()) visible += dock->isVisible() ? 1 : 0;
+            QCOMPARE(visible, 5);  // tabbed ones count as visible docks
+        }
+        const DockLayout saved = saveDocks(w->docks());
+        w->setLayout(Layout::Compare);
+        QVERIFY(restoreDocks(w->docks(), saved));
+        QVERIFY(!restoreDocks(w->docks(), {"garbage", "garbage"}));
+        for (QDockWidget* dock : w->docks().all()) QVERIFY(!dock->objectName().isEmpty());
+    }
+
+    void thePaletteFindsHeadsAndCommands() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        action(*w, "Find a command, head or model...")->trigger();
+        CommandPalette& palette = *w->panels().palette;
+        QVERIFY(palette.isVisible());
+        palette.field()->setText("0.1");
+        QCOMPARE(palette.list()->count(), 1);
+        QTest::keyClick(palette.field(), Qt::Key_Return);
+        QVERIFY((w->selection().current().id == HeadId{0, 1}));
+        QVERIFY(!palette.isVisible());
+        action(*w, "Find a command, head or model...")->trigger();
+        palette.field()->setText("layout reset");
+        QVERIFY(palette.list()->count() >= 1);
+        QTest::keyClick(palette.field(), Qt::Key_Escape);
+        QVERIFY(!palette.isVisible());
+    }
+
+    void keysDoWhatTheySay() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        const int model = w->selection().current().model;
+        const auto current = [&] { return w->selection().current().id; };
+        action(*w, "Pin or unpin the head")->trigger();
+        QVERIFY(w->selection().isPinned({model, {1, 0}}));
+        action(*w, "Next head")->trigger();
+        QCOMPARE(current().name(), "L1.H1");
+        action(*w, "Next head")->trigger();
+        QCOMPARE(current().name(), "L0.H0");
+        action(*w, "Previous head")->trigger();
+        QCOMPARE(current().name(), "L1.H1");
+        action(*w, "Pinned head 1")->trigger();
+        QCOMPARE(current().name(), "L1.H0");
+        action(*w, "Select the whole layer")->trigger();
+        QCOMPARE(w->selection().heads().size(), 2u);
+        action(*w, "Unpin all")->trigger();
+        QVERIFY(w->selection().pinned().empty());
+        action(*w, "Most interesting head")->trigger();
+        QCOMPARE(w->selection().heads().size(), 1u);
+        QTest::keyClick(w.get(), Qt::Key_W, Qt::ControlModifier);
+        QTRY_VERIFY(w->models().all().empty());
+    }
+
+    void filesCanBeDropped() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile("/m/second.safetensors"), QUrl::fromLocalFile("/m/third.safetensors")});
+        QDragEnterEvent enter({10, 10}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QCoreApplication::sendEvent(w.get(), &enter);
+        QVERIFY(enter.isAccepted());
+        QDropEvent drop({10, 10}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QCoreApplication::sendEvent(w.get(), &drop);
+        QTRY_COMPARE(w->models().all().size(), 3u);
+    }
+
+    void theDeviceChooserHoldsWhatTheEngineHas() {
+        script("{}");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_COMPARE(w->panels().status->chooser()->count(), 2);
+        QCOMPARE(w->panels().status->chooser()->itemText(1), QString("CPU (fake)"));
+        QVERIFY(w->panels().status->chooser()->toolTip().contains("no GPU"));
+    }
+
+    void aMissingEngineIsToldInTheWindow() {
+        MainWindow w({{"/no/such/engine"}, {"/m/first.safetensors"}, sessionFile()});
+        w.show();
+        QTRY_VERIFY(w.panels().messages->showsError());
+    }
+};
+
+}  // namespace ropescope
+
+QTEST_MAIN(ropescope::MainWindowTest)
+#include "main_window_test.moc"

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/session.h"
+
+#include <QFile>
+#include <QTemporaryDir>
+#include <QTest>
+
+namespace ropescope {
+
+class SessionTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir m_folder;
+    QString path() const { return m_folder.filePath("deep/session.json"); }
+    void write(const QByteArray& bytes) {
+        QFile file(path());
+        QVERIFY(file.open(QFile::WriteOnly));
+        file.write(bytes);
+    }
+
+    static Session sample() {
+        Session s;
+        ModelRef ref;
+        ref.path = "/models/a b\u00e4.pt";
+        ref.convention = Convention::Inverse;
+        ref.weights = WeightChoice::Model;
+        ref.heads = 4;
+        ref.grid = {7, 9};
+        ref.theta = 100;
+        s.models = {ref, ModelRef{}};
+        s.currentModel = 0;
+        s.selected = {{1, 2}, {3, 0}};
+        s.pinned = {{1, {0, 3}}};
+        s.recentFiles = {"/x", "/y"};
+        s.conventions = {{"/x", Convention::Same}};
+        s.geometry = QByteArray("\0\1\2", 3);
+        s.layout = {"window", "views"};
+        s.userLayouts = {{"mine", {"a", "b"}}};
+        s.appearance = Appearance::Dark;
+        s.device = "cuda:0";
+        s.generate.labels = {7};
+        s.generate.seed = ~0ull;
+        s.generate.steps = 33;
+        s.generate.guidance = 3.25;
+        s.generate.sampler = Sampler::Heun;
+        s.generate.record = RecordFields::None;
+        return s;
+    }
+
+private slots:
+    void aMissingFileGivesTheDefaults() {
+        const LoadedSession loaded = loadSession(m_folder.filePath("none.json"));
+        QVERIFY(loaded.note.isEmpty());
+        QVERIFY(loaded.session.models.empty());
+        QVERIFY(loaded.session.generate.record == RecordFields::All);
+        QCOMPARE(loaded.session.generate.seed, 42u);
+    }
+
+    void everythingComesBack() {
+        const Session s = sample();
+        QVERIFY(saveSession(path(), s));
+        const LoadedSession loaded = loadSession(path());
+        QVERIFY(loaded.note.isEmpty());
+        const Session& t = loaded.session;
+        QVERIFY(t.models == s.models);
+        QCOMPARE(t.currentModel, s.currentModel);
+        QVERIFY(t.selected == s.selected);
+        QVERIFY(t.pinned == s.pinned);
+        QCOMPARE(t.recentFiles, s.recentFiles);
+        QVERIFY(t.conventions == s.conventions);
+        QCOMPARE(t.geometry, s.geometry);
+        QCOMPARE(t.layout.window, s.layout.window);
+        QCOMPARE(t.layout.views, s.layout.views);
+        QCOMPARE(t.userLayouts["mine"].views, QByteArray("b"));
+        QVERIFY(t.appearance == s.appearance);
+        QCOMPARE(t.device, s.device);
+        QVERIFY(t.generate.labels == s.generate.labels);
+        QCOMPARE(t.generate.seed, s.generate.seed);
+        QCOMPARE(t.generate.steps, s.generate.steps);
+        QCOMPARE(t.generate.guidance, s.generate.guidance);
+        QVERIFY(t.generate.sampler == s.generate.sampler);
+        QVERIFY(t.generate.record == s.generate.record);
+    }
+
+    void brokenFilesAreKeptAsideAndTold() {  // GU-08
+        QVERIFY(saveSession(path(), sample()));
+        QFile good(path());
+        QVERIFY(good.open(QFile::ReadOnly));
+        const QByteArray whole = good.readAll();
+        for (const QByteArray& bad :
+             {QByteArray(), QByteArray("garbage"), QByteArray("[]"), whole.left(whole.size() / 2),
+              QByteArray("{\"version\": 99}"), QByteArray(5 << 20, '{')}) {
+            write(bad);
+            const LoadedSession loaded = loadSession(path());
+            QVERIFY(!loaded.note.isEmpty());
+            QVERIFY(loaded.session.models.empty());
+            QVERIFY(QFile::exists(path() + ".bad"));
+            QVERIFY(!QFile::exists(path()));
+            QVERIFY(loadSession(path()).note.isEmpty());  // told once
+        }
+    }
+
+    void wrongTypesInsideGiveDefaults() {
+        write(
+            R"({"version":1,"models":[7,{"path":3}],"selected":"x","generate":{"steps":"many","seed":-4,"guidance":1e99},
+                 "appearance":77,"recent_files":{"a":1}})");
+        const Session s = loadSession(path()).session;
+        QCOMPARE(s.models.size(), 2u);
+        QVERIFY(s.models[0].path.empty());
+        QCOMPARE(s.generate.steps, GenerateRequest{}.steps);
+        QCOMPARE(s.generate.guidance, 100.0);
+        QVERIFY(s.appearance == Appearance::Dark);
+        QVERIFY(s.recentFiles.isEmpty());
+    }
+
+    void recentFilesAreUniqueNewestFirst() {
+        QStringList files;
+        for (int i = 0; i < 30; ++i) remember(files, QString::number(i % 20));
+        QCOMPARE(files.size(), kRecentFiles);
+        QCOMPARE(files.first(), "9");
+        QCOMPARE(files.count("9"), 1);
+    }
+
+    void anUnwritablePlaceIsNoDisaster() { QVERIFY(!saveSession("/proc/no/session.json", sample())); }
+};
+
+}  // namespace ropescope
+
+QTEST_GUILESS_MAIN(ropescope::SessionTest)
+#include "session_test.moc"
