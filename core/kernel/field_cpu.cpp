@@ -5,12 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-// The widest vectors that the machine has, chosen when the library is loaded.
-#if defined(__x86_64__) && defined(__GNUC__)
-#define ROPESCOPE_VECTOR __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
-#else
-#define ROPESCOPE_VECTOR
-#endif
+#include "core/kernel/vector_clones.h"
 
 namespace ropescope {
 namespace {

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/dit_inference.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/kernel/modulate.h"
+
+namespace ropescope {
+namespace {
+
+DitShape withoutMaps(DitShape shape) {
+    if (shape.encoding->maps) {
+        shape.encoding = findEncoding("axial").value();
+        shape.convention = Convention::None;
+    }
+    return shape;
+}
+
+std::vector<int> distinctLabels(std::vector<int> labels) {
+    std::sort(labels.begin(), labels.end());
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+    return labels;
+}
+
+at::Tensor complexRotary(const DitShape& shape, Grid grid, at::Device device) {
+    if (shape.encoding->rotation != Rotation::Axial) return {};
+    const RotaryTable table = axialRotary(grid, shape.headDim, shape.theta);
+    return at::complex(table.cos, table.sin).to(device).view({grid.tokens(), 1, 1, shape.headDim / 2});
+}
+
+/// Rotates queries and keys inside qkv [B,N,3,H,D], in place. Planes are neighbouring features: complex numbers.
+void rotateInPlace(const at::Tensor& qkv, const at::Tensor& rotary) {
+    const at::Tensor turned = qkv.narrow(2, 0, 2);
+    if (qkv.scalar_type() == at::kFloat) {
+        at::view_as_complex(turned.unflatten(-1, {-1, 2})).mul_(rotary);
+        return;
+    }
+    const at::Tensor wide = at::view_as_complex(turned.to(at::kFloat).contiguous().unflatten(-1, {-1, 2}));
+    turned.copy_(at::view_as_real(wide * rotary).flatten(-2));
+}
+
+/// Row `time` of conditions, one row per image: [B,K], or [1,K] when all images share it.
+at::Tensor rowsOf(const at::Tensor& all, const DitConditions& c, int time) {
+    const at::Tensor rows = all.narrow(0, time * c.distinct, c.distinct);
+    return c.distinct == 1 ? rows : rows.index_select(0, c.rowOf);
+}
+
+}  // namespace
+
+DitInference::DitInference(const WeightTable& weights, const DitShape& shape, at::Device device, at::ScalarType type)
+    : m_shape(withoutMaps(shape)), m_device(device), m_type(type) {
+    for (auto& [name, tensor] : foldMaps(weights, shape)) m_weights[name] = tensor.to(device, type).contiguous();
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".";
+        const auto take = [&](const char* name) { return m_weights.at(prefix + name); };
+        m_blocks.push_back({take("attn.qkv.weight"), take("attn.qkv.bias"), take("attn.proj.weight"),
+                            take("attn.proj.bias"), take("mlp.fc1.weight"), take("mlp.fc1.bias"),
+                            take("mlp.fc2.weight"), take("mlp.fc2.bias")});
+    }
+}
+
+DitConditions DitInference::conditions(const std::vector<double>& times, const std::vector<int>& labels,
+                                       Grid grid) const {
+    const std::vector<int> distinct = distinctLabels(labels);
+    const auto rows = static_cast<std::int64_t>(distinct.size()), steps = static_cast<std::int64_t>(times.size());
+    DitConditions c;
+    c.distinct = rows;
+    c.grid = grid;
+    std::vector<std::int64_t> rowOf;
+    for (const int label : labels)
+        rowOf.push_back(std::lower_bound(distinct.begin(), distinct.end(), label) - distinct.begin());
+    c.rowOf = at::tensor(rowOf).to(m_device);
+    const at::Tensor t = at::tensor(times).repeat_interleave(rows).to(m_device);
+    const at::Tensor y = at::tensor(distinct).to(at::kLong).repeat({steps}).to(m_device);
+    const at::Tensor condition = ditCondition(m_weights, t, y);
+    for (int layer = 0; layer < m_shape.layers; ++layer)
+        c.blocks.push_back(ditModulation(m_weights, layer, condition));
+    c.last = at::linear(at::silu(condition), m_weights.at("final_layer.adaLN_modulation.1.weight"),
+                        m_weights.at("final_layer.adaLN_modulation.1.bias"));
+    c.rotary = complexRotary(m_shape, grid, m_device);
+    return c;
+}
+
+std::int64_t DitInference::conditionBytes(const std::vector<int>& labels) const {
+    return static_cast<std::int64_t>(distinctLabels(labels).size()) * (6 * m_shape.layers + 2) * m_shape.width() *
+           static_cast<std::int64_t>(c10::elementSize(m_type));
+}
+
+at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitConditions& c,
+                                   DitRecording* recording) const {
+    const Block& w = m_blocks[layer];
+    const std::int64_t batch = x.size(0), tokens = x.size(1);
+    const at::Tensor qkv =
+        at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
+    if (c.rotary.defined()) rotateInPlace(qkv, c.rotary);
+    const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
+    const auto from = [&](int which, std::int64_t first) { return parts[which].narrow(0, first, batch - first); };
+    at::Tensor out;
+    if (recording && recording->layers[layer]) {
+        const std::int64_t n = recording->batch;
+        const auto until = [&](int which) { return parts[which].narrow(0, 0, n); };
+        RecordedAttention recorded = attendRecording(until(0), until(1), until(2), c.grid);
+        recording->fields[layer] = recorded.field;
+        out = recorded.output;
+        if (n < batch) out = at::cat({out, at::scaled_dot_product_attention(from(0, n), from(1, n), from(2, n))}, 0);
+    } else {
+        out = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
+    }
+    return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_shape.width()}), w.projWeight, w.projBias);
+}
+
+at::Tensor DitInference::forward(const at::Tensor& x, const DitConditions& c, int time, DitRecording* recording) const {
+    if (recording) recording->fields.assign(m_shape.layers, {});
+    at::Tensor tokens = ditEmbed(m_weights, m_shape, x.to(m_device, m_type));
+    for (int layer = 0; layer < m_shape.layers; ++layer) {
+        const std::vector<at::Tensor> m = rowsOf(c.blocks[layer], c, time).chunk(6, 1);
+        tokens.addcmul_(attention(layer, modulatedNorm(tokens, m[0], m[1]), c, recording), m[2].unsqueeze(1));
+        const Block& w = m_blocks[layer];
+        at::Tensor hidden = at::linear(modulatedNorm(tokens, m[3], m[4]), w.fc1Weight, w.fc1Bias);
+        at::gelu_(hidden, "tanh");
+        tokens.addcmul_(at::linear(hidden, w.fc2Weight, w.fc2Bias), m[5].unsqueeze(1));
+    }
+    const std::vector<at::Tensor> m = rowsOf(c.last, c, time).chunk(2, 1);
+    const at::Tensor patches = at::linear(modulatedNorm(tokens, m[0], m[1]), m_weights.at("final_layer.linear.weight"),
+                                          m_weights.at("final_layer.linear.bias"));
+    return unpatchify(patches.to(at::kFloat), c.grid, m_shape.patch);
+}
+
+}  // namespace ropescope

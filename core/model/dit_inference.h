@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/kernel/field.h"
+#include "core/model/dit.h"
+
+namespace ropescope {
+
+/// Everything of a sampling run that does not depend on the picture, computed before its loop.
+struct DitConditions {
+    std::vector<at::Tensor> blocks;  ///< per layer [E*U, 6C]: shift, scale, gate (attention), then of the MLP
+    at::Tensor last;                 ///< [E*U, 2C]: shift, scale of the final norm
+    std::int64_t distinct = 1;       ///< U: label rows that differ
+    at::Tensor rowOf;                ///< [B] which of the U each image of the batch takes
+    at::Tensor rotary;               ///< complex [N,1,1,P], or undefined
+    Grid grid;
+};
+
+/// Layers whose attention is recorded, for the first `batch` images (the conditional half under guidance).
+struct DitRecording {
+    std::vector<bool> layers;
+    std::int64_t batch = 1;
+    std::vector<AttentionField> fields;  ///< result: per layer, undefined tensors where not asked for
+};
+
+/// A DiT ready to sample: maps folded into the projections in float64, weights in the type and on the device of the
+/// run, nothing differentiable. Equal to ditForward (tests/core/model/dit_inference_test.cpp). Thread-safe.
+class DitInference {
+public:
+    /// `weights` as loaded: float32 on the CPU. `type` float32, bfloat16 or float16.
+    DitInference(const WeightTable& weights, const DitShape& shape, at::Device device, at::ScalarType type);
+
+    [[nodiscard]] const DitShape& shape() const { return m_shape; }
+    [[nodiscard]] at::Device device() const { return m_device; }
+
+    /// Conditions of every model time for a batch with these labels (the null class is shape().classes).
+    [[nodiscard]] DitConditions conditions(const std::vector<double>& times, const std::vector<int>& labels,
+                                           Grid grid) const;
+    /// Bytes that the conditions of one model time take: long runs are conditioned in pieces.
+    [[nodiscard]] std::int64_t conditionBytes(const std::vector<int>& labels) const;
+
+    /// Output [B, outChannels, h, w], float32 on the device, for x [B, inChannels, h, w] of the conditions' grid.
+    [[nodiscard]] at::Tensor forward(const at::Tensor& x, const DitConditions& conditions, int time,
+                                     DitRecording* recording = nullptr) const;
+
+private:
+    struct Block {
+        at::Tensor qkvWeight, qkvBias, projWeight, projBias, fc1Weight, fc1Bias, fc2Weight, fc2Bias;
+    };
+    [[nodiscard]] at::Tensor attention(int layer, const at::Tensor& x, const DitConditions& conditions,
+                                       DitRecording* recording) const;
+
+    DitShape m_shape;  ///< of the folded model: its encoding has no maps
+    at::Device m_device;
+    at::ScalarType m_type;
+    WeightTable m_weights;
+    std::vector<Block> m_blocks;
+};
+
+}  // namespace ropescope
