@@ -75,8 +75,7 @@ DitConditions DitInference::conditions(const std::vector<double>& times, const s
     const at::Tensor t = at::tensor(times).repeat_interleave(rows).to(m_device);
     const at::Tensor y = at::tensor(distinct).to(at::kLong).repeat({steps}).to(m_device);
     const at::Tensor condition = ditCondition(m_weights, t, y);
-    for (int layer = 0; layer < m_shape.layers; ++layer)
-        c.blocks.push_back(ditModulation(m_weights, layer, condition));
+    for (int layer = 0; layer < m_shape.layers; ++layer) c.blocks.push_back(ditModulation(m_weights, layer, condition));
     c.last = at::linear(at::silu(condition), m_weights.at("final_layer.adaLN_modulation.1.weight"),
                         m_weights.at("final_layer.adaLN_modulation.1.bias"));
     c.rotary = complexRotary(m_shape, grid, m_device);

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/device.h"
+
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include "core/data/enum_names.h"
+
+namespace ropescope {
+namespace {
+
+/// The few entries of the CUDA driver that say whether there is a device.
+struct Driver {
+    int (*init)(unsigned) = nullptr;
+    int (*count)(int*) = nullptr;
+    int (*get)(int*, int) = nullptr;
+    int (*name)(char*, int, int) = nullptr;
+    int (*memory)(std::size_t*, int) = nullptr;
+
+    bool load(void* library) {
+        const auto find = [&](auto& function, const char* symbol) {
+            function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, symbol));
+            return function != nullptr;
+        };
+        return find(init, "cuInit") && find(count, "cuDeviceGetCount") && find(get, "cuDeviceGet") &&
+               find(name, "cuDeviceGetName") && find(memory, "cuDeviceTotalMem_v2");
+    }
+};
+
+std::string loadError(const char* what) {
+    const char* detail = dlerror();
+    return std::string(what) + (detail ? std::string(" (") + printable(detail, 160) + ")" : std::string());
+}
+
+CudaDevices probe() {
+    CudaDevices found;
+    void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
+    if (!library) return {{}, {}, "no NVIDIA driver: libcuda.so.1 is not installed"};
+    Driver driver;
+    if (!driver.load(library)) return {{}, {}, "the NVIDIA driver is too old"};
+    if (const int code = driver.init(0); code != 0)
+        return {{}, {}, "the NVIDIA driver does not start (cuInit gave " + std::to_string(code) + ")"};
+    int count = 0;
+    if (driver.count(&count) != 0 || count == 0) return {{}, {}, "the NVIDIA driver shows no device"};
+    for (int i = 0; i < count; ++i) {
+        int device = 0;
+        char name[128] = "";
+        std::size_t bytes = 0;
+        if (driver.get(&device, i) != 0 || driver.name(name, sizeof name, device) != 0) continue;
+        driver.memory(&bytes, device);
+        found.names.push_back(name);
+        found.gibibytes.push_back(static_cast<double>(bytes) / (1 << 30));
+    }
+    // LibTorch finds its CUDA half by itself once the library is there.
+    if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) {
+        return {{}, {}, loadError("LibTorch's CUDA library cannot be opened; tools/setup --cuda installs it")};
+    }
+    return found;
+}
+
+Error noDevice(const std::string& name, const std::string& reason) {
+    return {ErrorKind::Device,
+            "GP-01",
+            "--device " + printable(name),
+            reason,
+            "",
+            "",
+            "Use --device cpu, or install what is missing"};
+}
+
+std::int64_t residentBytes() {
+    std::ifstream in("/proc/self/statm");
+    std::int64_t total = 0, resident = 0;
+    in >> total >> resident;
+    return resident * sysconf(_SC_PAGESIZE);
+}
+
+int coreCount() {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+const CudaDevices& cudaDevices() {
+    static const CudaDevices devices = probe();
+    return devices;
+}
+
+Result<at::Device> chooseDevice(const std::string& name) {
+    if (name == "cpu") return at::Device(at::kCPU);
+    int index = 0;
+    const bool numbered = name.starts_with("cuda:");
+    if (numbered) {
+        const char *first = name.data() + 5, *last = name.data() + name.size();
+        const auto parsed = std::from_chars(first, last, index);
+        if (parsed.ec != std::errc() || parsed.ptr != last || index < 0) index = -1;
+    }
+    if (index < 0 || (!numbered && name != "cuda" && name != "auto")) {
+        return failure({ErrorKind::Usage, "bad-device", "--device", "no such device", printable(name),
+                        "auto, cpu, cuda or cuda:N", "Choose one of these"});
+    }
+    const CudaDevices& cuda = cudaDevices();
+    if (cuda.names.empty()) {
+        if (name == "auto") return at::Device(at::kCPU);
+        return failure(noDevice(name, cuda.reason));
+    }
+    if (index >= static_cast<int>(cuda.names.size())) {
+        return failure(noDevice(name, "there are only " + std::to_string(cuda.names.size()) + " GPUs"));
+    }
+    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+at::ScalarType scalarType(Precision precision) {
+    switch (precision) {
+        case Precision::Fp32:
+            return at::kFloat;
+        case Precision::Bf16:
+            return at::kBFloat16;
+        case Precision::Fp16:
+            return at::kHalf;
+    }
+    return at::kFloat;
+}
+
+int useThreads(int threads) {
+    const int count = threads > 0 ? threads : coreCount();
+    at::set_num_threads(count);
+    return count;
+}
+
+std::string describeCompute(at::Device device, Precision precision, int threads) {
+    const std::string type(enumName(precision));
+    if (device.is_cuda()) return cudaDevices().names.at(device.index()) + ", " + type;
+    return "CPU, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + type;
+}
+
+DevicesReport devicesReport() {
+    DevicesReport report;
+    report.names = {"cpu"};
+    report.titles = {"CPU (" + std::to_string(coreCount()) + " cores)"};
+    const CudaDevices& cuda = cudaDevices();
+    for (std::size_t i = 0; i < cuda.names.size(); ++i) {
+        char size[32];
+        std::snprintf(size, sizeof size, " (%.0f GiB)", cuda.gibibytes[i]);
+        report.names.push_back("cuda:" + std::to_string(i));
+        report.titles.push_back(cuda.names[i] + size);
+    }
+    report.note = cuda.reason;
+    report.residentBytes = residentBytes();
+    return report;
+}
+
+}  // namespace ropescope

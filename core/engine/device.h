@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "core/data/error.h"
+#include "core/data/model.h"
+#include "core/data/request.h"
+
+// Where to compute. LibTorch's CUDA library is opened when a driver and a device answer, before LibTorch itself is
+// asked for CUDA anywhere, so that the program starts and runs without either.
+
+namespace ropescope {
+
+struct CudaDevices {
+    std::vector<std::string> names;  ///< usable devices, in the driver's order
+    std::vector<double> gibibytes;   ///< memory of each
+    std::string reason;              ///< why there is none, when there is none
+};
+
+/// Probed once per process. Checked by tests/core/engine/device_test.cpp.
+[[nodiscard]] const CudaDevices& cudaDevices();
+
+/// "auto" (a GPU where one works), "cpu", "cuda" or "cuda:N". Errors: Usage for other words, Device with the reason
+/// when the GPU asked for is not there.
+[[nodiscard]] Result<at::Device> chooseDevice(const std::string& name);
+
+[[nodiscard]] at::ScalarType scalarType(Precision precision);
+
+/// Sets LibTorch's threads for the calling thread (0: all cores) and returns their number.
+int useThreads(int threads);
+
+/// "CPU, 2 threads, fp32" or "NVIDIA H200, bf16".
+[[nodiscard]] std::string describeCompute(at::Device device, Precision precision, int threads);
+
+[[nodiscard]] DevicesReport devicesReport();
+
+}  // namespace ropescope

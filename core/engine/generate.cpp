@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/generate.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <chrono>
+
+#include "core/engine/device.h"
+#include "core/engine/generation_setup.h"
+#include "core/engine/picture.h"
+#include "core/engine/recipe.h"
+#include "core/sampling/sampler.h"
+
+namespace ropescope {
+namespace {
+
+constexpr std::int64_t kConditionBytes = 256 << 20;  ///< held at once for the coming evaluations
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Error cancelled() {
+    return {ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""};
+}
+
+std::vector<float> floats(const at::Tensor& t) {
+    const at::Tensor dense = t.to(at::kCPU, at::kFloat).contiguous();
+    const float* first = dense.const_data_ptr<float>();
+    return {first, first + dense.numel()};
+}
+
+/// Thrown out of the sampler's callbacks, caught in this file only.
+struct Stopped {};
+
+/// One run: what the sampling loop calls.
+class Run {
+public:
+    Run(const GenerateRequest& request, const GenerationSetup& setup, const JobContext& context)
+        : m_request(request), m_setup(setup), m_context(context) {
+        for (int i = 0; i < setup.batch(); ++i) m_noise.emplace_back(request.seed + static_cast<std::uint64_t>(i));
+        m_rows = setup.labels;
+        if (setup.guided > 0) m_rows.insert(m_rows.end(), setup.batch(), setup.model->dit->shape().classes);
+    }
+
+    /// One draw of every image's stream, [B,C,h,w] on the model's device.
+    at::Tensor draw() {
+        std::vector<at::Tensor> images;
+        for (ImageNoise& noise : m_noise)
+            images.push_back(noise.draw({m_setup.channels, m_setup.size.rows, m_setup.size.cols}));
+        return at::stack(images);
+    }
+
+    at::Tensor stepNoise(int step) {
+        const at::Tensor noise = m_setup.stepNoise.defined() ? m_setup.stepNoise[step].unsqueeze(0) : draw();
+        return noise.to(m_setup.model->dit->device());
+    }
+
+    at::Tensor evaluate(const at::Tensor& x, int evaluation) {
+        if (m_context.stop.stop_requested()) throw Stopped{};
+        condition(evaluation);
+        const bool first = evaluation % m_setup.plan.evaluationsPerStep() == 0;
+        DitRecording* recording = first && !m_setup.layers.empty() ? &m_recording : nullptr;
+        m_recording.layers = m_setup.layers;
+        m_recording.batch = m_setup.batch();
+        const DitInference& dit = *m_setup.model->dit;
+        const int row = evaluation - m_firstCondition;
+        if (m_setup.guided == 0) return dit.forward(x, m_conditions, row, recording);
+        return guide(dit.forward(at::cat({x, x}, 0), m_conditions, row, recording), m_request.guidance, m_setup.guided);
+    }
+
+    /// The fields that the step's first evaluation recorded.
+    StepFields fields(int step) const {
+        const int perStep = m_setup.plan.evaluationsPerStep();
+        StepFields out{step, m_setup.plan.steps(), m_setup.plan.times[step * perStep], {}};
+        for (const HeadId& id : m_setup.heads) {
+            const AttentionField& field = m_recording.fields[id.layer];
+            const at::Tensor sum = field.sum[id.head];
+            out.heads.push_back({id, m_setup.grid, floats(sum), floats(fieldMean(sum, m_setup.grid)),
+                                 field.entropy[id.head].item<double>()});
+        }
+        return out;
+    }
+
+private:
+    /// Makes sure that the conditions of this evaluation are there.
+    void condition(int evaluation) {
+        const auto held = static_cast<int>(m_heldConditions);
+        if (evaluation >= m_firstCondition && evaluation < m_firstCondition + held) return;
+        const DitInference& dit = *m_setup.model->dit;
+        const auto& times = m_setup.plan.times;
+        const std::int64_t left = static_cast<std::int64_t>(times.size()) - evaluation;
+        m_heldConditions = std::clamp<std::int64_t>(kConditionBytes / dit.conditionBytes(m_rows), 1, left);
+        m_firstCondition = evaluation;
+        const auto from = times.begin() + evaluation;
+        m_conditions = dit.conditions({from, from + m_heldConditions}, m_rows, m_setup.grid);
+    }
+
+    const GenerateRequest& m_request;
+    const GenerationSetup& m_setup;
+    const JobContext& m_context;
+    std::vector<ImageNoise> m_noise;
+    std::vector<int> m_rows;  ///< label of every row of the network's batch
+    DitConditions m_conditions;
+    int m_firstCondition = 0;
+    std::int64_t m_heldConditions = 0;
+    DitRecording m_recording;
+};
+
+void reportStep(const GenerateRequest& request, const JobContext& context, const StepResult& step, GenerateProgress p,
+                Clock::time_point start) {
+    if (!context.onProgress) return;
+    if (request.previews) p.preview = pictureOf(step.clean[0]);
+    p.secondsPerStep = secondsSince(start) / p.step;
+    p.secondsLeft = p.secondsPerStep * (p.steps - p.step);
+    context.onProgress(p);
+}
+
+Error notFinite(const GenerateRequest& request, int step) {
+    return {ErrorKind::Refused,
+            "GP-07",
+            place({request.model.path}),
+            "the latents are not finite after step " + std::to_string(step),
+            "NaN or infinity",
+            "numbers",
+            request.compute.precision == Precision::Fp32 ? "Check the model's weights or lower the guidance"
+                                                         : "Try --precision fp32"};
+}
+
+Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSetup& setup, const JobContext& context,
+                             std::vector<StepFields>& fields) {
+    const Clock::time_point start = Clock::now();
+    Run run(request, setup, context);
+    // Drawn even when a file gives the noise: the step noises then are the same stream's.
+    const at::Tensor drawn = run.draw();
+    at::Tensor x = (setup.noise.defined() ? setup.noise : drawn).to(setup.model->dit->device());
+    const auto network = [&](const at::Tensor& latents, int evaluation) { return run.evaluate(latents, evaluation); };
+    const auto noise = [&](int step) { return run.stepNoise(step); };
+    for (int i = 0; i < setup.plan.steps(); ++i) {
+        const StepResult step = sampleStep(setup.plan, i, x, network, noise);
+        if (!at::isfinite(step.latents).all().item<bool>()) return failure(notFinite(request, i + 1));
+        x = step.latents;
+        GenerateProgress progress;
+        progress.step = i + 1;
+        progress.steps = setup.plan.steps();
+        if (!setup.heads.empty()) progress.fields = run.fields(i), fields.push_back(progress.fields);
+        reportStep(request, context, step, std::move(progress), start);
+    }
+    return x;
+}
+
+GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& setup, const at::Tensor& latents,
+                        int threads) {
+    GenerateResult result;
+    result.device = describeCompute(setup.model->dit->device(), request.compute.precision, threads);
+    result.note = pictureNote(setup.channels);
+    result.latents = arrayOf(latents);
+    for (int i = 0; i < setup.batch(); ++i) {
+        const Decided decided{setup.plan.sampler, setup.guided,  setup.size, setup.labels[i], i,
+                              setup.batch(),      result.device, result.note};
+        result.images.push_back({request.seed + static_cast<std::uint64_t>(i), setup.labels[i], pictureOf(latents[i]),
+                                 recipeOf(request, setup.model->card, decided)});
+    }
+    return result;
+}
+
+}  // namespace
+
+Result<GenerateResult> generate(const GenerateRequest& request, const JobContext& context) {
+    const Clock::time_point start = Clock::now();
+    const c10::InferenceMode inference;
+    const auto device = chooseDevice(request.compute.device);
+    if (!device) return failure(device.error());
+    const int threads = useThreads(request.compute.threads);
+    const auto model = loadModel(request.model, *device, request.compute.precision);
+    if (!model) return failure(model.error());
+    const auto setup = setUpGeneration(request, *model);
+    if (!setup) return failure(setup.error());
+    try {
+        std::vector<StepFields> fields;
+        const auto latents = sampleAll(request, *setup, context, fields);
+        if (!latents) return failure(latents.error());
+        if (context.stop.stop_requested()) return failure(cancelled());
+        GenerateResult result = assemble(request, *setup, *latents, threads);
+        result.fields = std::move(fields);
+        result.seconds = secondsSince(start);
+        return result;
+    } catch (const Stopped&) {
+        return failure(cancelled());
+    }
+}
+
+}  // namespace ropescope

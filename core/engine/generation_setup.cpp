@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/generation_setup.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace ropescope {
+namespace {
+
+constexpr int kMaxTokens = 1 << 16;
+constexpr int kMaxBatch = 4096;
+
+Error usage(const std::string& option, const std::string& reason, const std::string& found, const std::string& expected,
+            const std::string& advice) {
+    return {ErrorKind::Usage, "bad-option", option, reason, found, expected, advice};
+}
+
+std::string sizeText(std::int64_t rows, std::int64_t cols) {
+    return std::to_string(rows) + "x" + std::to_string(cols);
+}
+
+std::string shapeText(const std::vector<std::int64_t>& shape) {
+    std::string text;
+    for (const std::int64_t side : shape) text += (text.empty() ? "[" : ",") + std::to_string(side);
+    return text.empty() ? "[]" : text + "]";
+}
+
+/// The tensor of one of these names, or the only one of the file; rank 4 with `channels` in its second place.
+Result<at::Tensor> readNoise(const std::string& option, const std::string& path,
+                             std::initializer_list<std::string_view> names, std::int64_t channels) {
+    const auto table = TensorTable::open(path);
+    if (!table) return failure(table.error());
+    const TensorEntry* entry = table->tensors().size() == 1 ? table->tensors().data() : nullptr;
+    for (const std::string_view name : names) entry = entry ? entry : table->find(name);
+    if (!entry) {
+        return failure(usage(option, "the file holds several tensors and none of the expected name",
+                             std::to_string(table->tensors().size()) + " tensors", std::string(*names.begin()),
+                             "Store the noise under that name or alone"));
+    }
+    if (entry->shape.size() != 4 || entry->shape[1] != channels || entry->elements() == 0) {
+        return failure(usage(option, "the noise does not fit the model", shapeText(entry->shape),
+                             "[n," + std::to_string(channels) + ",h,w]", "Give noise of that shape"));
+    }
+    const auto values = table->readFloat(entry->name);
+    if (!values) return failure(values.error());
+    return at::from_blob(const_cast<float*>(values->data()), entry->shape, at::kFloat).clone();
+}
+
+Result<void> readNoises(const GenerateRequest& request, GenerationSetup& setup) {
+    if (!request.noiseFile.empty()) {
+        const auto noise = readNoise("--noise", request.noiseFile, {"noise"}, setup.channels);
+        if (!noise) return failure(noise.error());
+        setup.noise = *noise;
+    }
+    if (!request.stepNoiseFile.empty()) {
+        const auto noise = readNoise("--step-noise", request.stepNoiseFile,
+                                     {"step_noise", "step_noises", "ddpm_noises", "noise"}, setup.channels);
+        if (!noise) return failure(noise.error());
+        setup.stepNoise = *noise;
+    }
+    return {};
+}
+
+Result<void> chooseSize(const GenerateRequest& request, GenerationSetup& setup) {
+    const ModelCard& card = setup.model->card;
+    const DitShape& shape = setup.model->dit->shape();
+    setup.size = request.size;
+    if (request.size == Grid{}) setup.size = {card.grid.rows * card.patch, card.grid.cols * card.patch};
+    if (setup.noise.defined())
+        setup.size = {static_cast<int>(setup.noise.size(2)), static_cast<int>(setup.noise.size(3))};
+    const Grid size = setup.size;
+    const std::string found = sizeText(size.rows, size.cols);
+    if (size.rows <= 0 || size.cols <= 0 || size.rows % card.patch != 0 || size.cols % card.patch != 0) {
+        return failure(usage("--size", "the sides must be multiples of the patch", found, std::to_string(card.patch),
+                             "Choose another size"));
+    }
+    setup.grid = {size.rows / card.patch, size.cols / card.patch};
+    if (setup.grid.tokens() / setup.grid.cols != setup.grid.rows || setup.grid.tokens() > kMaxTokens)
+        return failure(
+            usage("--size", "the picture is too large", found, "at most 65536 tokens", "Choose a smaller size"));
+    if (shape.encoding->added == PositionTable::Added && setup.grid != card.grid) {
+        return failure(usage("--size", "absolute positions exist only for the trained size", found,
+                             sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch), "Leave --size out"));
+    }
+    const at::Tensor& step = setup.stepNoise;
+    const at::IntArrayRef expected = {setup.plan.steps(), setup.channels, size.rows, size.cols};
+    if (step.defined() && step.sizes() != expected) {
+        return failure(usage("--step-noise", "the noise does not fit the run", shapeText(step.sizes().vec()),
+                             shapeText(expected.vec()), "Give one noise per step"));
+    }
+    return {};
+}
+
+Result<void> chooseLabels(const GenerateRequest& request, GenerationSetup& setup) {
+    const int classes = setup.model->card.classes;
+    const int batch = setup.noise.defined() ? static_cast<int>(setup.noise.size(0)) : request.batch;
+    if (batch < 1 || batch > kMaxBatch) {
+        return failure(usage("--batch", "not a possible number of images", std::to_string(batch),
+                             "1 to " + std::to_string(kMaxBatch), "Choose another number"));
+    }
+    if (request.labels.size() != 1 && request.labels.size() != static_cast<std::size_t>(batch)) {
+        return failure(usage("--class", "one class, or one per image", std::to_string(request.labels.size()),
+                             std::to_string(batch), "Give as many classes as images"));
+    }
+    for (const int label : request.labels) {
+        if (label < 0 || label > classes) {
+            return failure(usage("--class", "no such class", std::to_string(label),
+                                 "0 to " + std::to_string(classes) + " (" + std::to_string(classes) + " is no class)",
+                                 "Choose another class"));
+        }
+    }
+    setup.labels = request.labels;
+    if (request.labels.size() == 1) setup.labels.assign(batch, request.labels[0]);
+    return {};
+}
+
+void chooseGuidance(const GenerateRequest& request, GenerationSetup& setup) {
+    if (request.guidance == 1) return;  // the conditional prediction itself
+    const bool first3 = request.guidanceChannels == GuidanceChannels::First3 ||
+                        (request.guidanceChannels == GuidanceChannels::Auto && setup.channels == 4 &&
+                         setup.model->card.learnedVariance);
+    setup.guided = first3 ? std::min<std::int64_t>(3, setup.channels) : setup.channels;
+}
+
+Result<void> chooseHeads(const GenerateRequest& request, GenerationSetup& setup) {
+    const DitShape& shape = setup.model->dit->shape();
+    if (request.record == RecordFields::None) return {};
+    if (request.record == RecordFields::Listed) setup.heads = request.recordHeads;
+    for (int layer = 0; layer < shape.layers && request.record == RecordFields::All; ++layer)
+        for (int head = 0; head < shape.heads; ++head) setup.heads.push_back({layer, head});
+    std::sort(setup.heads.begin(), setup.heads.end());
+    setup.heads.erase(std::unique(setup.heads.begin(), setup.heads.end()), setup.heads.end());
+    if (setup.heads.empty()) return {};
+    setup.layers.assign(shape.layers, false);
+    for (const HeadId& id : setup.heads) {
+        if (id.layer < 0 || id.layer >= shape.layers || id.head < 0 || id.head >= shape.heads) {
+            return failure(usage("fields", "no such head", id.name(),
+                                 std::to_string(shape.layers) + " layers of " + std::to_string(shape.heads) + " heads",
+                                 "Choose another head"));
+        }
+        setup.layers[id.layer] = true;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<GenerationSetup> setUpGeneration(const GenerateRequest& request, std::shared_ptr<const LoadedModel> model) {
+    GenerationSetup setup;
+    setup.model = std::move(model);
+    setup.channels = setup.model->card.inChannels;
+    const auto plan = planSampling(request.sampler, setup.model->card.objective, request.steps);
+    if (!plan) return failure(plan.error());
+    setup.plan = *plan;
+    if (!(std::abs(request.guidance) <= 1000)) {
+        return failure(usage("--guidance", "not a possible guidance", std::to_string(request.guidance), "at most 1000",
+                             "Choose another guidance"));
+    }
+    if (auto done = readNoises(request, setup); !done) return failure(done.error());
+    if (auto done = chooseSize(request, setup); !done) return failure(done.error());
+    if (auto done = chooseLabels(request, setup); !done) return failure(done.error());
+    chooseGuidance(request, setup);
+    if (auto done = chooseHeads(request, setup); !done) return failure(done.error());
+    return setup;
+}
+
+}  // namespace ropescope

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/data/generation.h"
+#include "core/engine/loaded_model.h"
+#include "core/sampling/schedule.h"
+
+namespace ropescope {
+
+/// A request checked against its model: all that the sampling loop needs.
+struct GenerationSetup {
+    std::shared_ptr<const LoadedModel> model;
+    SamplingPlan plan;
+    Grid size;                  ///< height x width of the latents
+    Grid grid;                  ///< tokens
+    std::vector<int> labels;    ///< one per image
+    std::int64_t channels = 1;  ///< of the latents
+    std::int64_t guided = 0;    ///< guided channels; 0: no guidance
+    std::vector<bool> layers;   ///< recorded layers; empty: none
+    std::vector<HeadId> heads;  ///< recorded heads, sorted
+    at::Tensor noise;           ///< [B,C,h,w] float32; undefined: from the seed
+    at::Tensor stepNoise;       ///< [steps,C,h,w] float32; undefined: from the seed
+    [[nodiscard]] int batch() const { return static_cast<int>(labels.size()); }
+};
+
+/// Errors: Usage naming the option that does not fit; those of reading the noise files.
+[[nodiscard]] Result<GenerationSetup> setUpGeneration(const GenerateRequest& request,
+                                                      std::shared_ptr<const LoadedModel> model);
+
+}  // namespace ropescope

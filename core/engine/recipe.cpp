@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/recipe.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/data/enum_names.h"
+#include "core/sampling/schedule.h"
+
+namespace ropescope {
+namespace {
+
+std::string sizeText(Grid size) {
+    return std::to_string(size.rows) + "x" + std::to_string(size.cols);
+}
+
+/// The shortest text that reads back as the same number.
+std::string numberText(double value) {
+    char text[32];
+    return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+/// The options that say how to read the file, where they differ from the file's own word.
+std::string modelOptions(const ModelRef& ref) {
+    std::string text;
+    if (ref.weights == WeightChoice::Model) text += " --weights model";
+    if (ref.convention != Convention::Unknown) text += " --convention " + std::string(enumName(ref.convention));
+    if (ref.heads > 0) text += " --heads " + std::to_string(ref.heads);
+    if (ref.grid != Grid{}) text += " --grid " + sizeText(ref.grid);
+    if (ref.theta > 0) text += " --theta " + numberText(ref.theta);
+    if (!ref.config.empty()) text += " --config " + shellWord(ref.config);
+    return text;
+}
+
+std::string commandOf(const GenerateRequest& r, const Decided& d, std::uint64_t seed) {
+    std::string text = "ropescope generate " + shellWord(r.model.path) + modelOptions(r.model);
+    text += " --class " + std::to_string(d.label) + " --seed " + std::to_string(seed);
+    text += " --steps " + std::to_string(r.steps) + " --guidance " + numberText(r.guidance);
+    if (d.guidedChannels == 3) text += " --guidance-channels 3";
+    if (d.guidedChannels > 3) text += " --guidance-channels all";
+    text += std::string(" --sampler ") + samplerName(d.sampler) + " --size " + sizeText(d.size);
+    if (!r.noiseFile.empty()) text += " --noise " + shellWord(r.noiseFile);
+    if (!r.stepNoiseFile.empty()) text += " --step-noise " + shellWord(r.stepNoiseFile);
+    text += " --precision " + std::string(enumName(r.compute.precision));
+    return text + " --out IMAGE.png";
+}
+
+}  // namespace
+
+std::string shellWord(const std::string& word) {
+    const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_-./=:,+@%", c) != nullptr; };
+    if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
+std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Decided& d) {
+    const std::uint64_t seed = r.seed + static_cast<std::uint64_t>(d.image);
+    nlohmann::ordered_json json = {
+        {"program", "ropescope"},
+        {"version", ROPESCOPE_VERSION},
+        {"model", r.model.path},
+        {"model_name", card.name},
+        {"model_hash", card.fileSha256},
+        {"weights", enumName(r.model.weights)},
+        {"encoding", card.encoding},
+        {"convention", enumName(card.convention)},
+        {"heads", card.heads},
+        {"theta", card.theta},
+        {"label", d.label},
+        {"seed", seed},
+        {"steps", r.steps},
+        {"guidance", r.guidance},
+        {"guided_channels", d.guidedChannels},
+        {"sampler", samplerName(d.sampler)},
+        {"size", sizeText(d.size)},
+        {"precision", enumName(r.compute.precision)},
+        {"device", d.device},
+    };
+    if (d.label < static_cast<int>(card.classNames.size())) json["class_name"] = card.classNames[d.label];
+    if (!r.model.config.empty()) json["config"] = r.model.config;
+    if (!r.noiseFile.empty() || !r.stepNoiseFile.empty()) {
+        json["noise"] = r.noiseFile;
+        json["step_noise"] = r.stepNoiseFile;
+        json["image"] = d.image;
+        json["batch"] = d.batch;
+    }
+    if (!d.note.empty()) json["note"] = d.note;
+    // With noise from a file the whole batch is one run and its seed the first one's.
+    json["command"] = commandOf(r, d, r.noiseFile.empty() ? seed : r.seed);
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace ropescope

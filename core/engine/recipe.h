@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "core/data/generation.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+/// What a run decided about a request that left things open.
+struct Decided {
+    Sampler sampler = Sampler::Auto;
+    std::int64_t guidedChannels = 0;
+    Grid size;
+    int label = 0;
+    int image = 0;  ///< index in the batch
+    int batch = 1;
+    std::string device;  ///< in words
+    std::string note;
+};
+
+/// JSON with everything that decides one picture, the model's hash, the program's version and an equal command line.
+[[nodiscard]] std::string recipeOf(const GenerateRequest& request, const ModelCard& card, const Decided& decided);
+
+/// A word for a POSIX shell: quoted when it holds anything but letters, digits and _-./=:,+@%.
+[[nodiscard]] std::string shellWord(const std::string& word);
+
+}  // namespace ropescope
