@@ -84,10 +84,10 @@ Result<void> chooseSize(const GenerateRequest& request, GenerationSetup& setup) 
                              sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch), "Leave --size out"));
     }
     const at::Tensor& step = setup.stepNoise;
-    const at::IntArrayRef expected = {setup.plan.steps(), setup.channels, size.rows, size.cols};
-    if (step.defined() && step.sizes() != expected) {
+    const std::vector<std::int64_t> expected = {setup.plan.steps(), setup.channels, size.rows, size.cols};
+    if (step.defined() && step.sizes().vec() != expected) {
         return failure(usage("--step-noise", "the noise does not fit the run", shapeText(step.sizes().vec()),
-                             shapeText(expected.vec()), "Give one noise per step"));
+                             shapeText(expected), "Give one noise per step"));
     }
     return {};
 }

@@ -205,6 +205,7 @@ TEST(Generate, RecipeHoldsEverySettingAndTheCommand) {
     GenerateRequest r = haropeRequest(Convention::Inverse);
     r.noiseFile.clear();
     r.seed = 11;
+    r.size = {8, 8};
     r.batch = 2;
     const GenerateResult result = generate(r, {}).value();
     ASSERT_EQ(result.images.size(), 2u);
