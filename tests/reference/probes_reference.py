@@ -142,7 +142,8 @@ def main(source, target):
                 k = m if convention == "same" else np.linalg.inv(m).T
                 rows.append(head(m, k, s, qkv[0, h], qkv[1, h], convention))
             for key in rows[0]:
-                golden[f"{convention}.layer.{layer}.{key}"] = np.stack([r[key] for r in rows]).astype(np.float32)
+                stacked = np.stack([r[key] for r in rows]).astype(np.float32)
+                golden[f"{convention}.layer.{layer}.{key}"] = np.ascontiguousarray(stacked)
             golden[f"{convention}.layer.{layer}.frequency"] = frequencies(d).astype(np.float32)
         layer += 1
     save_file(golden, target)
