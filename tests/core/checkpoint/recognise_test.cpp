@@ -42,6 +42,18 @@ Array zeros(std::vector<std::int64_t> shape) {
     return array;
 }
 
+ModelRef withHeads(int heads) {
+    ModelRef ref;
+    ref.heads = heads;
+    return ref;
+}
+
+ModelRef golden(const std::string& name, int heads = 0) {
+    ModelRef ref = withHeads(heads);
+    ref.path = kGolden + name;
+    return ref;
+}
+
 /// Enough of a DiT for a header: width 24, patch 2, 3 classes.
 Arrays smallDit(int layers) {
     Arrays arrays = {{"x_embedder.proj.weight", zeros({24, 1, 2, 2})},
@@ -52,7 +64,7 @@ Arrays smallDit(int layers) {
 }
 
 TEST_F(Recognise, AuthorsContainer) {
-    const auto card = openCard({.path = kGolden + "harope_dit_tiny.pt"});
+    const auto card = openCard(golden("harope_dit_tiny.pt"));
     ASSERT_TRUE(card) << card.error().message();
     EXPECT_EQ(card->architecture, "dit");
     EXPECT_EQ(card->encoding, "harope");
@@ -72,8 +84,11 @@ TEST_F(Recognise, AuthorsContainer) {
 }
 
 TEST_F(Recognise, OptionsWinOverGuesses) {
-    const auto card = openCard(
-        {.path = kGolden + "harope_dit_tiny.pt", .convention = Convention::Same, .grid = {4, 4}, .theta = 100});
+    ModelRef ref = golden("harope_dit_tiny.pt");
+    ref.convention = Convention::Same;
+    ref.grid = {4, 4};
+    ref.theta = 100;
+    const auto card = openCard(ref);
     ASSERT_TRUE(card);
     EXPECT_EQ(card->convention, Convention::Same);
     EXPECT_EQ(card->grid, (Grid{4, 4}));
@@ -81,11 +96,11 @@ TEST_F(Recognise, OptionsWinOverGuesses) {
 }
 
 TEST_F(Recognise, BareDitNeedsHeads) {
-    const auto refused = openCard({.path = kGolden + "dit_ape_tiny.pt"});
+    const auto refused = openCard(golden("dit_ape_tiny.pt"));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().exitCode(), 2);
     EXPECT_NE(refused.error().message().find("--heads"), std::string::npos);
-    const auto card = openCard({.path = kGolden + "dit_ape_tiny.pt", .heads = 3});
+    const auto card = openCard(golden("dit_ape_tiny.pt", 3));
     ASSERT_TRUE(card) << card.error().message();
     EXPECT_EQ(card->encoding, "absolute");
     EXPECT_EQ(card->convention, Convention::None);
@@ -154,7 +169,7 @@ TEST_F(Recognise, SeriesFileHoldsOnlyProjections) {
 TEST_F(Recognise, PrefixesComeOff) {
     Arrays arrays;
     for (const auto& [name, array] : smallDit(1)) arrays["module._orig_mod." + name] = array;
-    const auto stripped = card(arrays, {}, {.heads = 3});
+    const auto stripped = card(arrays, {}, withHeads(3));
     ASSERT_TRUE(stripped) << stripped.error().message();
     EXPECT_EQ(stripped->layers, 1);
 }
@@ -166,31 +181,31 @@ TEST_F(Recognise, EmaAndModelInOneFlatFile) {
         arrays["model." + name] = array;
         arrays["opt." + name] = array;
     }
-    const auto one = card(arrays, {}, {.heads = 3});
+    const auto one = card(arrays, {}, withHeads(3));
     ASSERT_TRUE(one) << one.error().message();
     EXPECT_EQ(one->parameters, 24 * 4 + 4 * 24 + 4 * 24 + 72 * 24);
 }
 
 TEST_F(Recognise, UnusableSizesAreRefusedWithTheNumbers) {
-    const auto uneven = card(smallDit(1), {}, {.heads = 5});
+    const auto uneven = card(smallDit(1), {}, withHeads(5));
     ASSERT_FALSE(uneven);
     EXPECT_EQ(uneven.error().code, "TC-08");
     EXPECT_NE(uneven.error().message().find("24"), std::string::npos);
-    const auto odd = card(smallDit(1), {}, {.heads = 4});
+    const auto odd = card(smallDit(1), {}, withHeads(4));
     ASSERT_FALSE(odd) << "6 features cannot be two axes of planes";
     Arrays deep = smallDit(1);
     deep["blocks.99999999999.attn.qkv.weight"] = zeros({1});
-    EXPECT_EQ(card(deep, {}, {.heads = 3}).error().code, "TC-08");
+    EXPECT_EQ(card(deep, {}, withHeads(3)).error().code, "TC-08");
 }
 
 TEST_F(Recognise, BadConfigurationNamesTheKey) {
     for (const char* config : {R"({"patch":0})", R"({"heads":"12"})", R"({"theta":-1})", R"({"classes":1e99})"}) {
-        const auto refused = card(smallDit(1), {{"ropescope.config", config}}, {.heads = 3});
+        const auto refused = card(smallDit(1), {{"ropescope.config", config}}, withHeads(3));
         ASSERT_FALSE(refused) << config;
         EXPECT_EQ(refused.error().code, "CF-02") << config;
     }
     for (const char* config : {"", "[]", "{", R"({"a":1,"a":2})"}) {
-        const auto refused = card(smallDit(1), {{"ropescope.config", config}}, {.heads = 3});
+        const auto refused = card(smallDit(1), {{"ropescope.config", config}}, withHeads(3));
         ASSERT_FALSE(refused) << config;
         EXPECT_EQ(refused.error().code, "CF-01") << config;
     }
