@@ -68,4 +68,12 @@ private:
 /// --convention.
 [[nodiscard]] Result<ModelCard> openCard(const ModelRef& ref);
 
+/// Every tensor that computing with the model needs is there with its shape and a floating-point type. Knows the DiT;
+/// other architectures pass. Errors: TC-05 lists the first missing names and their number, TC-07 found and expected.
+[[nodiscard]] Result<void> checkComplete(const TensorTable& table, const ModelCard& card);
+
+/// The subcommand `check`: the file opens, and if it is a model that is known, it is complete (files that say they hold
+/// only a part are taken at their word). Returns what it is, in one line.
+[[nodiscard]] Result<std::string> checkFile(const ModelRef& ref);
+
 }  // namespace ropescope

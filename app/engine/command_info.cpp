@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/engine/commands.h"
+#include "app/engine/model_options.h"
+#include "core/checkpoint/tensor_table.h"
+#include "core/data/enum_names.h"
+
+namespace ropescope {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json asJson(const ModelCard& card) {
+    return {{"path", card.path},
+            {"name", card.name},
+            {"format", card.format},
+            {"architecture", card.architecture},
+            {"encoding", card.encoding},
+            {"convention", enumName(card.convention)},
+            {"layers", card.layers},
+            {"heads", card.heads},
+            {"head_dim", card.headDim},
+            {"width", card.width},
+            {"grid", {card.grid.rows, card.grid.cols}},
+            {"grid_source", card.gridSource},
+            {"theta", card.theta > 0 ? Json(card.theta) : Json()},
+            {"axes", card.axes},
+            {"patch", card.patch},
+            {"in_channels", card.inChannels},
+            {"out_channels", card.outChannels},
+            {"learned_variance", card.learnedVariance},
+            {"objective", card.objective},
+            {"classes", card.classes},
+            {"class_names", card.classNames},
+            {"parameters", card.parameters},
+            {"shared_maps", card.sharedMaps},
+            {"file_sha256", card.fileSha256},
+            {"notes", card.notes},
+            {"training_args", card.trainingArgs},
+            {"metadata", card.metadata},
+            {"series", card.series}};
+}
+
+void printRow(const std::string& key, const Json& value) {
+    if (value.is_null() || value.empty() || value == "") return;
+    std::string text =
+        value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (key == "grid") text = std::to_string(value[0].get<int>()) + "x" + std::to_string(value[1].get<int>());
+    std::printf("%-17s %s\n", key.c_str(), printable(text, 400).c_str());
+}
+
+void printText(const ModelCard& card) {
+    const Json all = asJson(card);
+    for (const auto& [key, value] : all.items()) {
+        if (key == "metadata" || key == "training_args" || key == "notes") continue;
+        if (key == "series") {
+            if (!card.series.empty()) printRow(key, std::to_string(card.series.size()) + " checkpoints");
+            continue;
+        }
+        printRow(key, value);
+    }
+    for (const auto& [key, value] : card.trainingArgs) printRow("args." + key, value);
+    for (const auto& [key, value] : card.metadata) printRow(printable(key, 40), value);
+    for (const std::string& note : card.notes) std::printf("%-17s %s\n", "note", printable(note, 400).c_str());
+}
+
+}  // namespace
+
+void addInfoCommand(CLI::App& app, int& code) {
+    struct Options {
+        ModelRef model;
+        bool json = false;
+    };
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("info", "what a file holds, from its header alone");
+    addModelOptions(*command, options->model);
+    command->add_flag("--json", options->json, "as JSON");
+    command->callback([options, &code] {
+        const auto card = openCard(options->model);
+        if (!card) {
+            code = report(card.error());
+        } else if (options->json) {
+            std::printf("%s\n", asJson(*card).dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+        } else {
+            printText(*card);
+        }
+    });
+}
+
+void addCheckCommand(CLI::App& app, int& code) {
+    auto model = std::make_shared<ModelRef>();
+    CLI::App* command = app.add_subcommand("check", "exit 0 for a sound file, 1 with one line for another");
+    addModelOptions(*command, *model);
+    command->callback([model, &code] {
+        const auto checked = checkFile(*model);
+        if (!checked) {
+            code = report(checked.error());
+        } else {
+            std::printf("%s: %s\n", printable(model->path, 200).c_str(), checked->c_str());
+        }
+    });
+}
+
+}  // namespace ropescope

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// inspect, forward and serve: everything behind them is in libropescope_core.so.
+#include <memory>
+
+#include "app/engine/commands.h"
+#include "app/engine/libraries.h"
+#include "app/engine/model_options.h"
+#include "app/engine/serve.h"
+
+namespace ropescope {
+
+void addInspectCommand(CLI::App& app, int& code) {
+    struct Options {
+        InspectCommand command;
+        Compute compute;
+    };
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("inspect", "the numbers of every head as tensors");
+    addModelOptions(*command, options->command.model);
+    addComputeOptions(*command, options->compute);
+    command->footer("Computed in float64 on the processor, whatever --device and --precision say.");
+    command->add_option("--out", options->command.out, "safetensors file to write")->required();
+    command->callback([options, &code] {
+        const auto core = coreLibrary();
+        const auto done = core ? (*core)->inspect(options->command) : failure(core.error());
+        if (!done) code = report(done.error());
+    });
+}
+
+void addForwardCommand(CLI::App& app, int& code) {
+    auto options = std::make_shared<ForwardCommand>();
+    CLI::App* command = app.add_subcommand("forward", "one pass of the network over given inputs");
+    addModelOptions(*command, options->model);
+    addComputeOptions(*command, options->compute);
+    command->add_option("--in", options->in, "safetensors file with the inputs (DiT: x, t, y)")->required();
+    command->add_option("--out", options->out, "safetensors file to write")->required();
+    command->add_flag("--attention", options->attention, "write attention.i [B,H,N,N] as well");
+    command->add_flag("--field", options->field, "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well");
+    command->callback([options, &code] {
+        const auto core = coreLibrary();
+        const auto done = core ? (*core)->forward(*options) : failure(core.error());
+        if (!done) code = report(done.error());
+    });
+}
+
+void addServeCommand(CLI::App& app) {
+    CLI::App* command = app.add_subcommand("serve", "the engine on stdin and stdout");
+    command->callback([] {
+        serve({coreLibrary, [](const SavePngRequest& save) -> Result<void> {
+                   const auto media = mediaLibrary();
+                   if (!media) return failure(media.error());
+                   return (*media)->writePng(save.path, save.pixels, save.recipe);
+               }});
+    });
+}
+
+}  // namespace ropescope

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/engine/model_options.h"
+
+#include <charconv>
+#include <cstdio>
+
+namespace ropescope {
+
+void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help) {
+    const auto parse = [&size](const std::string& text) {
+        const char* end = text.data() + text.size();
+        const auto rows = std::from_chars(text.data(), end, size.rows);
+        if (rows.ec != std::errc() || rows.ptr == end || *rows.ptr != 'x') return false;
+        const auto cols = std::from_chars(rows.ptr + 1, end, size.cols);
+        constexpr int kLargest = 16384;
+        return cols.ec == std::errc() && cols.ptr == end && size.rows >= 1 && size.cols >= 1 && size.rows <= kLargest &&
+               size.cols <= kLargest;
+    };
+    command
+        .add_option(name, CLI::callback_t([parse, name](const CLI::results_t& values) {
+                        if (!parse(values.front())) {
+                            throw CLI::ValidationError(name, "expected HEIGHTxWIDTH, e.g. 16x16");
+                        }
+                        return true;
+                    }),
+                    help)
+        ->type_name("HxW");
+}
+
+void addModelOptions(CLI::App& command, ModelRef& model) {
+    const std::map<std::string, WeightChoice> copies = {{"ema", WeightChoice::Ema}, {"model", WeightChoice::Model}};
+    const std::map<std::string, Convention> conventions = {{"same", Convention::Same},
+                                                           {"inverse", Convention::Inverse}};
+    command.add_option("FILE", model.path, "weights: safetensors or a PyTorch checkpoint")->required();
+    command.add_option("--heads", model.heads, "attention heads, where the tensors do not tell")
+        ->check(CLI::Range(1, 65536));
+    addSizeOption(command, "--grid", model.grid, "patch grid, rows x columns, where the file does not say");
+    command.add_option("--theta", model.theta, "base of the rotary frequencies")->check(CLI::Range(1e-6, 1e12));
+    command.add_option("--config", model.config, "configuration (diffusers' or timm's JSON)");
+    command.add_option("--weights", model.weights, "which copy, where the file holds both: ema or model (default ema)")
+        ->transform(CLI::CheckedTransformer(copies));
+    command.add_option("--convention", model.convention, "how the maps enter: same or inverse")
+        ->transform(CLI::CheckedTransformer(conventions));
+}
+
+void addComputeOptions(CLI::App& command, Compute& compute) {
+    const std::map<std::string, Precision> precisions = {
+        {"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}};
+    command.add_option("--device", compute.device, "auto, cpu, cuda or cuda:N (default auto)");
+    command.add_option("--precision", compute.precision, "fp32, bf16 or fp16 (default fp32)")
+        ->transform(CLI::CheckedTransformer(precisions));
+    command.add_option("--threads", compute.threads, "processor threads (default: all)")->check(CLI::Range(1, 4096));
+}
+
+int report(const Error& error) {
+    std::fprintf(stderr, "%s\n", error.message().c_str());
+    return error.exitCode();
+}
+
+}  // namespace ropescope

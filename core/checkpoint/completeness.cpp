@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "core/checkpoint/tensor_table.h"
+
+namespace ropescope {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::string text(const Shape& shape) {
+    std::string out = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? "," : "") + std::to_string(shape[i]);
+    return out + "]";
+}
+
+/// Names and shapes of a DiT of the card's sizes, maps left out (their shape may be shared or per head).
+std::vector<std::pair<std::string, Shape>> ditTensors(const ModelCard& c) {
+    const std::int64_t w = c.width, out = static_cast<std::int64_t>(c.patch) * c.patch * c.outChannels;
+    std::vector<std::pair<std::string, Shape>> all = {{"x_embedder.proj.weight", {w, c.inChannels, c.patch, c.patch}},
+                                                      {"x_embedder.proj.bias", {w}},
+                                                      {"t_embedder.mlp.0.weight", {w, 256}},
+                                                      {"t_embedder.mlp.0.bias", {w}},
+                                                      {"t_embedder.mlp.2.weight", {w, w}},
+                                                      {"t_embedder.mlp.2.bias", {w}},
+                                                      {"y_embedder.embedding_table.weight", {c.classes + 1, w}}};
+    for (int i = 0; i < c.layers; ++i) {
+        const std::string block = "blocks." + std::to_string(i) + ".";
+        for (auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{{"attn.qkv.weight", {3 * w, w}},
+                                                                              {"attn.qkv.bias", {3 * w}},
+                                                                              {"attn.proj.weight", {w, w}},
+                                                                              {"attn.proj.bias", {w}},
+                                                                              {"mlp.fc1.weight", {4 * w, w}},
+                                                                              {"mlp.fc1.bias", {4 * w}},
+                                                                              {"mlp.fc2.weight", {w, 4 * w}},
+                                                                              {"mlp.fc2.bias", {w}},
+                                                                              {"adaLN_modulation.1.weight", {6 * w, w}},
+                                                                              {"adaLN_modulation.1.bias", {6 * w}}}) {
+            all.emplace_back(block + name, shape);
+        }
+    }
+    all.emplace_back("final_layer.linear.weight", Shape{out, w});
+    all.emplace_back("final_layer.linear.bias", Shape{out});
+    all.emplace_back("final_layer.adaLN_modulation.1.weight", Shape{2 * w, w});
+    all.emplace_back("final_layer.adaLN_modulation.1.bias", Shape{2 * w});
+    if (c.encoding == "absolute") all.emplace_back("pos_embed", Shape{1, c.grid.tokens(), w});
+    return all;
+}
+
+bool isFloat(DType type) {
+    return type == DType::F64 || type == DType::F32 || type == DType::F16 || type == DType::BF16 ||
+           type == DType::F8E4M3 || type == DType::F8E5M2;
+}
+
+/// The stored name that shares the longest ending with a missing one: "did you mean".
+std::string nearest(const TensorTable& table, const std::string& missing) {
+    std::string best;
+    std::size_t longest = 5;
+    for (const TensorEntry& entry : table.tensors()) {
+        std::size_t n = 0;
+        while (n < missing.size() && n < entry.name.size() && missing.rbegin()[n] == entry.name.rbegin()[n]) ++n;
+        if (n > longest) longest = n, best = entry.name;
+    }
+    return best;
+}
+
+/// Collects what is missing and keeps the first wrong shape or type.
+class Checker {
+public:
+    Checker(const TensorTable& table) : m_table(table) {}
+
+    /// Any of the shapes will do.
+    void need(const std::string& name, const std::vector<Shape>& shapes) {
+        const TensorEntry* entry = m_table.find(name);
+        if (!entry) {
+            m_missing.push_back(name);
+            return;
+        }
+        if (m_wrong) return;
+        if (std::find(shapes.begin(), shapes.end(), entry->shape) == shapes.end()) {
+            m_wrong = error("TC-07", name, "wrong shape", text(entry->shape), text(shapes.front()));
+        } else if (!isFloat(entry->dtype)) {
+            m_wrong = error("TC-07", name, "wrong element type", std::string(dtypeName(entry->dtype)),
+                            "a floating-point type");
+        }
+    }
+
+    [[nodiscard]] Result<void> result() const {
+        if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : Result<void>();
+        std::string names;
+        for (std::size_t i = 0; i < m_missing.size() && i < 10; ++i) names += (i ? ", " : "") + m_missing[i];
+        Error e = error("TC-05", m_missing.front(),
+                        std::to_string(m_missing.size()) + " tensors are missing: " + printable(names, 180), {}, {});
+        if (const std::string near = nearest(m_table, m_missing.front()); !near.empty()) {
+            e.found = "nearest name " + printable(near, 60);
+        }
+        return failure(std::move(e));
+    }
+
+private:
+    [[nodiscard]] Error error(std::string code, std::string_view name, std::string reason, std::string found,
+                              std::string expected) const {
+        return {ErrorKind::Refused,
+                std::move(code),
+                place({m_table.path(), name}),
+                std::move(reason),
+                std::move(found),
+                std::move(expected),
+                "Its header and maps can still be inspected"};
+    }
+
+    const TensorTable& m_table;
+    std::vector<std::string> m_missing;
+    std::optional<Error> m_wrong;
+};
+
+}  // namespace
+
+Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
+    if (card.architecture != "dit") return {};
+    Checker checker(table);
+    for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
+    if (card.encoding == "harope") {
+        const std::int64_t h = card.heads, d = card.headDim;
+        const std::vector<Shape> matrix = {{h, d, d}, {1, d, d}, {d, d}}, values = {{h, d}, {1, d}, {d}};
+        for (int i = 0; i < card.layers; ++i) {
+            const std::string rot = "blocks." + std::to_string(i) + ".attn.learnable_rot.";
+            checker.need(rot + "A_u", matrix);
+            checker.need(rot + "A_v", matrix);
+            checker.need(rot + "sigma", values);
+        }
+    }
+    return checker.result();
+}
+
+Result<std::string> checkFile(const ModelRef& ref) {
+    const auto table = TensorTable::open(ref.path, ref.weights);
+    if (!table) return failure(table.error());
+    const std::string size = table->format() + ", " + std::to_string(table->tensors().size()) + " tensors";
+    const auto card = recognise(*table, ref);
+    // A sound file need not be a model, nor tell everything about itself.
+    if (!card && (card.error().code == "unknown-model" || card.error().kind == ErrorKind::Usage)) return size;
+    if (!card) return failure(card.error());
+    const bool part = std::any_of(card->notes.begin(), card->notes.end(),
+                                  [](const std::string& note) { return note.starts_with("holds only:"); });
+    if (!part) {
+        if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
+    }
+    return size + ", " + card->architecture + " with " + card->encoding + " positions";
+}
+
+}  // namespace ropescope
