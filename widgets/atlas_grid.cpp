@@ -58,15 +58,16 @@ void AtlasGrid::setFigure(AtlasFigure figure) {
 
 AtlasGrid::Layout AtlasGrid::layoutIn(const QRectF& place, const QFont& font) const {
     const QFontMetricsF metrics(font);
-    const qreal left = metrics.horizontalAdvance(QStringLiteral("L88")) + 12;
+    const qreal left =
+        std::max(metrics.horizontalAdvance(QStringLiteral("L88")), metrics.horizontalAdvance(tr("mean"))) + 16;
     const qreal top = metrics.height() + 8;
     const qreal right = kBarLength + 24 + metrics.horizontalAdvance(QStringLiteral("0.000"));
     const qreal bottom = kBarLength + metrics.height() + kLegendHeight + 24;
     Layout layout;
     const int rows = std::max(1, m_figure.layers);
     const int columns = std::max(1, m_figure.heads);
-    layout.width = std::clamp((place.width() - left - right) / columns, 4.0, 112.0);
-    layout.height = std::clamp((place.height() - top - bottom) / rows, 4.0, 72.0);
+    layout.width = std::clamp((place.width() - left - right) / columns, 4.0, 136.0);
+    layout.height = std::clamp((place.height() - top - bottom) / rows, 4.0, 96.0);
     layout.gap = std::min(layout.width, layout.height) > 14 ? 2 : 0;
     layout.matrix = QRectF(place.left() + left, place.top() + top, layout.width * columns, layout.height * rows);
     layout.legend = QRectF(place.left() + left, layout.matrix.bottom() + kBarLength + metrics.height() + 20,

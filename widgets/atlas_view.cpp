@@ -57,6 +57,9 @@ AtlasView::AtlasView(OpenModels& models, Selection& selection, QWidget* parent)
     setContent(splitter);
     buildControls();
     connectSignals();
+    if (!m_models.all().empty()) m_model = m_models.all().begin()->first;
+    if (m_models.find(m_selection.current().model) != nullptr) m_model = m_selection.current().model;
+    fillNumbers();
     refresh();
 }
 

@@ -20,10 +20,15 @@ QRectF squareIn(const QRectF& place, int rows, int cols) {
     return {place.center().x() - size.width() / 2, place.center().y() - size.height() / 2, size.width(), size.height()};
 }
 
-void drawWords(QPainter& painter, const QRectF& place, const QString& words, const Looks& looks) {
+/// `shortly` where the place is too small for the sentence; the whole message shows on hover.
+void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, const QString& shortly,
+               const Looks& looks) {
     const QRectF box = place.adjusted(8, 8, -8, -8);
-    const QRectF taken = painter.boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, words);
-    painter.fillRect(taken.adjusted(-6, -4, 6, 4), looks.base);
+    const auto extent = [&](const QString& words) {
+        return QFontMetricsF(looks.font).boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, words);
+    };
+    const QString words = extent(sentence).height() <= box.height() ? sentence : shortly;
+    painter.fillRect(extent(words).adjusted(-6, -4, 6, 4), looks.base);
     painter.setPen(looks.muted);
     painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, words);
 }
@@ -121,7 +126,7 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
     if (!panel.problem.isEmpty()) {
         const QRectF both(left.topLeft(), right.bottomRight());
         drawHatched(painter, both, looks);
-        drawWords(painter, both, panel.problem, looks);
+        drawWords(painter, both, panel.problem, tr("marked"), looks);
         return;
     }
     drawMap(painter, panel.analytic, m_figure.analytic, left, looks);
@@ -129,15 +134,16 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
         painter.setPen(QPen(looks.grid, 1));
         painter.setBrush(Qt::NoBrush);
         painter.drawRect(right);
-        drawWords(painter, right, m_figure.noField, looks);
+        drawWords(painter, right, m_figure.noField, tr("no field yet"), looks);
         return;
     }
     drawMap(painter, panel.measured, m_figure.measured, right, looks);
     if (!panel.numbers) return;
     drawNumbers(painter, panel, squareIn(right, panel.measured.rows(), panel.measured.cols()));
     painter.setPen(looks.muted);
-    const QString words = tr("mean distance %1 tokens, anisotropy %2")
-                              .arg(shortNumber(panel.numbers->meanDistance), shortNumber(panel.numbers->anisotropy));
+    const QString distance = shortNumber(panel.numbers->meanDistance);
+    QString words = tr("mean distance %1 tokens, anisotropy %2").arg(distance, shortNumber(panel.numbers->anisotropy));
+    if (metrics.horizontalAdvance(words) > right.right() - left.left()) words = tr("mean %1 tokens").arg(distance);
     painter.drawText(QRectF(left.left(), right.bottom() + 2, right.right() - left.left(), metrics.height()),
                      Qt::AlignRight | Qt::AlignTop,
                      metrics.elidedText(words, Qt::ElideRight, right.right() - left.left()));
@@ -217,6 +223,11 @@ void FieldsCanvas::mouseMoveEvent(QMouseEvent* event) {
     const Layout layout = layoutIn(rect(), font());
     for (std::size_t i = 0; i < m_figure.panels.size(); ++i) {
         const FieldsPanel& panel = m_figure.panels[i];
+        if (!panel.problem.isEmpty() &&
+            QRectF(layout.analytic[i].topLeft(), layout.measured[i].bottomRight()).contains(event->position())) {
+            emit hovered(static_cast<int>(i), {});
+            return;
+        }
         for (const bool measured : {false, true}) {
             const OffsetMap& map = measured ? panel.measured : panel.analytic;
             if (map.values.empty()) continue;

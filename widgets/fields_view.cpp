@@ -60,7 +60,7 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
       m_canvas(new FieldsCanvas(this)) {
     setEmptyText(tr("Where the selected heads look, by offset from the query: what the weights allow beside what was "
                     "measured while an image was made. Select a head."),
-                 {});
+                 tr("Open a model ..."));
     buildControls();
     connect(&m_selection, &Selection::changed, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::headChanged, this, &FieldsView::refresh);
@@ -268,6 +268,7 @@ void FieldsView::setScales(FieldsFigure& figure) const {
 }
 
 void FieldsView::refresh() {
+    if (keepsOldContent()) return;
     takeDefaults();
     refreshSteps();
     FieldsFigure figure;
@@ -287,7 +288,12 @@ void FieldsView::refresh() {
 
 void FieldsView::showHover(int index, QPoint offset) {
     QString text;
-    if (index >= 0) {
+    if (index >= 0 && !m_canvas->figure().panels[index].problem.isEmpty()) {
+        const FieldsPanel& panel = m_canvas->figure().panels[index];
+        text = m_models.headName(panel.head) + QStringLiteral("  ") + panel.problem;
+        m_canvas->setToolTip(text);
+    } else if (index >= 0) {
+        m_canvas->setToolTip({});
         text = tr("offset row %1, column %2: ").arg(offset.y()).arg(offset.x());
         QStringList parts;
         for (const FieldsPanel& panel : m_canvas->figure().panels) {

@@ -44,7 +44,7 @@ QString axisName(int axis) {
 }
 
 QString percent(double share) {
-    return QStringLiteral("%1 %").arg(100 * share, 0, 'f', share < 0.1 ? 1 : 0);
+    return QStringLiteral("%1 %").arg(100 * share, 0, 'f', share > 0 && share < 0.1 ? 1 : 0);
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ FrequenciesView::FrequenciesView(OpenModels& models, Selection& selection, QWidg
       m_summary(new QLabel(this)) {
     setEmptyText(tr("Over which wavelengths the selected heads spread their energy, row by row and column by column, "
                     "beside what the same weights do with plain rotary positions. Select a head."),
-                 {});
+                 tr("Open a model ..."));
     addLabel(tr("Energy"));
     m_energy->addItem(tr("with the head's weights (of the head)"), static_cast<int>(Energy::Weights));
     m_energy->addItem(tr("map only (of the map)"), static_cast<int>(Energy::Map));
@@ -148,6 +148,7 @@ void FrequenciesView::buildPanels(const std::vector<int>& axes) {
 }
 
 void FrequenciesView::refresh() {
+    if (keepsOldContent()) return;
     const std::vector<int> axes = axesShown();
     showEmpty(axes.empty());
     buildPanels(axes);
@@ -160,9 +161,10 @@ void FrequenciesView::refresh() {
         }
     };
     for (int axis : axes) {
+        addReference(axis);
+        widen(drawnReference(m_selection.current(), axis));
         for (HeadRef head : m_selection.shown()) {
             widen(drawnEnergy(head, axis));
-            widen(drawnReference(head, axis));
             addHead(head, axis);
         }
     }
@@ -175,24 +177,27 @@ void FrequenciesView::refresh() {
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
-void FrequenciesView::addHead(HeadRef head, int axis) {
+QCPGraph* FrequenciesView::addCurve(int axis, const std::vector<QPointF>& points) {
     QCPAxisRect* panel = m_panels.at(axis);
+    QCPGraph* graph = m_plot->addGraph(panel->axis(QCPAxis::atBottom), panel->axis(QCPAxis::atLeft));
+    for (QPointF point : points) graph->addData(point.x(), point.y());
+    return graph;
+}
+
+/// Grey outline of the current head: one reference keeps the figure readable.
+void FrequenciesView::addReference(int axis) {
+    const Looks looks = looksOf(palette(), font());
+    QCPGraph* reference = addCurve(axis, drawnReference(m_selection.current(), axis));
+    QColor fill = looks.muted;
+    fill.setAlpha(30);
+    reference->setPen(QPen(looks.reference, 1.5));
+    reference->setBrush(fill);
+}
+
+void FrequenciesView::addHead(HeadRef head, int axis) {
     const bool current = head == m_selection.current();
-    const auto add = [&](const std::vector<QPointF>& points) {
-        QCPGraph* graph = m_plot->addGraph(panel->axis(QCPAxis::atBottom), panel->axis(QCPAxis::atLeft));
-        for (QPointF point : points) graph->addData(point.x(), point.y());
-        return graph;
-    };
-    if (current || m_selection.shown().size() == 1) {
-        const Looks looks = looksOf(palette(), font());
-        QCPGraph* reference = add(drawnReference(head, axis));
-        QColor fill = looks.muted;
-        fill.setAlpha(30);
-        reference->setPen(QPen(looks.reference, 1.5));
-        reference->setBrush(fill);
-    }
     const int colour = m_selection.colourIndex(head);
-    QCPGraph* graph = add(drawnEnergy(head, axis));
+    QCPGraph* graph = addCurve(axis, drawnEnergy(head, axis));
     graph->setPen(headPen(colour, current ? 2.2 : 1.5));
     graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, headColour(colour), headColour(colour), 5));
 }

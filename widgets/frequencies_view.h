@@ -8,6 +8,7 @@
 
 class QComboBox;
 class QCPAxisRect;
+class QCPGraph;
 class QCustomPlot;
 class QLabel;
 
@@ -37,6 +38,8 @@ protected:
 private:
     void refresh();
     void buildPanels(const std::vector<int>& axes);
+    QCPGraph* addCurve(int axis, const std::vector<QPointF>& points);
+    void addReference(int axis);
     void addHead(HeadRef head, int axis);
     void addGridMark(int axis, QCPAxisRect* panel);
     [[nodiscard]] std::vector<int> axesShown() const;  ///< -1: planes that belong to no single axis

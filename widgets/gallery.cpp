@@ -27,6 +27,10 @@ Gallery::Gallery(QWidget* parent) : QListWidget(parent) {
     setDragEnabled(true);
     setDragDropMode(QAbstractItemView::DragOnly);
     setFrameShape(QFrame::NoFrame);
+    setGridSize(QSize(kThumbnail + 12, kThumbnail + 12));
+    setStyleSheet(
+        QStringLiteral("QListWidget::item { border: 2px solid transparent; padding: 2px; }"
+                       "QListWidget::item:selected { border-color: palette(highlight); background: transparent; }"));
     setContextMenuPolicy(Qt::CustomContextMenu);
     setAccessibleName(tr("Gallery"));
     connect(this, &QListWidget::currentRowChanged, this, [this](int row) {
@@ -45,7 +49,10 @@ void Gallery::addResult(const GenerateRequest& request, const GenerateResult& re
         own.labels = {image.label};
         own.batch = 1;
         m_entries.push_back({own, image});
-        auto* item = new QListWidgetItem(QIcon(QPixmap::fromImage(enlarged(imageOf(image.pixels), kThumbnail))), {});
+        const QPixmap picture = QPixmap::fromImage(enlarged(imageOf(image.pixels), kThumbnail));
+        QIcon icon(picture);
+        icon.addPixmap(picture, QIcon::Selected);  // untinted: the frame shows the selection
+        auto* item = new QListWidgetItem(icon, {});
         item->setToolTip(tr("seed %1, class %2, %3 steps, guidance %4\nDouble-click restores these settings")
                              .arg(image.seed)
                              .arg(image.label)

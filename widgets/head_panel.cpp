@@ -3,7 +3,9 @@
 
 #include <QHeaderView>
 #include <QLabel>
+#include <QPainter>
 #include <QPushButton>
+#include <QStyledItemDelegate>
 #include <QTableWidget>
 #include <QVBoxLayout>
 #include <cmath>
@@ -27,6 +29,37 @@ QString conventionText(const ModelCard& card) {
     }
     return QObject::tr("the file does not say");
 }
+
+constexpr int kMarks = Qt::UserRole;  ///< second, quieter line of a cell
+constexpr int kPadding = 5;
+
+/// Two lines: what a number is, and below it quietly what it is about.
+class NumberDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        const QFontMetrics metrics(option.font);
+        return {metrics.horizontalAdvance(index.data().toString()) + 2 * kPadding, 2 * metrics.height() + 2 * kPadding};
+    }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        const Looks looks = looksOf(option.palette, option.font);
+        const QFontMetrics metrics(option.font);
+        const QRect place = option.rect.adjusted(kPadding, kPadding, -kPadding, -kPadding);
+        painter->save();
+        painter->setPen(QPen(looks.grid, 1));
+        painter->drawLine(option.rect.bottomLeft(), option.rect.bottomRight());
+        painter->setPen(looks.text);
+        painter->drawText(place, static_cast<int>(index.column() == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop,
+                          metrics.elidedText(index.data().toString(), Qt::ElideRight, place.width()));
+        QFont small = option.font;
+        small.setPointSizeF(small.pointSizeF() * 0.85);
+        painter->setFont(small);
+        painter->setPen(looks.muted);
+        painter->drawText(place, Qt::AlignLeft | Qt::AlignBottom, index.data(kMarks).toString());
+        painter->restore();
+    }
+};
 
 }  // namespace
 
@@ -58,7 +91,7 @@ HeadPanel::HeadPanel(OpenModels& models, Selection& selection, QWidget* parent)
     m_table->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
     m_table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::ResizeToContents);
     m_table->verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    m_table->setWordWrap(true);
+    m_table->setItemDelegate(new NumberDelegate(m_table));
     m_table->setAccessibleName(tr("Numbers of the current head"));
     auto* row = new QHBoxLayout;
     row->addWidget(m_title, 1);
@@ -109,14 +142,13 @@ void HeadPanel::refresh() {
     for (int i = 0; i < m_table->rowCount(); ++i) {
         const HeadNumber& number = atlas.numbers[i];
         const double value = number.values[head.id.layer * atlas.heads + head.id.head];
-        auto* title =
-            new QTableWidgetItem(QString::fromStdString(number.title) + QLatin1Char('\n') + marksText(number));
+        auto* title = new QTableWidgetItem(QString::fromStdString(number.title));
+        title->setData(kMarks, marksText(number));
         auto* shown = new QTableWidgetItem(numberText(value, number.unit));
         QString tip = definitionText(number);
         if (std::isfinite(number.neutral)) {
             tip += tr("\nPlain rotary positions: %1").arg(numberText(number.neutral, number.unit));
         }
-        shown->setTextAlignment(Qt::AlignRight | Qt::AlignTop);
         for (QTableWidgetItem* item : {title, shown}) item->setToolTip(tip);
         m_table->setItem(i, 0, title);
         m_table->setItem(i, 1, shown);

@@ -69,6 +69,8 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
       m_tree(new QTreeWidget(this)),
       m_dropZone(new QPushButton(tr("Drop a model here, or open one ..."), this)) {
     m_tree->setHeaderHidden(true);
+    m_tree->setStyleSheet(QStringLiteral("QTreeWidget::item { padding: 3px 0; }"));
+    m_tree->setUniformRowHeights(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_tree->setFrameShape(QFrame::NoFrame);
     m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
@@ -76,7 +78,7 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
     m_dropZone->setFlat(true);
     m_dropZone->setMinimumHeight(56);
     m_dropZone->setStyleSheet(
-        QStringLiteral("QPushButton { border: 1px dashed palette(mid); border-radius: 4px; padding: 8px; }"
+        QStringLiteral("QPushButton { border: 1px dashed rgba(128, 128, 128, 180); border-radius: 4px; padding: 8px; }"
                        "QPushButton:hover, QPushButton[waiting=\"true\"] { border-color: palette(highlight); }"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
@@ -149,10 +151,10 @@ void ModelTree::showMarks(int model) {
         ++marked;
         (*it)->setText(0, QString::fromStdString(ref.id.name()) + tr("  marked"));
         (*it)->setToolTip(0, QString::fromStdString(problem));
-        (*it)->parent()->setText(0, tr("layer %1  (marked heads)").arg(ref.id.layer));
+        (*it)->parent()->setText(0, tr("layer %1  (marked)").arg(ref.id.layer));
     }
-    top->setText(
-        0, QString::fromStdString(open->card.name) + (marked > 0 ? tr("  (%1 heads marked)").arg(marked) : QString()));
+    top->setText(0,
+                 QString::fromStdString(open->card.name) + (marked > 0 ? tr("  (%1 marked)").arg(marked) : QString()));
 }
 
 void ModelTree::showSelection() {

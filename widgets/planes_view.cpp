@@ -69,7 +69,7 @@ PlanesView::PlanesView(OpenModels& models, Selection& selection, QWidget* parent
     setEmptyText(
         tr("How each rotary plane of the selected heads lies over the canonical planes: the identity for plain "
            "rotary positions, cells outside the outlined blocks where rows and columns mix. Select a head."),
-        {});
+        tr("Open a model ..."));
     addLabel(tr("Overlap of"));
     m_side->addItem(tr("query planes with canonical planes"));
     m_side->addItem(tr("key planes with canonical planes"));
@@ -98,6 +98,7 @@ void PlanesView::setSide(Side side) {
 }
 
 void PlanesView::refresh() {
+    if (keepsOldContent()) return;
     std::vector<PlanesPanel> panels;
     for (HeadRef head : m_selection.shown()) {
         if (const HeadReport* report = m_models.head(head)) panels.push_back(panelOf(head, *report));

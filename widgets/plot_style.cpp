@@ -90,7 +90,9 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
         painter.drawText(QRectF(x, place.top(), width + 1, place.height()), Qt::AlignVCenter | Qt::AlignLeft, text);
         x += width + 8;
     };
-    write(title, looks.text);
+    // The bar and its ends come first; a long title gives way.
+    const qreal ends = metrics.horizontalAdvance(lowText) + metrics.horizontalAdvance(highText) + 32;
+    write(metrics.elidedText(title, Qt::ElideRight, std::max<qreal>(24, place.width() - ends - 64)), looks.text);
     write(lowText, looks.muted);
     const qreal end = std::min(place.right() - metrics.horizontalAdvance(highText) - 8, x + 240);
     const QRectF bar(x, place.center().y() - 5, std::max<qreal>(40, end - x), 10);
@@ -104,9 +106,9 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
 
 QString shortNumber(double value) {
     if (std::isnan(value)) return QStringLiteral("\u2013");
-    if (value == 0) return QStringLiteral("0");
     const double size = std::abs(value);
-    if (size >= 1e5 || size < 1e-4) return QString::number(value, 'e', 1);
+    if (size < 1e-12) return QStringLiteral("0");  // round-off of float64 is no finding
+    if (size >= 1e5 || size < 1e-4) return QString::number(value, 'g', 2);
     const int digits = std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 5);
     QString text = QString::number(value, 'f', digits);
     while (text.contains(QLatin1Char('.')) && (text.endsWith(QLatin1Char('0')) || text.endsWith(QLatin1Char('.')))) {

@@ -36,7 +36,7 @@ SpectrumView::SpectrumView(OpenModels& models, Selection& selection, QWidget* pa
       m_plot(new QCustomPlot(this)) {
     setEmptyText(tr("Singular values of the selected heads' maps, over their index: 1 everywhere is plain rotary "
                     "positions up to a rotation. Select a head in the Atlas or in the model tree."),
-                 {});
+                 tr("Open a model ..."));
     addLabel(tr("Singular values"));
     m_values->addItem(tr("gauge-fixed"), static_cast<int>(Values::GaugeFixed));
     m_values->addItem(tr("as stored \u25c7"), static_cast<int>(Values::Stored));
@@ -82,6 +82,7 @@ const std::vector<double>& SpectrumView::chosen(const HeadReport& report) const 
 }
 
 void SpectrumView::refresh() {
+    if (keepsOldContent()) return;
     m_plot->clearPlottables();
     m_plot->clearItems();
     m_drawn.clear();
@@ -124,38 +125,41 @@ void SpectrumView::refresh() {
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
-/// Between the smallest and the largest value over all heads of the current model, index by index.
+/// All heads of the current model, index by index: from the smallest to the largest, darker the middle half.
 void SpectrumView::addBand() {
     const OpenModel* model = m_models.find(m_selection.current().model);
     if (model == nullptr || !model->atlas || m_values->currentIndex() != 0) return;
     const AtlasReport& atlas = *model->atlas;
     const std::size_t size = atlas.headDim;
     if (size == 0 || atlas.singularValues.size() % size != 0) return;
-    m_low.assign(size, INFINITY);
-    m_high.assign(size, 0);
-    bool any = false;
-    for (std::size_t i = 0; i < atlas.singularValues.size(); ++i) {
-        const double value = atlas.singularValues[i];
-        if (!std::isfinite(value)) continue;
-        any = true;
-        m_low[i % size] = std::min(m_low[i % size], value);
-        m_high[i % size] = std::max(m_high[i % size], value);
+    std::vector<double> lower, upper;
+    for (std::size_t i = 0; i < size; ++i) {
+        std::vector<double> column;
+        for (std::size_t k = i; k < atlas.singularValues.size(); k += size) {
+            if (std::isfinite(atlas.singularValues[k])) column.push_back(atlas.singularValues[k]);
+        }
+        if (column.empty()) return;
+        std::sort(column.begin(), column.end());
+        m_low.push_back(column.front());
+        m_high.push_back(column.back());
+        lower.push_back(column[column.size() / 4]);
+        upper.push_back(column[column.size() * 3 / 4]);
     }
-    if (!any) {
-        m_low.clear();
-        m_high.clear();
-        return;
-    }
+    fillBetween(m_low, m_high);
+    fillBetween(lower, upper);
+}
+
+void SpectrumView::fillBetween(const std::vector<double>& low, const std::vector<double>& high) {
     QColor fill = looksOf(palette(), font()).muted;
-    fill.setAlpha(38);
-    QCPGraph* low = m_plot->addGraph();
-    low->setData(indices(size), copied(m_low), true);
-    low->setPen(Qt::NoPen);
-    QCPGraph* high = m_plot->addGraph();
-    high->setData(indices(size), copied(m_high), true);
-    high->setPen(Qt::NoPen);
-    high->setBrush(fill);
-    high->setChannelFillGraph(low);
+    fill.setAlpha(30);
+    QCPGraph* bottom = m_plot->addGraph();
+    bottom->setData(indices(low.size()), copied(low), true);
+    bottom->setPen(Qt::NoPen);
+    QCPGraph* top = m_plot->addGraph();
+    top->setData(indices(high.size()), copied(high), true);
+    top->setPen(Qt::NoPen);
+    top->setBrush(fill);
+    top->setChannelFillGraph(bottom);
 }
 
 void SpectrumView::addHead(HeadRef head) {

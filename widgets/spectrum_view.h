@@ -35,6 +35,7 @@ protected:
 private:
     void refresh();
     void addBand();
+    void fillBetween(const std::vector<double>& low, const std::vector<double>& high);
     void addHead(HeadRef head);
     void readOut(QPoint position);
     [[nodiscard]] const std::vector<double>& chosen(const HeadReport& report) const;

@@ -20,6 +20,8 @@
 namespace ropescope {
 namespace {
 
+constexpr int kEmptyWidth = 440;
+
 /// Dims what lies below it and lets the mouse through.
 class Veil : public QWidget {
 public:
@@ -60,7 +62,6 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
     m_emptyText->setWordWrap(true);
     m_emptyText->setAlignment(Qt::AlignCenter);
     m_emptyText->setForegroundRole(QPalette::PlaceholderText);
-    m_emptyText->setMaximumWidth(480);
     emptyLayout->addStretch();
     emptyLayout->addWidget(m_emptyText, 0, Qt::AlignCenter);
     emptyLayout->addSpacing(8);
@@ -112,8 +113,9 @@ void View::setCommandLine(const QString& line) {
 
 void View::setEmptyText(const QString& what, const QString& action) {
     m_emptyText->setText(what);
+    // A wrapped label in a centred cell does not find its own height.
+    m_emptyText->setFixedSize(kEmptyWidth, m_emptyText->heightForWidth(kEmptyWidth));
     m_emptyAction->setText(action);
-    m_emptyAction->setVisible(!action.isEmpty());
 }
 
 bool View::isShowingEmpty() const {
@@ -121,6 +123,7 @@ bool View::isShowingEmpty() const {
 }
 
 void View::setStale(bool stale) {
+    if (m_veil == nullptr && !stale) return;
     if (m_veil == nullptr) m_veil = new Veil(m_body);
     m_veil->setGeometry(m_body->rect());
     m_veil->setVisible(stale);
@@ -132,7 +135,17 @@ void View::setContent(QWidget* content) {
 }
 
 void View::showEmpty(bool empty) {
+    // With a model open the way on is a selection, which the text says.
+    m_emptyAction->setVisible(m_models.all().empty() && !m_emptyAction->text().isEmpty());
     m_stack->setCurrentIndex(empty ? 0 : 1);
+    setStale(false);
+}
+
+bool View::keepsOldContent() {
+    const std::vector<HeadRef> shown = m_selection.shown();
+    if (isShowingEmpty() || shown.empty() || m_models.missing(shown).size() < shown.size()) return false;
+    setStale(true);
+    return true;
 }
 
 QLabel* View::addLabel(const QString& text) {

@@ -60,6 +60,8 @@ protected:
     [[nodiscard]] virtual QSize figureSize() const;
     void setContent(QWidget* content);
     void showEmpty(bool empty);
+    /// True, and the content dimmed, while no report of a shown head has arrived yet.
+    [[nodiscard]] bool keepsOldContent();
     [[nodiscard]] QHBoxLayout& controls() { return *m_controls; }
     void changeEvent(QEvent* event) override;
     /// The palette changed: colours taken from it must be taken again.
