@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <mutex>
-#include <optional>
 
 #include "core/engine/device.h"
 
@@ -46,23 +45,34 @@ Result<std::shared_ptr<const LoadedModel>> load(const ModelRef& ref, at::Device 
     return std::shared_ptr<const LoadedModel>(model);
 }
 
+struct Kept {
+    std::mutex mutex;
+    Identity identity;
+    std::shared_ptr<const LoadedModel> model;
+};
+
+Kept& keptModel() {
+    static Kept kept;
+    return kept;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const LoadedModel>> loadModel(const ModelRef& ref, at::Device device, Precision precision) {
-    static std::mutex mutex;
-    static std::optional<Identity> keptIdentity;
-    static std::shared_ptr<const LoadedModel> kept;
-    const std::lock_guard lock(mutex);
+    Kept& kept = keptModel();
+    const std::lock_guard lock(kept.mutex);
     const Identity identity = identityOf(ref, device, precision);
-    if (kept && keptIdentity == identity) return kept;
-    kept = nullptr;  // first, so that two models never lie in memory together
-    keptIdentity.reset();
+    if (kept.model && kept.identity == identity) return kept.model;
+    kept.model = nullptr;  // first, so that two models never lie in memory together
     auto loaded = load(ref, device, precision);
-    if (loaded) {
-        kept = *loaded;
-        keptIdentity = identity;
-    }
+    if (loaded) kept.model = *loaded, kept.identity = identity;
     return loaded;
+}
+
+void forgetModel() {
+    Kept& kept = keptModel();
+    const std::lock_guard lock(kept.mutex);
+    kept.model = nullptr;
 }
 
 }  // namespace ropescope

@@ -20,4 +20,7 @@ struct LoadedModel {
 [[nodiscard]] Result<std::shared_ptr<const LoadedModel>> loadModel(const ModelRef& ref, at::Device device,
                                                                    Precision precision);
 
+/// Drops the kept model, so that the next one is read anew (what bench times).
+void forgetModel();
+
 }  // namespace ropescope

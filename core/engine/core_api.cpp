@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/core_api.h"
+
+#include <c10/util/Exception.h>
+
+#include <iostream>
+#include <new>
+
+#include "core/checkpoint/tensor_table.h"
+#include "core/engine/bench.h"
+#include "core/engine/device.h"
+#include "core/engine/forward.h"
+#include "core/engine/generate.h"
+#include "core/engine/heads.h"
+#include "core/training/train_command.h"
+
+namespace ropescope {
+namespace {
+
+Error outOfMemory(const std::string& detail) {
+    return {ErrorKind::Device,
+            "GP-02",
+            "",
+            "the memory does not suffice",
+            printable(detail, 160),
+            "",
+            "Choose a smaller size or batch, --precision bf16 or --device cpu"};
+}
+
+bool isMemoryText(const std::string& text) {
+    return text.find("out of memory") != std::string::npos ||
+           text.find("CUBLAS_STATUS_ALLOC_FAILED") != std::string::npos ||
+           text.find("can't allocate memory") != std::string::npos;
+}
+
+/// Exceptions end here and nowhere else: broken preconditions and LibTorch's own failures become one message.
+template <class Work>
+auto guarded(const Work& work) -> decltype(work()) {
+    try {
+        return work();
+    } catch (const std::bad_alloc&) {
+        return failure(outOfMemory("allocation refused"));
+    } catch (const c10::Error& error) {
+        const std::string text = error.what_without_backtrace();
+        if (isMemoryText(text)) return failure(outOfMemory(text));
+        return failure({ErrorKind::Internal, "internal", "", "the calculation failed", printable(text, 200), "", ""});
+    } catch (const std::exception& error) {
+        if (isMemoryText(error.what())) return failure(outOfMemory(error.what()));
+        return failure(
+            {ErrorKind::Internal, "internal", "", "the calculation failed", printable(error.what(), 200), "", ""});
+    }
+}
+
+template <class T>
+Result<Reply> asReply(Result<T> result) {
+    if (!result) return failure(std::move(result.error()));
+    return Reply(std::move(*result));
+}
+
+struct Answer {
+    const JobContext& context;
+    Result<Reply> operator()(const OpenRequest& r) const { return asReply(openCard(r.model)); }
+    Result<Reply> operator()(const AtlasRequest& r) const { return asReply(reportAtlas(r, context)); }
+    Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
+    Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }
+    Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
+    Result<Reply> operator()(const SavePngRequest&) const {
+        throw std::logic_error("pictures are saved by the media library");
+    }
+};
+
+int exitCode(const Result<int>& result) {
+    if (result) return *result;
+    std::cerr << result.error().message() << "\n";
+    return result.error().exitCode();
+}
+
+class Core final : public CoreApi {
+public:
+    Result<Reply> run(const Request& request, const JobContext& context) override {
+        return guarded([&] { return std::visit(Answer{context}, request); });
+    }
+    Result<void> inspect(const InspectCommand& command) override {
+        return guarded([&] { return inspectModel(command); });
+    }
+    Result<void> forward(const ForwardCommand& command) override {
+        return guarded([&] { return forwardToFile(command); });
+    }
+    int train(const std::vector<std::string>& arguments) override {
+        return exitCode(guarded([&]() -> Result<int> { return runTrain(arguments); }));
+    }
+    int evaluate(const std::vector<std::string>&) override {
+        return exitCode(
+            failure({ErrorKind::Usage, "no-command", "evaluate", "this program cannot evaluate yet", "", "", ""}));
+    }
+    int bench(const std::vector<std::string>& arguments) override {
+        return exitCode(guarded([&]() -> Result<int> { return runBench(arguments); }));
+    }
+};
+
+}  // namespace
+}  // namespace ropescope
+
+extern "C" ropescope::CoreApi* ropescopeCore() {
+    static ropescope::Core core;
+    return &core;
+}
