@@ -14,6 +14,7 @@
 
 #include "app/main_window.h"
 #include "app/measure.h"
+#include "app/pictures.h"
 #include "app/resources.h"
 #include "app/subcommands.h"
 
@@ -52,17 +53,21 @@ int main(int argc, char** argv) {
     const QCommandLineOption measure("measure", "Measure how fast the window is, write the times to FILE and quit.",
                                      "FILE");
     parser.addOption(engine);
+    const QCommandLineOption pictures("pictures", "Take pictures of the window and its views into FOLDER and quit.",
+                                      "FOLDER");
     parser.addOption(measure);
+    parser.addOption(pictures);
     parser.process(application);
 
     ropescope::WindowOptions options;
     options.engine = parser.isSet(engine) ? QProcess::splitCommand(parser.value(engine)) : ropescope::defaultEngine();
     options.files = parser.positionalArguments();
     options.sessionFile = ropescope::sessionPath();
-    QTemporaryDir noSession;  // a measurement starts like the first start ever and leaves no trace
-    if (parser.isSet(measure)) options.sessionFile = noSession.filePath("session.json");
+    QTemporaryDir noSession;  // these start like the first start ever and leave no trace
+    if (parser.isSet(measure) || parser.isSet(pictures)) options.sessionFile = noSession.filePath("session.json");
     ropescope::MainWindow window(options);
     if (parser.isSet(measure)) new ropescope::Measure(window, parser.value(measure));
     window.show();
+    if (parser.isSet(pictures)) return ropescope::Pictures(window, parser.value(pictures)).take();
     return QApplication::exec();
 }

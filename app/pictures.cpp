@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pictures.h"
+
+#include <QDir>
+#include <QDockWidget>
+#include <QElapsedTimer>
+#include <QEventLoop>
+#include <QHash>
+#include <QTimer>
+#include <algorithm>
+#include <cstdio>
+
+#include "app/main_window.h"
+#include "app/resources.h"
+#include "widgets/fields_view.h"
+#include "widgets/generate_view.h"
+#include "widgets/view.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kPatienceMs = 60'000;
+constexpr int kPaintMs = 400;
+constexpr double kLeastInk = 0.02;  // share of pixels that are not of the most frequent colour
+
+}  // namespace
+
+bool isBlank(const QImage& image) {
+    QHash<QRgb, int> count;
+    const QImage pixels = image.convertToFormat(QImage::Format_RGB32);
+    for (int y = 0; y < pixels.height(); ++y) {
+        const auto* line = reinterpret_cast<const QRgb*>(pixels.constScanLine(y));
+        for (int x = 0; x < pixels.width(); ++x) ++count[line[x]];
+    }
+    int most = 0;
+    for (int n : count) most = std::max(most, n);
+    const double all = static_cast<double>(pixels.width()) * pixels.height();
+    return all == 0 || count.size() < 16 || all - most < kLeastInk * all;
+}
+
+Pictures::Pictures(MainWindow& window, const QString& folder) : m_window(window), m_folder(folder) {
+    QDir().mkpath(folder);
+}
+
+int Pictures::take() {
+    m_window.resize(1440, 900);
+    const auto headIsThere = [this] {
+        const HeadRef current = m_window.selection().current();
+        return current.model >= 0 && m_window.models().head(current) != nullptr;
+    };
+    if (waitFor("the first head", kPatienceMs, headIsThere)) {
+        settle(kPaintMs);
+        save(m_window, "window");
+        takeGeneration();
+        takeViews();
+        takeComparison();
+    }
+    for (const QString& failure : m_failures) std::fprintf(stderr, "pictures: %s\n", qPrintable(failure));
+    return m_failures.isEmpty() ? 0 : 1;
+}
+
+bool Pictures::waitFor(const char* what, int milliseconds, const std::function<bool()>& condition) {
+    QElapsedTimer timer;
+    timer.start();
+    while (!condition()) {
+        if (timer.elapsed() > milliseconds) {
+            m_failures.append(QString("%1 did not come within %2 s").arg(what).arg(milliseconds / 1000));
+            return false;
+        }
+        settle(10);
+    }
+    return true;
+}
+
+void Pictures::settle(int milliseconds) {
+    QEventLoop loop;
+    QTimer::singleShot(milliseconds, &loop, &QEventLoop::quit);
+    loop.exec();
+}
+
+void Pictures::save(QWidget& widget, const QString& name) {
+    const QImage image = widget.grab().toImage();
+    if (isBlank(image)) m_failures.append(name + " is blank");
+    if (!image.save(QDir(m_folder).filePath(name + ".png"))) m_failures.append(name + " could not be written");
+}
+
+/// The current head, pinned, and heads of other layers beside it.
+void Pictures::selectFour() {
+    const HeadRef current = m_window.selection().current();
+    const OpenModel* model = m_window.models().find(current.model);
+    std::vector<HeadRef> heads;
+    const int layers = model->card.layers;
+    for (int i = 1; i < std::min(4, layers); ++i) {
+        heads.push_back(
+            {current.model, {(current.id.layer + i * layers / 4) % layers, (current.id.head + i) % model->card.heads}});
+    }
+    heads.push_back(current);
+    m_window.selection().selectAll(heads);
+    waitFor("four heads", kPatienceMs, [&] { return m_window.models().missing(heads).empty(); });
+}
+
+void Pictures::takeViews() {
+    selectFour();
+    m_window.setLayout(Layout::Publish);
+    for (QDockWidget* dock : m_window.docks().views()) {
+        dock->raise();
+        settle(kPaintMs);
+        auto* view = qobject_cast<View*>(dock->widget());
+        if (view->isShowingEmpty()) m_failures.append(dock->windowTitle() + " is empty");
+        save(*view, dock->windowTitle().toLower());
+    }
+}
+
+void Pictures::takeGeneration() {
+    m_window.setLayout(Layout::Explore);
+    settle(kPaintMs);
+    int step = 0;
+    QObject listener;  // the connection ends with this function
+    QObject::connect(&m_window.generation(), &Generation::progressed, &listener,
+                     [&](const GenerateProgress& progress) { step = progress.step; });
+    GenerateView* view = m_window.panels().generate;
+    const int half = view->request().steps / 2;
+    view->requestGenerate();
+    if (waitFor("a picture half done", kPatienceMs, [&] { return step >= half || view->resultCount() > 0; })) {
+        save(m_window, "generating");
+    }
+    for (int picture = 1; picture <= 4; ++picture) {
+        if (!waitFor("a finished picture", kPatienceMs, [&] { return view->resultCount() >= picture; })) return;
+        GenerateRequest next = view->request();
+        const OpenModel* model = m_window.models().find(view->model());
+        next.labels = {(next.labels.front() + 2) % std::max(1, model ? model->card.classes : 1)};
+        view->restore(next);
+        if (picture < 4) view->requestGenerate();
+    }
+    settle(kPaintMs);
+    save(m_window, "generated");
+    m_window.setLayout(Layout::Generate);
+    settle(kPaintMs);
+    save(*view, "generate");
+}
+
+/// A second shipped model beside the first, and the dark colours.
+void Pictures::takeComparison() {
+    const QStringList shipped = shippedModels();
+    if (shipped.size() > 1) {
+        m_window.openFiles({shipped.at(1)});
+        if (!waitFor("a second model", kPatienceMs, [this] { return m_window.models().all().size() > 1; })) return;
+        const int first = m_window.models().all().begin()->first;
+        const int second = m_window.models().all().rbegin()->first;
+        const HeadId id = m_window.selection().current().id;
+        const std::vector<HeadRef> pair = {{first, id}, {second, id}};
+        m_window.selection().selectAll(pair);
+        waitFor("heads of two models", kPatienceMs, [&] { return m_window.models().missing(pair).empty(); });
+        m_window.setLayout(Layout::Compare);
+        settle(kPaintMs);
+        save(m_window, "compare");
+    }
+    m_window.setLayout(Layout::Explore);
+    m_window.setAppearance(Appearance::Dark);
+    settle(kPaintMs);
+    save(m_window, "dark");
+}
+
+}  // namespace ropescope
