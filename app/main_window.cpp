@@ -32,6 +32,8 @@ namespace {
 constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awaited
 constexpr int kSessionMs = 1500;
 constexpr int kMostDropped = 20;
+constexpr int kHeadPanelWidth = 232;  // the longest name of a number and its value
+constexpr int kTreeWidth = 168;
 
 }  // namespace
 
@@ -81,6 +83,8 @@ void MainWindow::buildPanels() {
     m_panels.tree = new ModelTree(*m_models, *m_selection);
     m_panels.status = new EngineStatus(*m_engine, this);
     m_panels.palette = new CommandPalette(this);
+    m_panels.head->setMinimumWidth(kHeadPanelWidth);
+    m_panels.tree->setMinimumWidth(kTreeWidth);
     m_lastView = m_panels.fields;
 }
 

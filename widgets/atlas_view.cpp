@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "widgets/atlas_grid.h"
+#include "widgets/flow_layout.h"
 #include "widgets/scatter_plot.h"
 
 namespace ropescope {
@@ -74,7 +75,6 @@ void AtlasView::buildControls() {
     controls().addWidget(m_minus);
     m_lock->setToolTip(tr("Keep the colour range when the model changes, so that pictures can be compared"));
     controls().addWidget(m_lock);
-    controls().addStretch();
 }
 
 void AtlasView::connectSignals() {

@@ -5,7 +5,6 @@
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QHBoxLayout>
 #include <QLabel>
 #include <QSlider>
 #include <QVBoxLayout>
@@ -15,6 +14,7 @@
 #include "core/data/field.h"
 #include "core/data/kernel_series.h"
 #include "widgets/fields_canvas.h"
+#include "widgets/flow_layout.h"
 
 namespace ropescope {
 namespace {
@@ -35,7 +35,7 @@ int positionOf(double beta) {
 QSlider* newSlider(QWidget* parent, int low, int high, const QString& tip) {
     auto* slider = new QSlider(Qt::Horizontal, parent);
     slider->setRange(low, high);
-    slider->setMinimumWidth(64);
+    slider->setMinimumWidth(112);
     slider->setMaximumWidth(160);
     slider->setToolTip(tip);
     return slider;
@@ -89,23 +89,17 @@ void FieldsView::buildControls() {
     addLabel(tr("Analytic"));
     controls().addWidget(m_analytic);
     controls().addWidget(m_content);
-    controls().addSpacing(8);
     addLabel(tr("Measured"));
     controls().addWidget(m_measured);
     controls().addWidget(m_scale);
-    controls().addStretch();
 
-    auto* sliders = new QHBoxLayout;
-    sliders->setSpacing(8);
+    auto* sliders = new FlowLayout;
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
     for (QWidget* widget : std::initializer_list<QWidget*>{m_gridText, m_rows, m_cols, m_square})
         sliders->addWidget(widget);
-    sliders->addSpacing(16);
     for (QWidget* widget : std::initializer_list<QWidget*>{m_betaText, m_beta}) sliders->addWidget(widget);
-    sliders->addSpacing(16);
     for (QWidget* widget : std::initializer_list<QWidget*>{m_stepText, m_step}) sliders->addWidget(widget);
-    sliders->addStretch();
     auto* content = new QWidget(this);
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(0, 0, 0, 0);

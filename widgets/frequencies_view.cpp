@@ -10,6 +10,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "widgets/flow_layout.h"
 #include "widgets/head_chips.h"
 #include "widgets/plot_style.h"
 
@@ -66,7 +67,6 @@ FrequenciesView::FrequenciesView(OpenModels& models, Selection& selection, QWidg
            "Map only: for white content; under the inverse convention an excess is obliqueness, not "
            "reallocation."));
     controls().addWidget(m_energy);
-    controls().addStretch();
 
     auto* content = new QWidget(this);
     auto* layout = new QVBoxLayout(content);

@@ -11,6 +11,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "widgets/flow_layout.h"
 #include "widgets/planes_canvas.h"
 
 namespace ropescope {
@@ -79,7 +80,6 @@ PlanesView::PlanesView(OpenModels& models, Selection& selection, QWidget* parent
            "Query with key: 1 under the same-map convention, below 1 shows obliqueness."));
     controls().addWidget(m_side);
     addLabel(tr("of the map"))->setForegroundRole(QPalette::PlaceholderText);
-    controls().addStretch();
     setContent(m_canvas);
     connect(m_side, &QComboBox::currentIndexChanged, this, &PlanesView::refresh);
     connect(&m_selection, &Selection::changed, this, &PlanesView::refresh);

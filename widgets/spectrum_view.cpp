@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/flow_layout.h"
 #include "widgets/head_chips.h"
 #include "widgets/plot_style.h"
 
@@ -47,7 +48,6 @@ SpectrumView::SpectrumView(OpenModels& models, Selection& selection, QWidget* pa
     controls().addWidget(m_log);
     auto* label = addLabel(tr("of the map"));
     label->setForegroundRole(QPalette::PlaceholderText);
-    controls().addStretch();
     auto* content = new QWidget(this);
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(0, 0, 0, 0);

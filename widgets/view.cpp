@@ -15,6 +15,7 @@
 #include <QVBoxLayout>
 
 #include "widgets/figure_export.h"
+#include "widgets/flow_layout.h"
 #include "widgets/message_bar.h"
 
 namespace ropescope {
@@ -42,7 +43,7 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
       m_models(models),
       m_selection(selection),
       m_title(title),
-      m_controls(new QHBoxLayout),
+      m_controls(new FlowLayout),
       m_messages(new MessageBar(this)),
       m_body(new QWidget(this)),
       m_emptyText(new QLabel(this)),
@@ -51,7 +52,6 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
     layout->setContentsMargins(8, 8, 8, 8);
     layout->setSpacing(8);
     auto* row = new QHBoxLayout;
-    m_controls->setSpacing(8);
     row->addLayout(m_controls, 1);
     layout->addLayout(row);
     layout->addWidget(m_messages);
@@ -104,7 +104,7 @@ void View::buildCorner() {
     });
     corner->setMenu(menu);
     auto* row = static_cast<QHBoxLayout*>(layout()->itemAt(0)->layout());
-    row->addWidget(corner);
+    row->addWidget(corner, 0, Qt::AlignTop);
 }
 
 void View::setCommandLine(const QString& line) {

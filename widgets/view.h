@@ -7,7 +7,6 @@
 #include "widgets/open_models.h"
 #include "widgets/selection.h"
 
-class QHBoxLayout;
 class QLabel;
 class QCPPainter;
 class QPushButton;
@@ -15,6 +14,7 @@ class QStackedLayout;
 
 namespace ropescope {
 
+class FlowLayout;
 class MessageBar;
 
 enum class FigureFormat { Png, Svg, Pdf, Csv };
@@ -62,7 +62,7 @@ protected:
     void showEmpty(bool empty);
     /// True, and the content dimmed, while no report of a shown head has arrived yet.
     [[nodiscard]] bool keepsOldContent();
-    [[nodiscard]] QHBoxLayout& controls() { return *m_controls; }
+    [[nodiscard]] FlowLayout& controls() { return *m_controls; }
     void changeEvent(QEvent* event) override;
     /// The palette changed: colours taken from it must be taken again.
     virtual void restyle() {}
@@ -77,7 +77,7 @@ private:
 
     QString m_title;
     QString m_commandLine;
-    QHBoxLayout* m_controls;
+    FlowLayout* m_controls;
     MessageBar* m_messages;
     QWidget* m_body;
     QStackedLayout* m_stack;

@@ -92,7 +92,9 @@ GenerateProgress fakeProgress(const GenerateRequest& request, int step, int step
     progress.preview = makeArray(std::vector<std::uint8_t>(6 * 6 * 3, static_cast<std::uint8_t>(step)), {6, 6, 3});
     progress.fields.step = step - 1;
     progress.fields.steps = steps;
-    for (HeadId id : request.recordHeads) {
+    std::vector<HeadId> heads = request.recordHeads;
+    if (request.record == RecordFields::All) heads = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+    for (HeadId id : heads) {
         constexpr int n = (2 * kSide - 1) * (2 * kSide - 1);
         progress.fields.heads.push_back(
             {id, {kSide, kSide}, std::vector<float>(n, 1.0f / n), std::vector<float>(n, 1.0f), 1.0});

@@ -137,6 +137,9 @@ private slots:
         QTRY_COMPARE(w->panels().generate->resultCount(), 1);
         QVERIFY(!w->generation().isRunning());
         QVERIFY(!w->panels().generate->shownImage().isNull());
+        QCOMPARE(w->panels().fields->step(), 4);
+        const std::vector<double> measured = w->panels().fields->drawnMeasured(w->selection().current());
+        QCOMPARE(measured, std::vector<double>(25, 1.0));
     }
 
     void cancelEndsWithinAStepAndKeepsTheRest() {
