@@ -81,7 +81,7 @@ Result<End> readEnd64(const InputFile& file, std::uint64_t position, End end) {
         directoryEnd = at;
     }
     if (end.offset > directoryEnd || end.size != directoryEnd - end.offset) {
-        return refused(file, "ZC-02", {}, "the directory does not end where the end record begins",
+        return refused(file, "ZC-01", {}, "the directory does not end where the end record begins",
                        std::to_string(end.size) + " bytes at " + std::to_string(end.offset),
                        "end at " + std::to_string(directoryEnd));
     }

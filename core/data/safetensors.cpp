@@ -111,8 +111,8 @@ Result<void> checkLayout(const std::vector<SafetensorsEntry>& entries, std::uint
 
 Result<std::uint64_t> safetensorsHeaderLength(std::span<const std::byte> firstBytes, std::uint64_t fileSize,
                                               std::string_view file) {
-    if (fileSize < 8 || firstBytes.size() < 8) {
-        return failure(refused("ST-01", place({file}), "shorter than its 8-byte length field",
+    if (fileSize <= 8 || firstBytes.size() < 8) {
+        return failure(refused("ST-01", place({file}), "too short for its 8-byte length field and a header",
                                std::to_string(fileSize) + " bytes", "at least 10"));
     }
     std::uint64_t length = 0;

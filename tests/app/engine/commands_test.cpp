@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line as a user meets it: exit codes, one line of error on stderr, results on stdout.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/data/safetensors.h"
+
+namespace ropescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kGolden = std::string(ROPESCOPE_SOURCE_DIR) + "/tests/golden/";
+
+struct Outcome {
+    int code = -1;
+    std::string out, err;
+    long residentKiB = 0;
+};
+
+std::string content(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class Commands : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = (fs::temp_directory_path() / "ropescope-commands-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        m_folder = pattern;
+    }
+    void TearDown() override { fs::remove_all(m_folder); }
+
+    [[nodiscard]] Outcome run(std::vector<std::string> arguments) const {
+        const std::string out = (m_folder / "out").string(), err = (m_folder / "err").string();
+        arguments.insert(arguments.begin(), std::string(ROPESCOPE_BIN_DIR) + "/ropescope-engine");
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+            ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+            std::vector<char*> argv;
+            for (std::string& argument : arguments) argv.push_back(argument.data());
+            argv.push_back(nullptr);
+            ::execv(argv[0], argv.data());
+            ::_exit(127);
+        }
+        Outcome outcome;
+        int status = 0;
+        rusage usage{};
+        ::wait4(child, &status, 0, &usage);
+        outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        outcome.out = content(out);
+        outcome.err = content(err);
+        outcome.residentKiB = usage.ru_maxrss;
+        return outcome;
+    }
+
+    fs::path m_folder;
+};
+
+TEST_F(Commands, InfoAsJson) {
+    const Outcome info = run({"info", kGolden + "harope_dit_tiny.pt", "--json"});
+    ASSERT_EQ(info.code, 0) << info.err;
+    const auto json = nlohmann::json::parse(info.out);
+    EXPECT_EQ(json["format"], "torch-zip");
+    EXPECT_EQ(json["architecture"], "dit");
+    EXPECT_EQ(json["encoding"], "harope");
+    EXPECT_EQ(json["convention"], "inverse");
+    EXPECT_EQ(json["layers"], 2);
+    EXPECT_EQ(json["heads"], 3);
+    EXPECT_EQ(json["head_dim"], 16);
+    EXPECT_EQ(json["grid"], (std::vector<int>{16, 16}));
+    EXPECT_FALSE(json["notes"].empty());
+    EXPECT_EQ(json["training_args"]["model"], "DiT-B/2");
+}
+
+TEST_F(Commands, OptionsReachTheReaders) {
+    const Outcome info = run({"info", kGolden + "dit_ape_tiny.pt", "--json", "--heads", "3", "--grid", "2x8"});
+    ASSERT_EQ(info.code, 0) << info.err;
+    const auto json = nlohmann::json::parse(info.out);
+    EXPECT_EQ(json["heads"], 3);
+    EXPECT_EQ(json["grid"], (std::vector<int>{2, 8}));
+}
+
+TEST_F(Commands, ExitCodes) {
+    std::ofstream(m_folder / "broken.safetensors") << "1234567";
+    const std::string broken = (m_folder / "broken.safetensors").string(), good = kGolden + "harope_dit_tiny.pt";
+    EXPECT_EQ(run({"check", good}).code, 0);
+    EXPECT_EQ(run({"check", kGolden + "harope_dit_tiny.expected.safetensors"}).code, 0) << "sound, though no model";
+    for (const char* command : {"check", "info"}) {
+        const Outcome refused = run({command, broken});
+        EXPECT_EQ(refused.code, 1);
+        EXPECT_TRUE(refused.err.starts_with("[ST-01] " + broken)) << refused.err;
+        EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1);
+        EXPECT_TRUE(refused.out.empty());
+    }
+    const std::string picture = (m_folder / "x.png").string();
+    EXPECT_EQ(run({"generate", broken, "--out", picture}).code, 1) << "told before the heavy library is needed";
+    const Outcome heads = run({"info", kGolden + "dit_ape_tiny.pt"});
+    EXPECT_EQ(heads.code, 2);
+    EXPECT_NE(heads.err.find("--heads"), std::string::npos);
+    EXPECT_EQ(run({}).code, 2);
+    EXPECT_EQ(run({"fly"}).code, 2);
+    EXPECT_EQ(run({"info"}).code, 2);
+    EXPECT_EQ(run({"info", good, "--convention", "both"}).code, 2);
+    EXPECT_EQ(run({"info", good, "--grid", "16"}).code, 2);
+    EXPECT_EQ(run({"generate", good}).code, 2) << "--out is required";
+    EXPECT_EQ(run({"generate", good, "--out", "/no/such/folder/x.png"}).code, 1);
+}
+
+TEST_F(Commands, HelpOfEverySubcommand) {
+    for (const char* command : {"info", "check", "inspect", "forward", "generate", "serve"}) {
+        const Outcome help = run({command, "--help"});
+        EXPECT_EQ(help.code, 0) << command;
+        EXPECT_NE(help.out.find(command), std::string::npos) << help.out;
+    }
+    EXPECT_NE(run({"--version"}).out.find("own CUDA kernels"), std::string::npos);
+}
+
+/// The header of a 24 GB model (sparse: the data is a hole) costs little memory; nothing of the data is read.
+TEST_F(Commands, InfoOfALargeFileTakesLittleMemory) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the address sanitizer's own memory would be measured";
+#endif
+    std::string json = R"({"x_embedder.proj.weight":{"dtype":"F32","shape":[4096,4,2,2],"data_offsets":[0,262144]})";
+    std::uint64_t end = 262'144;
+    const auto add = [&](const std::string& name, std::uint64_t rows, std::uint64_t cols) {
+        const std::uint64_t begin = end;
+        end += rows * cols * 4;
+        json += ",\"" + name + R"(":{"dtype":"F32","shape":[)" + std::to_string(rows) + "," + std::to_string(cols) +
+                R"(],"data_offsets":[)" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+    };
+    for (int i = 0; i < 60; ++i) {
+        const std::string block = "blocks." + std::to_string(i) + ".";
+        add(block + "attn.qkv.weight", 3 * 4096, 4096);
+        add(block + "mlp.fc1.weight", 3 * 4096, 4096);
+        for (int k = 0; k < 15; ++k) add(block + "extra." + std::to_string(k), 16, 4096);
+    }
+    json += "}";
+    const fs::path path = m_folder / "large.safetensors";
+    const std::uint64_t length = json.size();
+    std::ofstream(path, std::ios::binary) << std::string(reinterpret_cast<const char*>(&length), 8) << json;
+    fs::resize_file(path, 8 + json.size() + end);
+    ASSERT_GT(fs::file_size(path), 24'000'000'000u);
+    const Outcome info = run({"info", path.string(), "--json", "--heads", "32"});
+    ASSERT_EQ(info.code, 0) << info.err;
+    EXPECT_EQ(nlohmann::json::parse(info.out)["layers"], 60);
+    EXPECT_LE(info.residentKiB, 64 * 1024);
+}
+
+}  // namespace
+}  // namespace ropescope
