@@ -64,8 +64,11 @@ void drawProfile(QPainter& painter, const QRectF& place, const FieldsFigure& fig
     const QRectF plot = place.adjusted(56, metrics.height() + 4, -8, -metrics.height() - 4);
     const bool columns = direction == ProfileDirection::AlongColumns;
     const QString what = kind == FieldKind::Measured ? QObject::tr("measured") : QObject::tr("analytic");
-    const QString title = columns ? QObject::tr("%1, column offset (tokens), row %2").arg(what).arg(crosshair.y())
-                                  : QObject::tr("%1, row offset (tokens), column %2").arg(what).arg(crosshair.x());
+    QString title = columns ? QObject::tr("%1, column offset (tokens), row %2").arg(what).arg(crosshair.y())
+                            : QObject::tr("%1, row offset (tokens), column %2").arg(what).arg(crosshair.x());
+    if (metrics.horizontalAdvance(title) > place.width() - 8) {
+        title = columns ? QObject::tr("column offset (tokens)") : QObject::tr("row offset (tokens)");
+    }
     painter.setPen(looks.text);
     painter.drawText(QRectF(place.left() + 8, place.top(), place.width() - 8, metrics.height()), Qt::AlignRight,
                      metrics.elidedText(title, Qt::ElideMiddle, place.width() - 16));

@@ -30,7 +30,8 @@ QString conventionText(const ModelCard& card) {
     return QObject::tr("the file does not say");
 }
 
-constexpr int kMarks = Qt::UserRole;  ///< second, quieter line of a cell
+constexpr int kFirstLine = Qt::UserRole;       ///< what a cell shows large ...
+constexpr int kSecondLine = Qt::UserRole + 1;  ///< ... and quietly below it
 constexpr int kPadding = 5;
 
 /// Two lines: what a number is, and below it quietly what it is about.
@@ -40,7 +41,9 @@ public:
 
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
         const QFontMetrics metrics(option.font);
-        return {metrics.horizontalAdvance(index.data().toString()) + 2 * kPadding, 2 * metrics.height() + 2 * kPadding};
+        const int width = std::max(metrics.horizontalAdvance(index.data(kFirstLine).toString()),
+                                   metrics.horizontalAdvance(index.data(kSecondLine).toString()));
+        return {width + 2 * kPadding, 2 * metrics.height() + 2 * kPadding};
     }
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
         const Looks looks = looksOf(option.palette, option.font);
@@ -50,13 +53,14 @@ public:
         painter->setPen(QPen(looks.grid, 1));
         painter->drawLine(option.rect.bottomLeft(), option.rect.bottomRight());
         painter->setPen(looks.text);
-        painter->drawText(place, static_cast<int>(index.column() == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignTop,
-                          metrics.elidedText(index.data().toString(), Qt::ElideRight, place.width()));
+        const Qt::Alignment side = index.column() == 0 ? Qt::AlignLeft : Qt::AlignRight;
+        painter->drawText(place, static_cast<int>(side | Qt::AlignTop),
+                          metrics.elidedText(index.data(kFirstLine).toString(), Qt::ElideRight, place.width()));
         QFont small = option.font;
         small.setPointSizeF(small.pointSizeF() * 0.85);
         painter->setFont(small);
         painter->setPen(looks.muted);
-        painter->drawText(place, Qt::AlignLeft | Qt::AlignBottom, index.data(kMarks).toString());
+        painter->drawText(place, static_cast<int>(side | Qt::AlignBottom), index.data(kSecondLine).toString());
         painter->restore();
     }
 };
@@ -143,8 +147,11 @@ void HeadPanel::refresh() {
         const HeadNumber& number = atlas.numbers[i];
         const double value = number.values[head.id.layer * atlas.heads + head.id.head];
         auto* title = new QTableWidgetItem(QString::fromStdString(number.title));
-        title->setData(kMarks, marksText(number));
+        title->setData(kFirstLine, title->text());
+        title->setData(kSecondLine, marksText(number));
         auto* shown = new QTableWidgetItem(numberText(value, number.unit));
+        shown->setData(kFirstLine, shortNumber(value));
+        shown->setData(kSecondLine, QString::fromStdString(number.unit));
         QString tip = definitionText(number);
         if (std::isfinite(number.neutral)) {
             tip += tr("\nPlain rotary positions: %1").arg(numberText(number.neutral, number.unit));

@@ -12,7 +12,7 @@ class QToolButton;
 namespace ropescope {
 
 /// A bar inside the view that is concerned: an error with "Copy details", a note, or progress with time left and
-/// Cancel. Hidden when there is nothing to say; never a dialog. Checked by tests/widgets/message_bar_test.cpp.
+/// Cancel. Hidden when there is nothing to say; never a dialog. Checked by tests/widgets/panels_test.cpp.
 class MessageBar : public QWidget {
     Q_OBJECT
 public:

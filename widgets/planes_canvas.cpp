@@ -153,9 +153,9 @@ void PlanesCanvas::drawLegends(QPainter& painter, const QRectF& place, const Loo
     drawLegend(painter, QRectF(place.left(), place.top(), part - 16, place.height()), ColourMap::Viridis, 0, 1,
                tr("Overlap (share)"), looks);
     drawLegend(painter, QRectF(place.left() + part, place.top(), part - 16, place.height()), ColourMap::Cividis, 0, 90,
-               tr("\u03b8 angles (degrees)"), looks);
+               tr("\u03b8 (degrees)"), looks);
     drawLegend(painter, QRectF(place.left() + 2 * part, place.top(), part - 16, place.height()), ColourMap::Diverging,
-               -m_gainRange, m_gainRange, tr("g plane gain (ln)"), looks);
+               -m_gainRange, m_gainRange, tr("g (ln gain)"), looks);
 }
 
 void PlanesCanvas::paintEvent(QPaintEvent*) {

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QApplication>
+#include <QClipboard>
+#include <QDropEvent>
+#include <QMimeData>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTest>
+#include <QToolButton>
+#include <QTreeWidget>
+#include <QUrl>
+
+#include "tests/widgets/opened_sample.h"
+#include "widgets/head_chips.h"
+#include "widgets/head_panel.h"
+#include "widgets/message_bar.h"
+#include "widgets/model_tree.h"
+#include "widgets/plot_style.h"
+
+using namespace ropescope;
+
+class PanelsTest : public QObject {
+    Q_OBJECT
+private slots:
+    void headPanelShowsEveryNumber() {
+        OpenedSample sample;
+        HeadPanel panel(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        QCOMPARE(panel.title(), QStringLiteral("L4.H2"));
+        for (const HeadNumber& number : sampleAtlas().numbers) {
+            QCOMPARE(panel.drawnText(QString::fromStdString(number.key)), numberText(number.values[18], number.unit));
+        }
+        sample.selection.select(sample.head(2, 3));
+        QCOMPARE(panel.drawnText(QStringLiteral("condition")), QStringLiteral("not known"));
+        QTest::mouseClick(panel.pinButton(), Qt::LeftButton);
+        QVERIFY(sample.selection.isPinned(sample.head(2, 3)));
+        QVERIFY(coloursShown(panel) > 10);
+    }
+    void chipsSayTheState() {
+        OpenedSample sample;
+        HeadChips chips(sample.models, sample.selection, HeadChips::Which::Shown);
+        QCOMPARE(chips.text(sample.head(0, 0)), QStringLiteral("L0.H0 identity"));
+        QCOMPARE(chips.text(sample.head(2, 3)), QStringLiteral("L2.H3 marked"));
+        QCOMPARE(chips.text(sample.head(4, 2)), QStringLiteral("L4.H2"));
+    }
+    void treeAndSelectionFollowEachOther() {
+        OpenedSample sample;
+        ModelTree tree(sample.models, sample.selection);
+        sample.selection.selectAll({sample.head(1, 1), sample.head(4, 2)});
+        QStringList chosen;
+        for (QTreeWidgetItem* item : tree.tree()->selectedItems()) chosen << item->text(0);
+        chosen.sort();
+        QCOMPARE(chosen, (QStringList{"L1.H1", "L4.H2"}));
+        const auto items = tree.tree()->findItems("L3.H0", Qt::MatchExactly | Qt::MatchRecursive);
+        QCOMPARE(items.size(), qsizetype(1));
+        tree.tree()->setCurrentItem(items.first());
+        QCOMPARE(sample.selection.heads(), (std::vector<HeadRef>{sample.head(3, 0)}));
+        QCOMPARE(tree.tree()->findItems("L2.H3  marked", Qt::MatchExactly | Qt::MatchRecursive).size(), qsizetype(1));
+    }
+    void treeTakesDroppedFiles() {
+        OpenedSample sample;
+        ModelTree tree(sample.models, sample.selection);
+        QSignalSpy dropped(&tree, &ModelTree::filesDropped);
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile("/tmp/a.safetensors"), QUrl("https://example.org/b")});
+        QDropEvent event(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&tree, &event);
+        QCOMPARE(dropped.count(), 1);
+        QCOMPARE(dropped.first().first().toStringList(), QStringList{"/tmp/a.safetensors"});
+    }
+    void messageBarTellsAndCopies() {
+        MessageBar bar;
+        QVERIFY(bar.isHidden());
+        bar.showProgress(QStringLiteral("reading"), 0.5, 3);
+        QVERIFY(bar.showsProgress());
+        QVERIFY(bar.text().contains("3.0 s left"));
+        const Error error{ErrorKind::Refused, "ST-12", "a.safetensors", "the tensor ends past the file", "", "",
+                          "Download it again"};
+        bar.showError(error);
+        QVERIFY(bar.showsError());
+        QCOMPARE(bar.text(), QString::fromStdString(error.message()));
+        for (QToolButton* button : bar.findChildren<QToolButton*>()) {
+            if (button->text() == QStringLiteral("Copy details")) button->click();
+        }
+        QCOMPARE(QApplication::clipboard()->text(), QString::fromStdString(error.message()));
+        bar.clear();
+        QVERIFY(bar.isHidden());
+    }
+    void numbersReadWell() {
+        QCOMPARE(shortNumber(0.1234), QStringLiteral("0.123"));
+        QCOMPARE(shortNumber(12.345), QStringLiteral("12.3"));
+        QCOMPARE(shortNumber(1234.5), QStringLiteral("1234"));
+        QCOMPARE(shortNumber(100), QStringLiteral("100"));
+        QCOMPARE(shortNumber(2.5e-7), QStringLiteral("2.5e-07"));
+        QCOMPARE(numberText(2.4, "tokens"), QStringLiteral("2.4 tokens"));
+        QCOMPARE(numberText(12.34, "degrees"), QStringLiteral("12.3\u00b0"));
+    }
+};
+
+QTEST_MAIN(PanelsTest)
+#include "panels_test.moc"

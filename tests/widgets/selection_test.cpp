@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QSignalSpy>
+#include <QTest>
+
+#include "tests/widgets/opened_sample.h"
+
+using namespace ropescope;
+
+namespace {
+
+const HeadRef kA{0, {0, 0}}, kB{0, {0, 1}}, kC{0, {1, 0}}, kOther{1, {0, 0}};
+
+}  // namespace
+
+class SelectionTest : public QObject {
+    Q_OBJECT
+private slots:
+    void keepsOrderAndCurrent() {
+        Selection selection;
+        QSignalSpy changed(&selection, &Selection::changed);
+        selection.selectAll({kB, kA, kB});
+        QCOMPARE(selection.heads(), (std::vector<HeadRef>{kB, kA}));
+        QCOMPARE(selection.current(), kB);
+        selection.toggle(kB);
+        QCOMPARE(selection.heads(), (std::vector<HeadRef>{kA}));
+        QCOMPARE(selection.current(), kA);
+        selection.add(kC);
+        QCOMPARE(selection.current(), kC);
+        QCOMPARE(changed.count(), 3);
+    }
+    void coloursStayWhileShown() {
+        Selection selection;
+        selection.selectAll({kA, kB, kC});
+        QCOMPARE(selection.colourIndex(kC), 2);
+        selection.selectAll({kC});
+        QCOMPARE(selection.colourIndex(kC), 2);
+        QCOMPARE(selection.colourIndex(kA), -1);
+        selection.add(kB);  // the lowest free colour
+        QCOMPARE(selection.colourIndex(kB), 0);
+    }
+    void pinnedHeadsComeFirstAndStay() {
+        Selection selection;
+        selection.select(kB);
+        selection.togglePin(kB);
+        selection.select(kA);
+        QCOMPARE(selection.shown(), (std::vector<HeadRef>{kB, kA}));
+        selection.clear();
+        QCOMPARE(selection.shown(), (std::vector<HeadRef>{kB}));
+        selection.togglePin(kB);
+        QVERIFY(selection.shown().empty());
+    }
+    void closedModelIsForgotten() {
+        Selection selection;
+        selection.selectAll({kA, kOther});
+        selection.togglePin(kOther);
+        selection.removeModel(1);
+        QCOMPARE(selection.shown(), (std::vector<HeadRef>{kA}));
+        QCOMPARE(selection.current(), kA);
+    }
+    void namesSayTheModelWhenSeveralAreOpen() {
+        OpenedSample sample;
+        QCOMPARE(sample.models.headName(sample.head(4, 2)), QStringLiteral("L4.H2"));
+        const int second = sample.models.add({}, sampleCard("second"));
+        QCOMPARE(sample.models.headName({second, {4, 2}}), QStringLiteral("second L4.H2"));
+        QCOMPARE(sample.models.missing({sample.head(0, 1), {second, {0, 1}}}),
+                 (std::vector<HeadRef>{{second, {0, 1}}}));
+        sample.models.remove(second);
+        QCOMPARE(sample.models.headName(sample.head(4, 2)), QStringLiteral("L4.H2"));
+    }
+    void fieldsAreKeptByStep() {
+        OpenedSample sample;
+        QSignalSpy changed(&sample.models, &OpenModels::fieldsChanged);
+        sample.models.putFields(sample.model, sampleFields(2, 8));
+        sample.models.putFields(sample.model, sampleFields(1, 8));
+        sample.models.putFields(sample.model, sampleFields(1, 8));
+        sample.models.putFields(sample.model, StepFields{3, 8, 0, {}});  // nothing recorded
+        QCOMPARE(sample.models.find(sample.model)->fields.size(), std::size_t(2));
+        QCOMPARE(sample.models.field(sample.head(1, 1), 1)->sum, sampleFields(1, 8).heads[5].sum);
+        QVERIFY(sample.models.field(sample.head(1, 1), 3) == nullptr);
+        QCOMPARE(changed.count(), 3);
+    }
+};
+
+QTEST_MAIN(SelectionTest)
+#include "selection_test.moc"
