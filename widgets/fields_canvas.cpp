@@ -153,14 +153,13 @@ void FieldsCanvas::drawMap(QPainter& painter, const OffsetMap& map, const FieldS
                            const Looks& looks) const {
     if (map.values.empty()) return;
     const QRectF square = squareIn(place, map.rows(), map.cols());
-    painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
     if (scale.log) {
         std::vector<double> logs(map.values.size());
         std::transform(map.values.begin(), map.values.end(), logs.begin(), [&](double v) { return scale.drawn(v); });
-        painter.drawImage(
-            square, mapImage(logs, map.rows(), map.cols(), scale.map, scale.drawn(scale.low), scale.drawn(scale.high)));
+        drawCells(
+            painter, square, mapImage(logs, map.rows(), map.cols(), scale.map, scale.drawn(scale.low), scale.drawn(scale.high)));
     } else {
-        painter.drawImage(square, mapImage(map.values, map.rows(), map.cols(), scale.map, scale.low, scale.high));
+        drawCells(painter, square, mapImage(map.values, map.rows(), map.cols(), scale.map, scale.low, scale.high));
     }
     if (!map.holds(m_cross.y(), m_cross.x())) return;
     // Dark under light, so that the crosshair shows on every colour.

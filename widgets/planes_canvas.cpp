@@ -94,8 +94,7 @@ void PlanesCanvas::drawPanel(QPainter& painter, const PlanesPanel& panel, const 
         painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, panel.problem);
         return;
     }
-    painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
-    painter.drawImage(matrix, mapImage(panel.overlap, panel.planes, panel.planes, ColourMap::Viridis, 0, 1));
+    drawCells(painter, matrix, mapImage(panel.overlap, panel.planes, panel.planes, ColourMap::Viridis, 0, 1));
     drawStrips(painter, panel, matrix, looks);
     drawBlocks(painter, panel, matrix, looks);
 }
@@ -111,8 +110,9 @@ void PlanesCanvas::drawStrips(QPainter& painter, const PlanesPanel& panel, const
         both.push_back(panel.angle1[p]);
         both.push_back(panel.angle2[p]);
     }
-    painter.drawImage(angles, mapImage(both, panel.planes, 2, ColourMap::Cividis, 0, 90));
-    painter.drawImage(gains, mapImage(panel.logGain, panel.planes, 1, ColourMap::Diverging, -m_gainRange, m_gainRange));
+    drawCells(painter, angles, mapImage(both, panel.planes, 2, ColourMap::Cividis, 0, 90));
+    drawCells(painter, gains,
+              mapImage(panel.logGain, panel.planes, 1, ColourMap::Diverging, -m_gainRange, m_gainRange));
     painter.setPen(QPen(looks.reference, 1));
     painter.setBrush(Qt::NoBrush);
     painter.drawRect(angles);

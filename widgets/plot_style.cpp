@@ -67,6 +67,35 @@ QImage mapImage(const std::vector<double>& values, int rows, int columns, Colour
     return image;
 }
 
+void drawCells(QPainter& painter, const QRectF& place, const QImage& cells) {
+    const bool raster = painter.paintEngine()->type() == QPaintEngine::Raster;
+    const qreal ratio = raster ? painter.device()->devicePixelRatioF() : 1;
+    const QRect target = QRectF(place.topLeft() * ratio, place.size() * ratio).toRect();
+    if (cells.isNull() || target.isEmpty()) return;
+    if (!raster) {
+        // On paper one block of 8 x 8 pixels a cell stays sharp in viewers that smooth pictures.
+        painter.drawImage(place, cells.scaled(cells.size() * 8, Qt::IgnoreAspectRatio, Qt::FastTransformation));
+        return;
+    }
+    QImage scaled(target.size(), cells.format());
+    std::vector<int> columns(target.width());
+    for (int x = 0; x < target.width(); ++x) columns[x] = x * cells.width() / target.width();
+    int lastRow = -1;
+    for (int y = 0; y < target.height(); ++y) {
+        const int row = y * cells.height() / target.height();
+        auto* line = reinterpret_cast<QRgb*>(scaled.scanLine(y));
+        if (row == lastRow) {
+            std::copy_n(reinterpret_cast<const QRgb*>(scaled.constScanLine(y - 1)), target.width(), line);
+            continue;
+        }
+        lastRow = row;
+        const auto* source = reinterpret_cast<const QRgb*>(cells.constScanLine(row));
+        for (int x = 0; x < target.width(); ++x) line[x] = source[columns[x]];
+    }
+    scaled.setDevicePixelRatio(ratio);
+    painter.drawImage(QPointF(target.topLeft()) / ratio, scaled);
+}
+
 void drawHatched(QPainter& painter, const QRectF& place, const Looks& looks) {
     painter.save();
     painter.setClipRect(place);
@@ -98,8 +127,7 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
     const QRectF bar(x, place.center().y() - 5, std::max<qreal>(40, end - x), 10);
     std::vector<double> ramp(256);
     for (int i = 0; i < 256; ++i) ramp[i] = i;
-    painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
-    painter.drawImage(bar, mapImage(ramp, 1, 256, map, 0, 255));
+    drawCells(painter, bar, mapImage(ramp, 1, 256, map, 0, 255));
     x = bar.right() + 8;
     write(highText, looks.muted);
 }

@@ -41,6 +41,9 @@ struct Looks {
 /// A [rows, columns] picture, one pixel a value; NaN is transparent. `low` < `high`.
 [[nodiscard]] QImage mapImage(const std::vector<double>& values, int rows, int columns, ColourMap map, double low,
                               double high);
+/// Draws one sharp rectangle per pixel of `cells`. Scales by hand on screen: QPainter's own scaling hands the work to
+/// pooled threads and then waits for them, which costs a frame when all cores are busy generating.
+void drawCells(QPainter& painter, const QRectF& place, const QImage& cells);
 /// Fills a rectangle with the hatching that marks a head whose numbers are not valid.
 void drawHatched(QPainter& painter, const QRectF& place, const Looks& looks);
 /// Horizontal colour bar with both ends and the title written beside it, e.g. "Energy (share)".
