@@ -118,7 +118,7 @@ const Row kRows[] = {
     {"rope_distance", "Distance from RoPE", "", About::Map, zero,
      [](const HeadReport& r) { return r.spectrum.ropeDistance; },
      "How far the rotation part of the map is from turning inside the rotary planes only, 0 to 1."},
-    {"cross_axis_mixing_q", "Cross-axis mixing, queries", "share", About::Map, zero,
+    {"cross_axis_mixing", "Cross-axis mixing, queries", "share", About::Map, zero,
      [](const HeadReport& r) { return mixing(r.query); },
      "Share of the query planes of one axis that lies in canonical planes of another; 0.5 for a random basis of two."},
     {"cross_axis_mixing_k", "Cross-axis mixing, keys", "share", About::Map, zero,

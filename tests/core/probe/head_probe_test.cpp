@@ -95,7 +95,7 @@ TEST(HeadNumbers, WithoutRotationOnlyTheMapHasNumbers) {
     EXPECT_TRUE(r.kernelWeights.a.empty());
     const AtlasReport atlas = numberHeads({r}, 1, Convention::None);
     EXPECT_EQ(number(atlas, "condition").values[0], 1);
-    for (const char* key : {"cross_axis_mixing_q", "wasserstein", "row_share", "sensitivity_1", "long_wave_share",
+    for (const char* key : {"cross_axis_mixing", "wasserstein", "row_share", "sensitivity_1", "long_wave_share",
                             "mean_principal_angle_q", "circularity", "content_strength", "wasserstein_map"})
         EXPECT_TRUE(std::isnan(number(atlas, key).values[0])) << key;
 }
@@ -132,7 +132,7 @@ TEST(Gauge, NumbersOfTheHeadAreUnchangedByFactorsBetweenMapAndProjection) {
         const AtlasReport a = numberHeads({probe(head)}, 1, c), b = numberHeads({probe(moved)}, 1, c);
         expectInvariant(a, b, true);
         // The others are of the map: they change, and say what they are about.
-        for (const char* key : {"condition", "rope_distance", "cross_axis_mixing_q", "wasserstein"}) {
+        for (const char* key : {"condition", "rope_distance", "cross_axis_mixing", "wasserstein"}) {
             EXPECT_EQ(number(a, key).about, About::Map) << key;
             EXPECT_GT(std::abs(number(a, key).values[0] - number(b, key).values[0]), 1e-4) << key;
         }
