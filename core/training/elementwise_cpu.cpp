@@ -24,19 +24,32 @@ ROPESCOPE_INLINE Bf16 narrow(float x) {
     return static_cast<Bf16>((u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
 }
 
-// exp within 2e-7 relative: 2^n times a polynomial on [-ln2/2, ln2/2]. Branch-free, so that it vectorises.
+// exp within 1e-5 relative, far below a bfloat16 step: 2^n times a polynomial on [-1/2, 1/2]. No branch, so that it
+// vectorises.
 ROPESCOPE_INLINE float exponential(float x) {
-    x = std::min(std::max(x, -87.0f), 87.0f);
-    const float n = static_cast<float>(static_cast<int>(x * 1.44269504f + (x < 0 ? -0.5f : 0.5f)));
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
+    const float t = std::min(std::max(x * 1.44269504f, -126.0f), 126.0f);
+    const float n = __builtin_rintf(t), f = t - n;
+    float p = 1.3333558e-3f;
+    p = p * f + 9.6181291e-3f;
+    p = p * f + 5.5504109e-2f;
+    p = p * f + 2.4022651e-1f;
+    p = p * f + 6.9314718e-1f;
+    p = p * f + 1.0f;
     return p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
+}
+
+// out = rot(x + add), or x + add when there is no table.
+ROPESCOPE_INLINE void rotatePlanes(std::int64_t planes, const Bf16* x, const Bf16* add, const float* cos,
+                                   const float* sin, Bf16* out) {
+    if (!cos) {
+        for (std::int64_t i = 0; i < 2 * planes; ++i) out[i] = narrow(wide(x[i]) + wide(add[i]));
+        return;
+    }
+    for (std::int64_t p = 0; p < planes; ++p) {
+        const float a = wide(x[2 * p]) + wide(add[2 * p]), b = wide(x[2 * p + 1]) + wide(add[2 * p + 1]);
+        out[2 * p] = narrow(a * cos[p] - b * sin[p]);
+        out[2 * p + 1] = narrow(b * cos[p] + a * sin[p]);
+    }
 }
 
 constexpr float kGeluSlope = 1.5957691216f;  // 2 sqrt(2/pi): the tanh form is x * logistic(this * (x + 0.044715 x^3))
@@ -93,16 +106,17 @@ ROPESCOPE_VECTOR void modulatedNormGradient(Rows rows, const Bf16* dOut, const f
     }
 }
 
-ROPESCOPE_VECTOR void gatedAdd(Rows rows, const float* x, Chunk gate, const Bf16* y, float* out) {
+ROPESCOPE_VECTOR void gatedAdd(Rows rows, const float* x, Chunk gate, const Bf16* bias, const Bf16* y, float* out) {
     for (std::int64_t row = 0; row < rows.images * rows.tokens; ++row) {
         const float* g = gate.values + row / rows.tokens * gate.stride;
         const std::int64_t at = row * rows.width;
-        for (std::int64_t i = 0; i < rows.width; ++i) out[at + i] = x[at + i] + g[i] * wide(y[at + i]);
+        for (std::int64_t i = 0; i < rows.width; ++i)
+            out[at + i] = x[at + i] + g[i] * (wide(y[at + i]) + wide(bias[i]));
     }
 }
 
-ROPESCOPE_VECTOR void gatedAddGradient(Rows rows, const float* dOut, Chunk gate, const Bf16* y, Bf16* dy,
-                                       ChunkGradient dGate, float* dBias) {
+ROPESCOPE_VECTOR void gatedAddGradient(Rows rows, const float* dOut, Chunk gate, const Bf16* bias, const Bf16* y,
+                                       Bf16* dy, ChunkGradient dGate, float* dBias) {
     const std::int64_t width = rows.width;
     std::fill(dBias, dBias + width, 0.0f);
     for (std::int64_t image = 0; image < rows.images; ++image) {
@@ -114,7 +128,7 @@ ROPESCOPE_VECTOR void gatedAddGradient(Rows rows, const float* dOut, Chunk gate,
             const std::int64_t at = row * width;
             for (std::int64_t i = 0; i < width; ++i) {
                 const float d = dOut[at + i];
-                to[i] += d * wide(y[at + i]);
+                to[i] += d * (wide(y[at + i]) + wide(bias[i]));
                 sum[i] += d;
                 dy[at + i] = narrow(d * g[i]);
             }
@@ -123,51 +137,46 @@ ROPESCOPE_VECTOR void gatedAddGradient(Rows rows, const float* dOut, Chunk gate,
     }
 }
 
-ROPESCOPE_VECTOR void gelu(std::int64_t count, const Bf16* a, Bf16* out) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        const float x = wide(a[i]);
-        out[i] = narrow(x / (1.0f + exponential(-kGeluSlope * (x + kGeluCubic * x * x * x))));
+ROPESCOPE_VECTOR void gelu(std::int64_t rows, std::int64_t width, const Bf16* bias, Bf16* a, Bf16* out) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+        Bf16* in = a + row * width;
+        Bf16* to = out + row * width;
+        for (std::int64_t i = 0; i < width; ++i) {
+            const float x = wide(in[i]) + wide(bias[i]), square = x * x;
+            const float s = 1.0f / (1.0f + exponential(-kGeluSlope * x * (1.0f + kGeluCubic * square)));
+            to[i] = narrow(x * s);
+            in[i] = narrow(s + x * s * (1.0f - s) * kGeluSlope * (1.0f + 3.0f * kGeluCubic * square));
+        }
     }
 }
 
-ROPESCOPE_VECTOR void geluGradient(std::int64_t rows, std::int64_t width, const Bf16* a, Bf16* dOut, float* dBias) {
+ROPESCOPE_VECTOR void geluGradient(std::int64_t rows, std::int64_t width, const Bf16* slope, Bf16* dOut, float* dBias) {
     std::fill(dBias, dBias + width, 0.0f);
     for (std::int64_t row = 0; row < rows; ++row) {
-        const Bf16* in = a + row * width;
+        const Bf16* in = slope + row * width;
         Bf16* d = dOut + row * width;
         for (std::int64_t i = 0; i < width; ++i) {
-            const float x = wide(in[i]);
-            const float s = 1.0f / (1.0f + exponential(-kGeluSlope * (x + kGeluCubic * x * x * x)));
-            const float slope = s + x * s * (1.0f - s) * kGeluSlope * (1.0f + 3.0f * kGeluCubic * x * x);
-            const float da = wide(d[i]) * slope;
+            const float da = wide(d[i]) * wide(in[i]);
             dBias[i] += da;
             d[i] = narrow(da);
         }
     }
 }
 
-ROPESCOPE_VECTOR void splitHeads(Heads h, const Bf16* packed, const float* cos, const float* sin, Bf16* q, Bf16* k,
-                                 Bf16* v) {
+ROPESCOPE_VECTOR void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, const float* cos, const float* sin,
+                                 Bf16* q, Bf16* k, Bf16* v) {
     const std::int64_t width = h.heads * h.dim, planes = h.dim / 2;
     for (std::int64_t image = 0; image < h.images; ++image)
         for (std::int64_t token = 0; token < h.tokens; ++token)
             for (std::int64_t head = 0; head < h.heads; ++head) {
                 const Bf16* from = packed + (image * h.tokens + token) * 3 * width + head * h.dim;
+                const Bf16* add = bias + head * h.dim;
                 const std::int64_t at = ((image * h.heads + head) * h.tokens + token) * h.dim;
-                std::copy(from + 2 * width, from + 2 * width + h.dim, v + at);
-                if (!cos) {
-                    std::copy(from, from + h.dim, q + at);
-                    std::copy(from + width, from + width + h.dim, k + at);
-                    continue;
-                }
-                const float* c = cos + token * planes;
-                const float* s = sin + token * planes;
-                for (std::int64_t p = 0; p < planes; ++p) {
-                    const float a = wide(from[2 * p]), b = wide(from[2 * p + 1]);
-                    const float e = wide(from[width + 2 * p]), f = wide(from[width + 2 * p + 1]);
-                    q[at + 2 * p] = narrow(a * c[p] - b * s[p]), q[at + 2 * p + 1] = narrow(b * c[p] + a * s[p]);
-                    k[at + 2 * p] = narrow(e * c[p] - f * s[p]), k[at + 2 * p + 1] = narrow(f * c[p] + e * s[p]);
-                }
+                for (std::int64_t i = 0; i < h.dim; ++i)
+                    v[at + i] = narrow(wide(from[2 * width + i]) + wide(add[2 * width + i]));
+                rotatePlanes(planes, from, add, cos ? cos + token * planes : nullptr, sin + token * planes, q + at);
+                rotatePlanes(planes, from + width, add + width, cos ? cos + token * planes : nullptr,
+                             sin + token * planes, k + at);
             }
 }
 

@@ -31,23 +31,26 @@ void modulatedNorm(Rows rows, const float* x, Chunk shift, Chunk scale, Bf16* ou
 void modulatedNormGradient(Rows rows, const Bf16* dOut, const float* x, const float* mean, const float* inverse,
                            Chunk scale, float* dx, ChunkGradient dShift, ChunkGradient dScale);
 
-/// out = x + gate * y.
-void gatedAdd(Rows rows, const float* x, Chunk gate, const Bf16* y, float* out);
-/// dy = gate * dOut, dGate, and dBias[width] = sum of dy over all tokens. The gradient of x is dOut itself.
-void gatedAddGradient(Rows rows, const float* dOut, Chunk gate, const Bf16* y, Bf16* dy, ChunkGradient dGate,
-                      float* dBias);
+// `bias` is that of the product that gave `y`, `a` or `packed`: added here, where it costs nothing.
 
-/// out = GELU(a), tanh form; count numbers.
-void gelu(std::int64_t count, const Bf16* a, Bf16* out);
-/// da = dOut * GELU'(a), written over dOut; dBias[width] = sum of da over rows.
-void geluGradient(std::int64_t rows, std::int64_t width, const Bf16* a, Bf16* dOut, float* dBias);
+/// out = x + gate * (y + bias).
+void gatedAdd(Rows rows, const float* x, Chunk gate, const Bf16* bias, const Bf16* y, float* out);
+/// dy = gate * dOut, dGate, and dBias[width] = sum of dy over all tokens. The gradient of x is dOut itself.
+void gatedAddGradient(Rows rows, const float* dOut, Chunk gate, const Bf16* bias, const Bf16* y, Bf16* dy,
+                      ChunkGradient dGate, float* dBias);
+
+/// out = GELU(a + bias), tanh form; writes the slope GELU'(a + bias) over a, where both share one exponential.
+void gelu(std::int64_t rows, std::int64_t width, const Bf16* bias, Bf16* a, Bf16* out);
+/// da = dOut * slope, written over dOut; dBias[width] = sum of da over rows.
+void geluGradient(std::int64_t rows, std::int64_t width, const Bf16* slope, Bf16* dOut, float* dBias);
 
 /// Heads of one attention: packed rows are [image, token, 3, head, dim], split ones [image, head, token, dim].
 struct Heads {
     std::int64_t images, tokens, heads, dim;
 };
 /// Splits packed rows into q, k, v; rotates q and k by the table [tokens, dim/2] unless it is null.
-void splitHeads(Heads h, const Bf16* packed, const float* cos, const float* sin, Bf16* q, Bf16* k, Bf16* v);
+void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, const float* cos, const float* sin, Bf16* q, Bf16* k,
+                Bf16* v);
 /// The way back: rotates the gradients of q and k by the opposite angle, packs them, and sums dBias[3*heads*dim].
 void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const Bf16* dv, const float* cos, const float* sin,
                Bf16* packed, float* dBias);

@@ -47,7 +47,7 @@ enum Kept {
     Norm2,
     Mean2,
     Inverse2,
-    Before,
+    Slope,
     Hidden,
     Out2
 };
@@ -75,18 +75,19 @@ at::Tensor attentionForward(const Sizes& s, variable_list& kept) {
     kept[Mean1] = at::empty({t}), kept[Inverse1] = at::empty({t});
     ew::modulatedNorm(s.rows, x.data_ptr<float>(), chunk(m, 0, c), chunk(m, 1, c), half(kept[Norm1]),
                       kept[Mean1].data_ptr<float>(), kept[Inverse1].data_ptr<float>());
-    const at::Tensor qkv = at::addmm(kept[QkvBias], kept[Norm1], kept[QkvWeight].t());
+    const at::Tensor qkv = at::mm(kept[Norm1], kept[QkvWeight].t());
     for (const Kept part : {Q, K, V}) kept[part] = halfLike({bh, n, s.heads.dim});
-    ew::splitHeads(s.heads, half(qkv), tableOrNull(kept[Cos]), tableOrNull(kept[Sin]), half(kept[Q]), half(kept[K]),
-                   half(kept[V]));
+    ew::splitHeads(s.heads, half(qkv), half(kept[QkvBias]), tableOrNull(kept[Cos]), tableOrNull(kept[Sin]),
+                   half(kept[Q]), half(kept[K]), half(kept[V]));
     kept[Weights] = at::bmm(kept[Q], kept[K].mT());
     ew::softmaxRows(bh * n, n, s.scale(), half(kept[Weights]));
     const at::Tensor mixed = at::bmm(kept[Weights], kept[V]);
     kept[Joined] = halfLike({t, c});
     ew::joinHeads(s.heads, half(mixed), half(kept[Joined]));
-    kept[Projected] = at::addmm(kept[ProjBias], kept[Joined], kept[ProjWeight].t());
+    kept[Projected] = at::mm(kept[Joined], kept[ProjWeight].t());
     at::Tensor out = at::empty_like(x);
-    ew::gatedAdd(s.rows, x.data_ptr<float>(), chunk(m, 2, c), half(kept[Projected]), out.data_ptr<float>());
+    ew::gatedAdd(s.rows, x.data_ptr<float>(), chunk(m, 2, c), half(kept[ProjBias]), half(kept[Projected]),
+                 out.data_ptr<float>());
     return out;
 }
 
@@ -98,12 +99,13 @@ at::Tensor mlpForward(const Sizes& s, variable_list& kept) {
     kept[Mean2] = at::empty({t}), kept[Inverse2] = at::empty({t});
     ew::modulatedNorm(s.rows, x.data_ptr<float>(), chunk(m, 3, c), chunk(m, 4, c), half(kept[Norm2]),
                       kept[Mean2].data_ptr<float>(), kept[Inverse2].data_ptr<float>());
-    kept[Before] = at::addmm(kept[Fc1Bias], kept[Norm2], kept[Fc1Weight].t());
-    kept[Hidden] = at::empty_like(kept[Before]);
-    ew::gelu(kept[Before].numel(), half(kept[Before]), half(kept[Hidden]));
-    kept[Out2] = at::addmm(kept[Fc2Bias], kept[Hidden], kept[Fc2Weight].t());
+    kept[Slope] = at::mm(kept[Norm2], kept[Fc1Weight].t());
+    kept[Hidden] = at::empty_like(kept[Slope]);
+    ew::gelu(t, kept[Slope].size(1), half(kept[Fc1Bias]), half(kept[Slope]), half(kept[Hidden]));
+    kept[Out2] = at::mm(kept[Hidden], kept[Fc2Weight].t());
     at::Tensor out = at::empty_like(x);
-    ew::gatedAdd(s.rows, x.data_ptr<float>(), chunk(m, 5, c), half(kept[Out2]), out.data_ptr<float>());
+    ew::gatedAdd(s.rows, x.data_ptr<float>(), chunk(m, 5, c), half(kept[Fc2Bias]), half(kept[Out2]),
+                 out.data_ptr<float>());
     return out;
 }
 
@@ -112,11 +114,11 @@ void mlpBackward(const Sizes& s, const variable_list& kept, const at::Tensor& d,
     const std::int64_t t = s.tokens(), c = s.rows.width;
     const at::Tensor &m = kept[Modulation], &dm = gradients[Modulation];
     const at::Tensor dOut = halfLike({t, c});
-    ew::gatedAddGradient(s.rows, d.data_ptr<float>(), chunk(m, 5, c), half(kept[Out2]), half(dOut),
+    ew::gatedAddGradient(s.rows, d.data_ptr<float>(), chunk(m, 5, c), half(kept[Fc2Bias]), half(kept[Out2]), half(dOut),
                          gradientChunk(dm, 5, c), gradients[Fc2Bias].data_ptr<float>());
     gradients[Fc2Weight] = at::mm(dOut.t(), kept[Hidden]);
     const at::Tensor dHidden = at::mm(dOut, kept[Fc2Weight]);
-    ew::geluGradient(t, dHidden.size(1), half(kept[Before]), half(dHidden), gradients[Fc1Bias].data_ptr<float>());
+    ew::geluGradient(t, dHidden.size(1), half(kept[Slope]), half(dHidden), gradients[Fc1Bias].data_ptr<float>());
     gradients[Fc1Weight] = at::mm(dHidden.t(), kept[Norm2]);
     const at::Tensor dNorm = at::mm(dHidden, kept[Fc1Weight]);
     ew::modulatedNormGradient(s.rows, half(dNorm), kept[Middle].data_ptr<float>(), kept[Mean2].data_ptr<float>(),
@@ -129,8 +131,8 @@ void attentionBackward(const Sizes& s, const variable_list& kept, const at::Tens
     const std::int64_t t = s.tokens(), c = s.rows.width, n = s.rows.tokens, bh = s.rows.images * s.heads.heads;
     const at::Tensor &m = kept[Modulation], &dm = gradients[Modulation];
     const at::Tensor dProjected = halfLike({t, c});
-    ew::gatedAddGradient(s.rows, d.data_ptr<float>(), chunk(m, 2, c), half(kept[Projected]), half(dProjected),
-                         gradientChunk(dm, 2, c), gradients[ProjBias].data_ptr<float>());
+    ew::gatedAddGradient(s.rows, d.data_ptr<float>(), chunk(m, 2, c), half(kept[ProjBias]), half(kept[Projected]),
+                         half(dProjected), gradientChunk(dm, 2, c), gradients[ProjBias].data_ptr<float>());
     gradients[ProjWeight] = at::mm(dProjected.t(), kept[Joined]);
     const at::Tensor dJoined = at::mm(dProjected, kept[ProjWeight]);
     const at::Tensor dMixed = halfLike({bh, n, s.heads.dim});
