@@ -6,32 +6,16 @@
 #include <ATen/core/grad_mode.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/atomic_file.h"
-#include "core/data/safetensors.h"
 #include "core/training/counter_random.h"
+#include "core/training/tensor_array.h"
 
 namespace ropescope {
 namespace {
-
-Array toArray(const at::Tensor& tensor, DType type) {
-    const at::ScalarType as = type == DType::F16 ? at::kHalf : type == DType::I64 ? at::kLong : at::kFloat;
-    const at::Tensor dense = tensor.detach().to(at::kCPU, as).contiguous();
-    Array array{type, dense.sizes().vec(), std::vector<std::byte>(dense.nbytes())};
-    std::memcpy(array.bytes.data(), dense.data_ptr(), dense.nbytes());
-    return array;
-}
-
-at::Tensor toTensor(const Array& array) {
-    at::Tensor t = at::empty(array.shape, at::kFloat);
-    std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
-    return t;
-}
 
 std::string statePath(const TrainSettings& s) {
     return s.out + "/state.safetensors";
@@ -112,9 +96,7 @@ Result<void> saveState(const TrainSettings& settings, const TrainState& state) {
 Result<std::optional<TrainState>> loadState(const TrainSettings& settings) {
     const std::string path = statePath(settings);
     if (!std::filesystem::exists(path)) return std::optional<TrainState>();
-    std::ifstream file(path, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    const Result<SafetensorsContent> content = decodeSafetensors(std::as_bytes(std::span(bytes)), path);
+    const Result<SafetensorsContent> content = readSafetensorsFile(path);
     if (!content) return failure(content.error());
     const auto recipe = content->metadata.find("ropescope.recipe");
     if (recipe == content->metadata.end() || recipe->second != recipeJson(settings))

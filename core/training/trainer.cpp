@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 
 #include <chrono>
 #include <cmath>
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <set>
+#include <thread>
 
 #include "core/data/atomic_file.h"
 #include "core/training/counter_random.h"
@@ -165,6 +167,11 @@ Result<void> trainSteps(Run& run, ParameterStore& store, const Say& say) {
     return {};
 }
 
+std::string machine() {
+    return std::to_string(std::thread::hardware_concurrency()) + " processor cores, " +
+           std::to_string(at::get_num_threads()) + " used (vector instructions: " + at::get_cpu_capability() + ")";
+}
+
 Result<void> saveSummary(const Run& run) {
     double loss = 0;
     const std::size_t window = std::min<std::size_t>(500, run.state.losses.size());
@@ -175,6 +182,7 @@ Result<void> saveSummary(const Run& run) {
                                     {"steps", run.state.step},
                                     {"images_seen", run.state.step * run.settings.batch},
                                     {"seconds", run.state.seconds},
+                                    {"machine", machine()},
                                     {"final_loss", loss / static_cast<double>(window)}};
     const std::string text = summary.dump(2) + "\n";
     return writeFileAtomically(run.settings.out + "/training.json", {std::as_bytes(std::span(text))});
