@@ -12,6 +12,7 @@
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
 #include "core/engine/heads.h"
+#include "core/training/evaluate_command.h"
 #include "core/training/train_command.h"
 
 namespace ropescope {
@@ -89,9 +90,8 @@ public:
     int train(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runTrain(arguments); }));
     }
-    int evaluate(const std::vector<std::string>&) override {
-        return exitCode(
-            failure({ErrorKind::Usage, "no-command", "evaluate", "this program cannot evaluate yet", "", "", ""}));
+    int evaluate(const std::vector<std::string>& arguments) override {
+        return exitCode(guarded([&]() -> Result<int> { return runEvaluate(arguments); }));
     }
     int bench(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runBench(arguments); }));

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/encoding/encoding.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace ropescope {
+namespace {
+
+at::Tensor row(std::initializer_list<double> values) {
+    return at::tensor(std::vector<double>(values), at::kDouble);
+}
+
+void expectNear(const at::Tensor& found, const at::Tensor& expected, double tolerance) {
+    ASSERT_EQ(found.sizes(), expected.sizes());
+    EXPECT_LE((found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>(), tolerance);
+}
+
+// The published example of the released code: one head, D = 4.
+HaropeFactors publishedFactors() {
+    at::Tensor u = at::empty({1, 4, 4}, at::kDouble), v = at::empty({1, 4, 4}, at::kDouble);
+    for (int i = 0; i < 4; ++i)
+        for (int j = 0; j < 4; ++j) {
+            u[0][i][j] = 0.1 * (4 * i + j);
+            v[0][i][j] = -0.05 * (4 * i + j) + 0.02 * j * j;
+        }
+    return haropeFactors(u, v, row({0.1, 0.2, 0.3, 0.4}).unsqueeze(0));
+}
+
+TEST(Harope, EqualsThePublishedMatrix) {
+    const HaropeFactors f = publishedFactors();
+    expectNear(f.s[0], row({.7443977, .7981399, .8543563, .9130163}), 1e-7);
+    const HeadMaps maps = haropeMaps(f, Convention::Inverse);
+    expectNear(maps.query[0].flatten(),
+               row({.4269033, -.3477459, -.3779960, -.4087827, -.0515399, .6441220, -.2722979, -.4072416, .2476257,
+                    .0683332, .7107121, -.3894920, .5851951, .3238106, .0116165, .5601199}),
+               1e-7);
+    const at::Tensor q = row({1, 2, 3, 4}), k = row({.5, -1, 2, 1});
+    expectNear(at::mv(maps.key[0], k), row({-.7398401, -2.3874469, 1.496882, .5504575}), 1e-6);
+    EXPECT_NEAR(at::dot(at::mv(maps.query[0], q), at::mv(maps.key[0], k)).item<double>(), 8.5, 1e-9);
+}
+
+TEST(Harope, RotatesToThePublishedVectors) {
+    const HeadMaps maps = haropeMaps(publishedFactors(), Convention::Inverse);
+    const RotaryTable table = axialRotary({2, 3}, 4, 10000);
+    const auto at = [&](const at::Tensor& x, int token) {
+        return rotate(x.reshape({1, 4}).expand({6, 4}).contiguous(), table)[token];
+    };
+    const int token = 1 * 3 + 2;  // position (1, 2)
+    expectNear(at(at::mv(maps.query[0], row({1, 2, 3, 4})), token), row({-.6238105, -3.2094524, -3.5888076, -.5883779}),
+               1e-6);
+    expectNear(at(at::mv(maps.key[0], row({.5, -1, 2, 1})), token), row({1.6092298, -1.912497, -1.1234522, 1.1320398}),
+               1e-6);
+}
+
+TEST(Harope, SameMapPutsOneMatrixOnBothSidesAndConventionsMustBeSaid) {
+    const HeadMaps maps = haropeMaps(publishedFactors(), Convention::Same);
+    EXPECT_TRUE(at::equal(maps.query, maps.key));
+    EXPECT_TRUE(at::equal(maps.query, haropeMaps(publishedFactors(), Convention::Inverse).query));
+    EXPECT_THROW((void)haropeMaps(publishedFactors(), Convention::Unknown), std::invalid_argument);
+}
+
+TEST(Harope, InverseMapLeavesTheContentProductAlone) {
+    const HeadMaps maps = haropeMaps(publishedFactors(), Convention::Inverse);
+    expectNear(at::matmul(maps.query.mT(), maps.key)[0], at::eye(4, at::kDouble), 1e-12);
+}
+
+TEST(Harope, AcceptsSharedMapsInBothShapesAndRefusesHalfTypes) {
+    const at::Tensor a = at::zeros({4, 4}, at::kDouble), sigma = at::zeros({4}, at::kDouble);
+    EXPECT_EQ(haropeFactors(a, a, sigma).u.sizes(), at::IntArrayRef({1, 4, 4}));
+    EXPECT_EQ(haropeFactors(a.unsqueeze(0), a.unsqueeze(0), sigma.unsqueeze(0)).s.sizes(), at::IntArrayRef({1, 4}));
+    EXPECT_THROW((void)haropeFactors(a.to(at::kHalf), a, sigma), std::invalid_argument);
+}
+
+TEST(Harope, StartsAsTheIdentity) {
+    const Encoding& harope = *findEncoding("harope").value();
+    const HeadMaps maps = harope.maps(harope.initial("x.", 2, 8), "x.", Convention::Same);
+    expectNear(maps.query, at::eye(8, at::kDouble).expand({2, 8, 8}), 2e-6);
+}
+
+TEST(Rotary, FrequenciesAndAnglesFollowTheReleasedCode) {
+    const RotaryTable table = axialRotary({2, 2}, 64, 10000);
+    const at::Tensor cos = table.cos[3], sin = table.sin[3];  // token (1, 1)
+    for (const int half : {0, 16}) {
+        EXPECT_NEAR(cos[half].item<double>(), 0.5403023, 1e-6);
+        EXPECT_NEAR(cos[half + 1].item<double>(), 0.8460091, 1e-6);
+        EXPECT_NEAR(cos[half + 2].item<double>(), 0.9504153, 1e-6);
+        EXPECT_NEAR(sin[half + 1].item<double>(), 0.5331684, 1e-6);
+    }
+    EXPECT_NEAR(axialFrequencies(64, 10000)[1], 0.5623413, 1e-7);
+    const std::vector<double> planes = axialPlaneFrequencies(8, 100);
+    EXPECT_EQ(planes, (std::vector<double>{1, 0, 0.1, 0, 0, 1, 0, 0.1}));
+    EXPECT_THROW((void)axialFrequencies(6, 100), std::invalid_argument);
+}
+
+TEST(Rotary, LogitsDependOnOffsetsOnlyForEveryEncodingOfTheTable) {
+    for (const Encoding& encoding : encodings()) {
+        if (encoding.rotation == Rotation::None) continue;
+        const int dim = 16;
+        at::manual_seed(5);
+        const at::Tensor q = at::randn({1, 1, 20, dim}, at::kDouble), k = at::randn({1, 1, 20, dim}, at::kDouble);
+        HeadMaps maps{at::eye(dim, at::kDouble).unsqueeze(0), at::eye(dim, at::kDouble).unsqueeze(0)};
+        if (encoding.maps) {
+            WeightTable w = encoding.initial("x.", 1, dim);
+            for (auto& [name, tensor] : w) tensor = tensor + at::randn_like(tensor) * 0.3;
+            maps = encoding.maps(w, "x.", Convention::Inverse);
+        }
+        const auto logits = [&](Grid origin) {
+            const RotaryTable table = axialRotary({4, 5}, dim, 100, origin);
+            return at::matmul(rotate(at::matmul(q, maps.query.mT()), table),
+                              rotate(at::matmul(k, maps.key.mT()), table).mT());
+        };
+        const double scale = (q.norm(2, -1).max() * k.norm(2, -1).max()).item<double>();
+        for (const Grid shift : {Grid{1, 0}, Grid{-7, 31}, Grid{256, -256}})
+            EXPECT_LE((logits({}) - logits(shift)).abs().max().item<double>(), 1e-5 * scale) << encoding.name;
+    }
+}
+
+TEST(Positions, SinCosTableHasTheColumnFirst) {
+    const at::Tensor table = sinCosPositions({4, 4}, 384)[0];
+    expectNear(table[1].narrow(0, 0, 3), row({0.84147098, 0.78859304, 0.73482198}), 1e-7);
+    expectNear(table[1].narrow(0, 96, 3), row({0.54030231, 0.61491545, 0.67826002}), 1e-7);
+    EXPECT_EQ(table[1][192].item<float>(), 0.0f);
+    EXPECT_EQ(table[1][288].item<float>(), 1.0f);
+    expectNear(table[4].narrow(0, 192, 192), table[1].narrow(0, 0, 192), 0);
+}
+
+TEST(Encodings, UnknownNamesAreUsageErrors) {
+    const auto found = findEncoding("rope9");
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().exitCode(), 2);
+    EXPECT_NE(found.error().message().find("harope"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ropescope
