@@ -9,9 +9,10 @@ namespace ropescope {
 
 /// What the measurements may use.
 struct BenchOptions {
-    std::string model;  ///< the shipped model, for the rows that need one
-    int repeat = 7;     ///< interleaved repetitions; each value is their median
-    int threads = 0;    ///< 0: all cores
+    std::string model;           ///< the shipped model, for the rows that need one; may not exist
+    std::string device = "cpu";  ///< as Compute::device
+    int repeat = 7;              ///< interleaved repetitions; each value is their median
+    int threads = 0;             ///< 0: all cores
 };
 
 /// One figure. `value` stays empty where it could not be measured; `note` then says why.
@@ -37,8 +38,8 @@ struct BenchGroup {
 /// The middle of the values (mean of the two middle ones); they must not be empty.
 [[nodiscard]] double median(std::vector<double> values);
 
-/// The subcommand `bench [--model FILE] [--only GROUP]... [--repeat N] [--threads N]`: JSON on stdout. Returns the exit
-/// code.
+/// The subcommand `bench [--model FILE] [--device D] [--only GROUP]... [--repeat N] [--threads N]`: JSON on stdout.
+/// Returns the exit code.
 [[nodiscard]] int runBench(const std::vector<std::string>& arguments);
 
 }  // namespace ropescope

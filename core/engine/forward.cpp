@@ -82,6 +82,7 @@ Result<Run> prepare(const ForwardCommand& command, at::Device device) {
     if (!card) return failure(card.error());
     const auto shape = ditShape(*card);
     if (!shape) return failure(shape.error());
+    if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
     auto weights = loadDitWeights(*table, *shape);
     if (!weights) return failure(weights.error());
     auto in = readInputs(command.in, *shape);

@@ -43,6 +43,8 @@ public:
         : m_request(request), m_setup(setup), m_context(context) {
         for (int i = 0; i < setup.batch(); ++i) m_noise.emplace_back(request.seed + static_cast<std::uint64_t>(i));
         m_rows = setup.labels;
+        const Grid grid = setup.grid;
+        m_perPair = floats(fieldMean(at::ones({2 * grid.rows - 1, 2 * grid.cols - 1}), grid));
         if (setup.guided > 0) m_rows.insert(m_rows.end(), setup.batch(), setup.model->dit->shape().classes);
     }
 
@@ -76,11 +78,19 @@ public:
     StepFields fields(int step) const {
         const int perStep = m_setup.plan.evaluationsPerStep();
         StepFields out{step, m_setup.plan.steps(), m_setup.plan.times[step * perStep], {}};
-        for (const HeadId& id : m_setup.heads) {
-            const AttentionField& field = m_recording.fields[id.layer];
-            const at::Tensor sum = field.sum[id.head];
-            out.heads.push_back({id, m_setup.grid, floats(sum), floats(fieldMean(sum, m_setup.grid)),
-                                 field.entropy[id.head].item<double>()});
+        std::vector<float> sums, means, entropies;
+        for (const HeadId& id : m_setup.heads) {  // sorted: the heads of a layer follow each other
+            if (out.heads.empty() || out.heads.back().id.layer != id.layer) {
+                const AttentionField& field = m_recording.fields[id.layer];
+                sums = floats(field.sum), entropies = floats(field.entropy);
+                means = sums;
+                for (std::size_t i = 0; i < means.size(); ++i) means[i] *= m_perPair[i % m_perPair.size()];
+            }
+            const auto bins = static_cast<std::ptrdiff_t>(m_perPair.size());
+            const auto own = [&](const std::vector<float>& all) {
+                return std::vector<float>(all.begin() + id.head * bins, all.begin() + (id.head + 1) * bins);
+            };
+            out.heads.push_back({id, m_setup.grid, own(sums), own(means), entropies[id.head]});
         }
         return out;
     }
@@ -103,7 +113,8 @@ private:
     const GenerationSetup& m_setup;
     const JobContext& m_context;
     std::vector<ImageNoise> m_noise;
-    std::vector<int> m_rows;  ///< label of every row of the network's batch
+    std::vector<float> m_perPair;  ///< per bin: tokens / number of pairs, from sums to means
+    std::vector<int> m_rows;       ///< label of every row of the network's batch
     DitConditions m_conditions;
     int m_firstCondition = 0;
     std::int64_t m_heldConditions = 0;

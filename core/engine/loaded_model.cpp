@@ -37,6 +37,7 @@ Result<std::shared_ptr<const LoadedModel>> load(const ModelRef& ref, at::Device 
     if (!card) return failure(card.error());
     const auto shape = ditShape(*card);
     if (!shape) return failure(shape.error());
+    if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
     const auto weights = loadDitWeights(*table, *shape);
     if (!weights) return failure(weights.error());
     auto model = std::make_shared<LoadedModel>();

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -38,10 +39,16 @@ struct Sums {
         const double share = 1.0 / (static_cast<double>(batch) * grid.tokens());
         const auto heads = static_cast<std::int64_t>(entropy.size());
         const auto tensor = [&](const std::vector<double>& values, at::IntArrayRef shape) {
-            return (at::from_blob(const_cast<double*>(values.data()), shape, at::kDouble) * share).to(at::kFloat);
+            at::Tensor out = at::empty(shape, at::kFloat);
+            std::transform(values.begin(), values.end(), out.data_ptr<float>(),
+                           [&](double value) { return static_cast<float>(value * share); });
+            return out;
         };
         return {tensor(field, {heads, 2 * grid.rows - 1, 2 * grid.cols - 1}), tensor(entropy, {heads})};
     }
+};
+return {tensor(field, {heads, 2 * grid.rows - 1, 2 * grid.cols - 1}), tensor(entropy, {heads})};
+}
 };
 
 /// `logits` [G, rows*w, N] of the matrices first..first+G-1 (batch-major) and grid rows from `row` on: softmax in
@@ -92,9 +99,13 @@ RecordedAttention attendCpu(const at::Tensor& q, const at::Tensor& k, const at::
             at::Tensor logits =
                 at::bmm(queries.narrow(0, first, count).narrow(1, from, length), keys.narrow(0, first, count));
             addRows(sums, logits, RowsHold::Logits, first, static_cast<int>(row));
-            output.narrow(0, first, count)
-                .narrow(1, from, length)
-                .copy_(at::bmm(logits, values.narrow(0, first, count)));
+            if (count == batch * heads && length == tokens) {
+                output = at::bmm(logits, values);
+            } else {
+                output.narrow(0, first, count)
+                    .narrow(1, from, length)
+                    .copy_(at::bmm(logits, values.narrow(0, first, count)));
+            }
         }
     }
     return {output.view({batch, heads, tokens, d}).to(q.scalar_type()), sums.finish(batch)};

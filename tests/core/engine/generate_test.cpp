@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "core/data/safetensors.h"
-#include "core/engine/device.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {
@@ -230,20 +229,53 @@ TEST(Generate, RecipeHoldsEverySettingAndTheCommand) {
         << command;
 }
 
-TEST(GenerateOnGpu, EqualsTheProcessor) {
-    if (cudaDevices().names.empty()) GTEST_SKIP() << "no GPU: " << cudaDevices().reason;
+/// The fixture's weights as a safetensors file, after a change.
+template <class Change>
+std::string changedCopy(const std::string& name, const Change& change) {
+    const TensorTable table = TensorTable::open(kHarope).value();
+    std::map<std::string, Array> arrays;
+    for (const TensorEntry& entry : table.tensors()) arrays[entry.name] = table.read(entry.name).value();
+    change(arrays);
+    const std::string path = temporary(name);
+    EXPECT_TRUE(writeSafetensors(path, arrays));
+    return path;
+}
+
+Error refusalOf(const std::string& path) {
     GenerateRequest r = haropeRequest(Convention::Inverse);
-    r.compute.device = "cuda";
-    r.record = RecordFields::All;
-    const auto gpu = generate(r, {});
-    ASSERT_TRUE(gpu) << gpu.error().message();
-    // TF32 is off by default, so float32 products differ by their order only.
-    expectClose(tensorOf(gpu->latents), goldenTensor(kHaropeExpected, "v2.ddim10_cfg1.5"));
-    r.compute.device = "cpu";
-    const auto cpu = generate(r, {}).value();
-    for (std::size_t h = 0; h < cpu.fields[0].heads.size(); ++h)
-        for (std::size_t i = 0; i < cpu.fields[0].heads[h].sum.size(); ++i)
-            EXPECT_NEAR(gpu->fields[0].heads[h].sum[i], cpu.fields[0].heads[h].sum[i], 1e-5);
+    r.model.path = path;
+    const auto result = generate(r, {});
+    return result ? Error{} : result.error();
+}
+
+TEST(Generate, RefusesAnIncompleteModelListingWhatIsMissing) {
+    const Error error = refusalOf(changedCopy("ropescope_missing.safetensors", [](auto& arrays) {
+        arrays.erase("blocks.1.attn.proj.bias");
+        arrays.erase("blocks.1.mlp.fc2.weight");
+    }));
+    EXPECT_EQ(error.code, "TC-05");
+    EXPECT_NE(error.message().find("blocks.1.attn.proj.bias"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("blocks.1.mlp.fc2.weight"), std::string::npos) << error.message();
+}
+
+TEST(Generate, RefusesAWrongShapeNamingFoundAndExpected) {
+    const Error error = refusalOf(changedCopy("ropescope_shape.safetensors", [](auto& arrays) {
+        arrays["blocks.0.attn.proj.weight"].shape = {24, 96};
+    }));
+    EXPECT_EQ(error.code, "TC-07");
+    EXPECT_NE(error.found.find("24"), std::string::npos) << error.message();
+    EXPECT_NE(error.expected.find("48"), std::string::npos) << error.message();
+}
+
+TEST(Generate, AChangedFileIsReadAnew) {
+    const std::string path = changedCopy("ropescope_anew.safetensors", [](auto&) {});
+    GenerateRequest r = haropeRequest(Convention::Inverse);
+    r.model.path = path;
+    const at::Tensor before = latentsOf(r);
+    (void)changedCopy("ropescope_anew.safetensors", [](auto& arrays) {
+        for (float& v : arrays["final_layer.linear.bias"].template as<float>()) v += 1;
+    });
+    EXPECT_FALSE(before.equal(latentsOf(r)));
 }
 
 }  // namespace
