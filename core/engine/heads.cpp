@@ -3,6 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "core/engine/device.h"
 #include "core/engine/head_store.h"
 #include "core/probe/head_numbers.h"
 #include "core/probe/head_probe.h"
@@ -43,6 +44,7 @@ Error noSuchHead(const ModelCard& card, HeadId id) {
 
 Result<HeadsReport> reportHeads(const HeadsRequest& request, const JobContext& context) {
     const at::NoGradGuard noGrad;
+    useThreads(1);  // small matrices: a second pool of threads would only slow a running generation
     const Result<std::shared_ptr<HeadStore>> store = headStore(request.model);
     if (!store) return failure(store.error());
     const ModelCard& card = (*store)->card();
@@ -62,6 +64,7 @@ Result<HeadsReport> reportHeads(const HeadsRequest& request, const JobContext& c
 
 Result<AtlasReport> reportAtlas(const AtlasRequest& request, const JobContext& context) {
     const at::NoGradGuard noGrad;
+    useThreads(1);  // small matrices: a second pool of threads would only slow a running generation
     const Result<std::shared_ptr<HeadStore>> store = headStore(request.model);
     if (!store) return failure(store.error());
     const ModelCard& card = (*store)->card();
