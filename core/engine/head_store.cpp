@@ -28,7 +28,7 @@ struct Kept {
     std::shared_ptr<HeadStore> store;
 };
 
-// A model and its series of intermediate checkpoints; heads hold their projections, a few megabytes a model.
+// A model and its series of intermediate checkpoints; a head holds five D x D matrices.
 constexpr std::size_t kKeptFiles = 12;
 
 }  // namespace

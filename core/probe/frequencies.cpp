@@ -9,6 +9,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "core/probe/kernel.h"
+
 namespace ropescope {
 namespace {
 
@@ -49,11 +51,9 @@ void measureShares(FrequencyEnergy& e, const RotaryPlanes& planes, Grid grid) {
 
 }  // namespace
 
-std::vector<double> planeEnergies(const at::Tensor& query, const at::Tensor& key) {
-    const auto norms = [](const at::Tensor& x) {
-        return x.contiguous().view({x.size(0) / 2, 2 * x.size(1)}).square().sum(1).sqrt();
-    };
-    return flat(norms(query) * norms(key));
+std::vector<double> planeEnergies(const ContentMoments& mapped) {
+    const auto traces = [](const at::Tensor& moment) { return moment.diagonal().reshape({-1, 2}).sum(1); };
+    return flat((traces(mapped.query) * traces(mapped.key)).sqrt());
 }
 
 double logFrequencyDistance(const RotaryPlanes& planes, const std::vector<double>& first,
@@ -84,15 +84,14 @@ FrequencyEnergy measureEnergy(const HeadOperator& head, Grid grid) {
         e.meanLogOmega = e.stdLogOmega = e.stillShare = e.longWaveShare = e.wasserstein = e.wassersteinMap = kNone;
         return e;
     }
-    e.map = normalised(planeEnergies(head.map.query, head.map.key));
+    e.map = normalised(planeEnergies(mapped(head.map, whiteContent(head.dimension()))));
     e.wassersteinMap = logFrequencyDistance(planes, e.map, std::vector<double>(e.map.size(), 1.0));
     if (!head.hasContent()) {
         e.meanLogOmega = e.stdLogOmega = e.stillShare = e.longWaveShare = e.wasserstein = kNone;
         return e;
     }
-    e.weights = normalised(
-        planeEnergies(at::matmul(head.map.query, head.queryContent), at::matmul(head.map.key, head.keyContent)));
-    e.reference = normalised(planeEnergies(head.queryContent, head.keyContent));
+    e.weights = normalised(planeEnergies(mapped(head.map, head.content)));
+    e.reference = normalised(planeEnergies(head.content));
     e.wasserstein = logFrequencyDistance(planes, e.weights, e.reference);
     measureShares(e, planes, grid);
     return e;

@@ -6,10 +6,10 @@
 
 namespace ropescope {
 
-/// e_p = ||(B_q X_q)_p||_F ||(B_k X_k)_p||_F for mapped content `query`, `key` [D,n], [P]: e_p/sqrt(2) is the rms over
-/// phase of plane p's logit for independent content with second moments X X^T. Not normalised.
-/// Checked by tests/core/probe/frequencies_test.cpp.
-[[nodiscard]] std::vector<double> planeEnergies(const at::Tensor& query, const at::Tensor& key);
+/// e_p = sqrt(tr(S_q,pp) tr(S_k,pp)), [P], S_pp the 2x2 diagonal blocks of the moments of mapped content: e_p/sqrt(2)
+/// is the rms over phase of plane p's logit for independent content. Not normalised. Checked by
+/// tests/core/probe/frequencies_test.cpp.
+[[nodiscard]] std::vector<double> planeEnergies(const ContentMoments& mapped);
 
 /// Energy over (axis, frequency) and its numbers. `map` alone is of the map; `weights` and the numbers of it are of the
 /// head; `reference` and the Wasserstein distance to it rest on the projections' own basis, hence of the map.

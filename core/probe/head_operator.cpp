@@ -13,6 +13,18 @@ at::Tensor planeNorms(const at::Tensor& map) {
 
 }  // namespace
 
+ContentMoments momentsOf(const at::Tensor& query, const at::Tensor& key) {
+    return {at::matmul(query, query.mT()), at::matmul(key, key.mT()), at::matmul(key, query.mT())};
+}
+
+ContentMoments mapped(const HeadMaps& map, const ContentMoments& content) {
+    const auto between = [](const at::Tensor& left, const at::Tensor& moment, const at::Tensor& right) {
+        return at::matmul(left, at::matmul(moment, right.mT()));
+    };
+    return {between(map.query, content.query, map.query), between(map.key, content.key, map.key),
+            between(map.key, content.cross, map.query)};
+}
+
 std::vector<double> flat(const at::Tensor& tensor) {
     const at::Tensor dense = tensor.contiguous();
     const double* first = dense.data_ptr<double>();

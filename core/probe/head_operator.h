@@ -11,19 +11,28 @@
 
 namespace ropescope {
 
+/// Second moments of the content that a head compares, [D,D] each: E[q q^T], E[k k^T] and E[k q^T].
+struct ContentMoments {
+    at::Tensor query, key, cross;
+};
+
+/// Moments of q = X_q x, k = X_k x for the same white x at both tokens; X = [W, b] is the weights content.
+[[nodiscard]] ContentMoments momentsOf(const at::Tensor& query, const at::Tensor& key);
+
+/// The moments after the map: of B_q q and B_k k.
+[[nodiscard]] ContentMoments mapped(const HeadMaps& map, const ContentMoments& content);
+
 /// Everything the weight probes need of one head, float64 on the CPU: the logit of a query and a key at an offset is
-/// q^T B_q^T R(offset) B_k k / sqrt(D), q = W_q x + b_q. D head dimension, C model width.
+/// q^T B_q^T R(offset) B_k k / sqrt(D), q = W_q x + b_q. D head dimension.
 struct HeadOperator {
     HeadMaps map;                              ///< B_q, B_k [D,D]; the identity for encodings without a map
     at::Tensor stored;                         ///< [D] singular values in file order; ones without a map
     Convention convention = Convention::None;  ///< None: no map
-    at::Tensor queryContent;  ///< [D, C+1]: W_q with b_q as the last column, so that W W^T + b b^T is its own
-                              ///< product; undefined behind a q,k norm, where weights say nothing about content
-    at::Tensor keyContent;    ///< [D, C+1]
+    ContentMoments content;  ///< of the projections; undefined behind a q,k norm, where weights say nothing about it
     RotaryPlanes planes;
 
     [[nodiscard]] bool hasMap() const { return convention != Convention::None; }
-    [[nodiscard]] bool hasContent() const { return queryContent.defined(); }
+    [[nodiscard]] bool hasContent() const { return content.cross.defined(); }
     [[nodiscard]] int dimension() const { return static_cast<int>(map.query.size(0)); }
 };
 

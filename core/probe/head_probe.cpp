@@ -22,11 +22,12 @@ bool isIdentity(const HeadMaps& map) {
 
 void probeKernels(HeadReport& report, const HeadOperator& head) {
     const double rootD = std::sqrt(static_cast<double>(head.dimension()));
-    report.kernelWhite = kernelOf(whiteContent(head), head.planes, 1);
-    report.sensitivityWhite = sensitivityOf({head.map.query, head.map.key}, head.planes, rootD);
+    const ContentMoments white = mapped(head.map, whiteContent(head.dimension()));
+    report.kernelWhite = kernelOf(white, head.planes, 1);
+    report.sensitivityWhite = sensitivityOf(white, head.planes, 1 / rootD);  // of plain RoPE at zero offset
     if (!head.hasContent()) return;
-    const MappedContent content = weightsContent(head);
-    const std::vector<double> energy = planeEnergies(content.query, content.key);
+    const ContentMoments content = mapped(head.map, head.content);
+    const std::vector<double> energy = planeEnergies(content);
     const double total = std::accumulate(energy.begin(), energy.end(), 0.0);
     report.kernelWeights = kernelOf(content, head.planes, total);
     report.sensitivityWeights = sensitivityOf(content, head.planes, zeroOffsetNorm(content));

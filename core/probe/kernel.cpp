@@ -26,38 +26,31 @@ double inner(const Block& a, const Block& b) {
 
 }  // namespace
 
-MappedContent weightsContent(const HeadOperator& head) {
-    return {at::matmul(head.map.query, head.queryContent), at::matmul(head.map.key, head.keyContent)};
+ContentMoments whiteContent(int headDim) {
+    const at::Tensor moment = at::eye(headDim, at::kDouble) / headDim;
+    return {moment, moment, moment};
 }
 
-MappedContent whiteContent(const HeadOperator& head) {
-    const double length = 1 / std::sqrt(static_cast<double>(head.dimension()));
-    return {head.map.query * length, head.map.key * length};
-}
-
-KernelSeries kernelOf(const MappedContent& content, const RotaryPlanes& planes, double scale) {
+KernelSeries kernelOf(const ContentMoments& mapped, const RotaryPlanes& planes, double scale) {
     KernelSeries series;
     series.frequency = planes.frequency;
     series.axes = planes.axes;
     series.scale = scale;
-    const at::Tensor product = at::matmul(content.query, content.key.mT());
-    const auto n = product.accessor<double, 2>();
+    const auto c = mapped.cross.accessor<double, 2>();
     for (int p = 0; p < planes.count(); ++p) {
         const int i = 2 * p, j = 2 * p + 1;
-        series.a.push_back(n[i][i] + n[j][j]);
-        series.b.push_back(n[j][i] - n[i][j]);
+        series.a.push_back(c[i][i] + c[j][j]);
+        series.b.push_back(c[i][j] - c[j][i]);
     }
     return series;
 }
 
-SensitivityForm sensitivityOf(const MappedContent& content, const RotaryPlanes& planes, double divisor) {
+SensitivityForm sensitivityOf(const ContentMoments& mapped, const RotaryPlanes& planes, double divisor) {
     SensitivityForm form;
     form.frequency = planes.frequency;
     form.axes = planes.axes;
     form.divisor = divisor;
-    const at::Tensor queryGram = at::matmul(content.query, content.query.mT());
-    const at::Tensor keyGram = at::matmul(content.key, content.key.mT());
-    const auto gq = queryGram.accessor<double, 2>(), gk = keyGram.accessor<double, 2>();
+    const auto gq = mapped.query.accessor<double, 2>(), gk = mapped.key.accessor<double, 2>();
     const int count = planes.count(), n = 2 * count;
     form.quadratic.resize(n * n);
     for (int p = 0; p < count; ++p)
@@ -71,11 +64,8 @@ SensitivityForm sensitivityOf(const MappedContent& content, const RotaryPlanes& 
     return form;
 }
 
-double zeroOffsetNorm(const MappedContent& content) {
-    // ||X_q^T B_q^T B_k X_k||_F through the D x D Gram matrices: tr(G_q G_k).
-    const at::Tensor queryGram = at::matmul(content.query, content.query.mT());
-    const at::Tensor keyGram = at::matmul(content.key, content.key.mT());
-    return std::sqrt((queryGram * keyGram).sum().item<double>());
+double zeroOffsetNorm(const ContentMoments& mapped) {
+    return std::sqrt((mapped.query * mapped.key).sum().item<double>());
 }
 
 }  // namespace ropescope

@@ -215,7 +215,7 @@ Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelC
         value.map = {maps.maps.query[i].contiguous(), maps.maps.key[i].contiguous()};
         value.stored = maps.stored[i];
         value.convention = mapped ? card.convention : Convention::None;
-        if (!normed) value.queryContent = (**content)[0][i], value.keyContent = (**content)[1][i];
+        if (!normed) value.content = momentsOf((**content)[0][i], (**content)[1][i]);
         value.planes = *planes;
     }
     return heads;

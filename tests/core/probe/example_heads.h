@@ -28,15 +28,22 @@ inline at::Tensor drawInvertible(std::int64_t d, std::uint64_t seed) {
     return at::matmul(drawOrthogonal(d, seed) * s, drawOrthogonal(d, seed + 2));
 }
 
-/// A head of axial RoPE with that map and random projections of 24 channels and a bias.
+/// Random projections of 24 channels and a bias.
+inline at::Tensor queryProjection(std::int64_t d) {
+    return draw({d, 25}, 71);
+}
+inline at::Tensor keyProjection(std::int64_t d) {
+    return draw({d, 25}, 72);
+}
+
+/// A head of axial RoPE with that map and those projections.
 inline HeadOperator headWith(const at::Tensor& map, Convention convention, double theta = 100) {
     const std::int64_t d = map.size(0);
     HeadOperator head;
     head.map = {map, convention == Convention::Inverse ? at::linalg_inv(map).mT().contiguous() : map};
     head.stored = at::linalg_svdvals(map);
     head.convention = convention;
-    head.queryContent = draw({d, 25}, 71);
-    head.keyContent = draw({d, 25}, 72);
+    head.content = momentsOf(queryProjection(d), keyProjection(d));
     head.planes = {axialPlaneFrequencies(static_cast<int>(d), theta), 2};
     return head;
 }

@@ -20,8 +20,7 @@ double sum(const std::vector<double>& v) {
 /// White projections: W W^T = I on both sides.
 HeadOperator whiteHead(const at::Tensor& map, Convention convention) {
     HeadOperator head = headWith(map, convention);
-    head.queryContent = at::eye(kD, at::kDouble);
-    head.keyContent = at::eye(kD, at::kDouble);
+    head.content = momentsOf(at::eye(kD, at::kDouble), at::eye(kD, at::kDouble));
     return head;
 }
 
@@ -74,9 +73,9 @@ TEST(Frequencies, ADiagonalInverseMapThatScalesWholePlanesMovesNothing) {
 
 TEST(Frequencies, EnergyIsTheRmsLogitOfIndependentContentOverThePhase) {
     const HeadOperator head = headWith(drawInvertible(kD, 3), Convention::Inverse);
-    const at::Tensor query = at::matmul(head.map.query, head.queryContent);
-    const at::Tensor key = at::matmul(head.map.key, head.keyContent);
-    const std::vector<double> energy = planeEnergies(query, key);
+    const at::Tensor query = at::matmul(head.map.query, queryProjection(kD));
+    const at::Tensor key = at::matmul(head.map.key, keyProjection(kD));
+    const std::vector<double> energy = planeEnergies(momentsOf(query, key));
     // E over independent q, k of (q_p . rot(phi) k_p)^2 = tr(M_q rot M_k rot^T), averaged over the phase.
     const at::Tensor mq = at::matmul(query, query.mT()), mk = at::matmul(key, key.mT());
     for (int p = 0; p < kP; ++p) {
@@ -111,7 +110,7 @@ TEST(Frequencies, DistanceIsBetweenNormalisedDistributions) {
 
 TEST(Frequencies, BehindANormThereIsNoContentAndWithoutRotationNothing) {
     HeadOperator head = headWith(at::eye(kD, at::kDouble), Convention::None);
-    head.queryContent = head.keyContent = at::Tensor();
+    head.content = {};
     const FrequencyEnergy e = measureEnergy(head, {4, 4});
     EXPECT_TRUE(e.weights.empty());
     EXPECT_TRUE(std::isnan(e.wasserstein));

@@ -127,8 +127,8 @@ TEST(Gauge, NumbersOfTheHeadAreUnchangedByFactorsBetweenMapAndProjection) {
         const at::Tensor map = drawInvertible(kD, 31), t = drawInvertible(kD, 77);
         const HeadOperator head = headWith(map, c);
         HeadOperator moved = headWith(at::matmul(map, at::linalg_inv(t)), c);
-        moved.queryContent = at::matmul(t, head.queryContent);
-        moved.keyContent = at::matmul(c == Convention::Same ? t : at::linalg_inv(t).mT(), head.keyContent);
+        const at::Tensor forKeys = c == Convention::Same ? t : at::linalg_inv(t).mT();
+        moved.content = momentsOf(at::matmul(t, queryProjection(kD)), at::matmul(forKeys, keyProjection(kD)));
         const AtlasReport a = numberHeads({probe(head)}, 1, c), b = numberHeads({probe(moved)}, 1, c);
         expectInvariant(a, b, true);
         // The others are of the map: they change, and say what they are about.

@@ -86,12 +86,14 @@ TEST_F(ModelHeads, MapsAreMadeOfTheFilesFactorsAndContentHoldsTheBias) {
         EXPECT_TRUE(at::allclose(heads[h].value.map.query, m, 1e-12, 1e-12));
         EXPECT_TRUE(at::allclose(heads[h].value.map.key, at::linalg_inv(m).mT(), 1e-9, 1e-9));
         EXPECT_TRUE(at::allclose(heads[h].value.stored, s, 1e-14, 0));
-        EXPECT_TRUE(
-            at::equal(heads[h].value.keyContent.narrow(1, 0, kC), m_tensors["qkv.weight"].narrow(0, kC + h * kD, kD)));
-        EXPECT_TRUE(
-            at::equal(heads[h].value.keyContent.select(1, kC), m_tensors["qkv.bias"].narrow(0, kC + h * kD, kD)));
-        EXPECT_TRUE(
-            at::equal(heads[h].value.queryContent.narrow(1, 0, kC), m_tensors["qkv.weight"].narrow(0, h * kD, kD)));
+        const auto projection = [&](std::int64_t row) {
+            const at::Tensor bias = m_tensors["qkv.bias"].narrow(0, row, kD).unsqueeze(1);
+            return at::cat({m_tensors["qkv.weight"].narrow(0, row, kD), bias}, 1);
+        };
+        const ContentMoments expected = momentsOf(projection(h * kD), projection(kC + h * kD));
+        EXPECT_TRUE(at::allclose(heads[h].value.content.query, expected.query, 1e-12, 1e-12));
+        EXPECT_TRUE(at::allclose(heads[h].value.content.key, expected.key, 1e-12, 1e-12));
+        EXPECT_TRUE(at::allclose(heads[h].value.content.cross, expected.cross, 1e-12, 1e-12));
     }
     EXPECT_EQ(heads[0].value.planes.frequency, axialPlaneFrequencies(kD, 100));
 }
@@ -106,7 +108,7 @@ TEST_F(ModelHeads, OneMapSharedByTheLayerIsGivenToEveryHead) {
         const std::vector<LoadedHead> heads = sound();
         for (int h = 1; h < kH; ++h) {
             EXPECT_TRUE(at::equal(heads[h].value.map.query, heads[0].value.map.query));
-            EXPECT_FALSE(at::equal(heads[h].value.queryContent, heads[0].value.queryContent));
+            EXPECT_FALSE(at::equal(heads[h].value.content.query, heads[0].value.content.query));
         }
     }
     m_tensors["learnable_rot.A_v"].flatten()[kD + 3] = kNan;  // bad for all of them
@@ -157,7 +159,8 @@ TEST_F(ModelHeads, MissingAndMisshapenTensorsMarkTheHeadsAndSayWhy) {
     expectMarked({0, 1, 2}, {"[TC-07]", "sigma", "found [2,8]"}, clean);
     m_tensors["learnable_rot.sigma"] = draw({kH, kD}, 3);
     m_tensors.erase("qkv.bias");  // some models have none
-    EXPECT_EQ(sound()[0].value.queryContent.select(1, kC).abs().max().item<double>(), 0);
+    const at::Tensor query = m_tensors["qkv.weight"].narrow(0, 0, kD);
+    EXPECT_TRUE(at::allclose(sound()[0].value.content.query, at::matmul(query, query.mT()), 1e-12, 1e-12));
 }
 
 TEST_F(ModelHeads, EncodingsWithoutMapsGiveTheIdentity) {
