@@ -87,7 +87,7 @@ struct HeadReport {
     KernelSeries kernelWhite;             ///< matched white, C = I/D, scale 1 (of the map)
     SensitivityForm sensitivityWeights;
     SensitivityForm sensitivityWhite;     ///< of the map
-    double contentStrength = 0;           ///< beta estimate: |W_q||W_k| rms logit scale / sqrt(D), for the softmax view
+    double contentStrength = 0;           ///< beta: sum of plane energies / sqrt(D), for the softmax view (of the head)
     std::vector<double> mapQuery;         ///< [D,D] B_q
     std::vector<double> mapKey;           ///< [D,D] B_k
 };
