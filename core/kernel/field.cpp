@@ -47,9 +47,6 @@ struct Sums {
         return {tensor(field, {heads, 2 * grid.rows - 1, 2 * grid.cols - 1}), tensor(entropy, {heads})};
     }
 };
-return {tensor(field, {heads, 2 * grid.rows - 1, 2 * grid.cols - 1}), tensor(entropy, {heads})};
-}
-};
 
 /// `logits` [G, rows*w, N] of the matrices first..first+G-1 (batch-major) and grid rows from `row` on: softmax in
 /// place unless they are probabilities already, field added.
