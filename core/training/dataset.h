@@ -26,6 +26,14 @@ enum class Split { Train, Test };
 /// Checked by tests/core/training/dataset_test.cpp.
 [[nodiscard]] Result<Dataset> readIdxFolder(const std::string& folder, Split split);
 
+/// Reads a folder of images by class: one subfolder per class, named after it, in alphabetical order; PNG, JPEG or WebP
+/// of one size (libropescope_media). Grey images give one channel, others three. Errors: Refused when there are none or
+/// sizes differ, those of the image reader, Device without that library.
+[[nodiscard]] Result<Dataset> readImageFolder(const std::string& folder);
+
+/// Either kind: idx files when they are there or when there are no subfolders, else images by class.
+[[nodiscard]] Result<Dataset> readTrainingSet(const std::string& folder);
+
 /// Pixels as the models see them: float32 in [-1, 1].
 [[nodiscard]] at::Tensor toSignal(const at::Tensor& bytes);
 

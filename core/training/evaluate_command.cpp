@@ -38,6 +38,7 @@ void addOptions(CLI::App& app, EvaluationSettings& s) {
     app.add_option("--data", s.data, "folder of idx files")->capture_default_str();
     app.add_option("--classifier", s.classifier, "classifier file; trained and written when it is missing")->required();
     app.add_option("--classifier-epochs", s.classifierEpochs)->check(CLI::Range(1, 100))->capture_default_str();
+    app.add_option("--remark", s.remark, "a sentence for the card");
     app.add_option("--images", s.images)->check(CLI::Range(200, 10000))->capture_default_str();
     app.add_option("--steps", s.steps)->check(CLI::Range(1, 1000))->capture_default_str();
     app.add_option("--guidance", s.guidance, "strengths to measure, the first one counts")->capture_default_str();
@@ -87,13 +88,14 @@ Result<void> writePictures(const fs::path& out, const Evaluation& e, int classes
     return writeSheet(out / "nearest.png", at::cat(rows), 10);
 }
 
-Result<void> writeCard(const fs::path& out, const fs::path& model, const std::string& evaluation) {
+Result<void> writeCard(const fs::path& out, const fs::path& model, const std::string& evaluation,
+                       const std::string& remark) {
     const fs::path folder = model.parent_path();
     if (!fs::exists(folder / "training.json") || !fs::exists(folder / "loss.csv")) return {};
     if (Result<void> done = writeText(out / "loss.svg", lossCurveSvg(readText(folder / "loss.csv"))); !done)
         return done;
     const std::string name = fs::absolute(model).parent_path().filename().string();
-    return writeText(out / "card.md", modelCardText(name, readText(folder / "training.json"), evaluation));
+    return writeText(out / "card.md", modelCardText(name, readText(folder / "training.json"), evaluation, remark));
 }
 
 Result<void> evaluate(EvaluationSettings& s) {
@@ -117,7 +119,7 @@ Result<void> evaluate(EvaluationSettings& s) {
     if (Result<void> done = writeText(out / "evaluation.json", json); !done) return done;
     if (Result<void> done = writePictures(out, *evaluation, static_cast<int>(test->classNames.size())); !done)
         return done;
-    return writeCard(out, s.model.path, json);
+    return writeCard(out, s.model.path, json, s.remark);
 }
 
 }  // namespace

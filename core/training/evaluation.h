@@ -21,6 +21,7 @@ struct EvaluationSettings {
     std::string data = "/usr/share/datasets/fashion-mnist";
     std::string classifier;  ///< cached classifier file; trained when missing
     std::string out;         ///< folder for evaluation.json, card.md and pictures
+    std::string remark;      ///< put into the card
     int classifierEpochs = 6;
     int images = 2000;
     int steps = 50;

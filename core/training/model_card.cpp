@@ -66,6 +66,7 @@ std::string trainingPart(const std::string& name, const json& training) {
             recipe.at("schedule").get<std::string>() + "\n";
     text += format("- steps: %lld, pictures seen: %lld\n", training.at("steps").get<long long>(),
                    training.at("images_seen").get<long long>());
+    text += "- epochs: " + format("%.4g", recipe.at("epochs").get<double>()) + "\n";
     text += "- seed: " + recipe.at("seed").dump() + "\n";
     text += "- time: " + duration(training.at("seconds").get<double>()) + " on " +
             training.at("machine").get<std::string>() + "\n";
@@ -114,7 +115,8 @@ std::string qualityPart(const json& evaluation) {
 
 }  // namespace
 
-std::string modelCardText(const std::string& name, const std::string& trainingJson, const std::string& evaluationJson) {
+std::string modelCardText(const std::string& name, const std::string& trainingJson, const std::string& evaluationJson,
+                          const std::string& remark) {
     const json training = json::parse(trainingJson), evaluation = json::parse(evaluationJson);
     const json& recipe = training.at("recipe");
     const std::string convention = recipe.at("convention").get<std::string>();
@@ -123,6 +125,7 @@ std::string modelCardText(const std::string& name, const std::string& trainingJs
         " layers, " + recipe.at("heads").dump() + " heads of " + recipe.at("head_dim").dump() + ", patches of " +
         recipe.at("patch").dump() + ", positional encoding " + recipe.at("encoding").get<std::string>() +
         (convention.empty() ? "" : " (" + convention + "-map)") + ", theta " + recipe.at("theta").dump() + ".\n\n";
+    if (!remark.empty()) text += remark + "\n\n";
     return text + trainingPart(name, training) + qualityPart(evaluation);
 }
 

@@ -55,7 +55,8 @@ void addOptimizerOptions(CLI::App& app, TrainSettings& s) {
 }
 
 void addRunOptions(CLI::App& app, TrainSettings& s) {
-    app.add_option("--data", s.data, "folder of idx files")->capture_default_str();
+    app.add_option("--data", s.data, "folder of idx files, or of one subfolder of images per class")
+        ->capture_default_str();
     app.add_option("--out", s.out, "output folder; a training that was interrupted there goes on")->required();
     app.add_option("--epochs", s.epochs)->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--steps", s.steps, "number of steps instead of epochs")->check(CLI::PositiveNumber);

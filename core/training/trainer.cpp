@@ -74,7 +74,7 @@ Batch makeBatch(const Run& run, std::int64_t step) {
 }
 
 Result<Run> prepare(const TrainSettings& s) {
-    Result<Dataset> data = readIdxFolder(s.data, Split::Train);
+    Result<Dataset> data = readTrainingSet(s.data);
     if (!data) return failure(data.error());
     if (s.images > 0 && s.images < data->images.size(0)) {
         data->images = data->images.narrow(0, 0, s.images);
