@@ -40,6 +40,9 @@ void addOptions(CLI::App& app, EvaluationSettings& s) {
     app.add_option("--classifier-epochs", s.classifierEpochs)->check(CLI::Range(1, 100))->capture_default_str();
     app.add_option("--remark", s.remark, "a sentence for the card");
     app.add_option("--images", s.images)->check(CLI::Range(200, 10000))->capture_default_str();
+    app.add_option("--guided-images", s.guidedImages, "at strengths after the first")
+        ->check(CLI::Range(100, 10000))
+        ->capture_default_str();
     app.add_option("--steps", s.steps)->check(CLI::Range(1, 1000))->capture_default_str();
     app.add_option("--guidance", s.guidance, "strengths to measure, the first one counts")->capture_default_str();
     app.add_option("--seed", s.seed)->capture_default_str();

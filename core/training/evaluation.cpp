@@ -21,9 +21,9 @@ at::Tensor toBytes(const at::Tensor& signal) {
     return ((signal + 1) * 127.5).round().clamp(0, 255).to(at::kByte);
 }
 
-Result<at::Tensor> generateAll(const EvaluationSettings& s, int classes, double guidance, const Say& say) {
+Result<at::Tensor> generateAll(const EvaluationSettings& s, int images, int classes, double guidance, const Say& say) {
     std::vector<at::Tensor> parts;
-    for (int begin = 0; begin < s.images; begin += kBatch) {
+    for (int begin = 0; begin < images; begin += kBatch) {
         GenerateRequest request;
         request.model = s.model;
         request.compute = s.compute;
@@ -31,7 +31,7 @@ Result<at::Tensor> generateAll(const EvaluationSettings& s, int classes, double 
         request.guidance = guidance;
         request.previews = false;
         request.seed = s.seed + static_cast<std::uint64_t>(begin);
-        request.batch = std::min(kBatch, s.images - begin);
+        request.batch = std::min(kBatch, images - begin);
         request.labels.clear();
         for (int i = begin; i < begin + request.batch; ++i) request.labels.push_back(i % classes);
         const Result<GenerateResult> result = generate(request, {});
@@ -39,7 +39,7 @@ Result<at::Tensor> generateAll(const EvaluationSettings& s, int classes, double 
         parts.push_back(toBytes(toTensor(result->latents)));
         if (begin / kBatch % 5 == 4)
             say("guidance " + std::to_string(guidance).substr(0, 4) + ": " + std::to_string(begin + request.batch) +
-                "/" + std::to_string(s.images) + " pictures");
+                "/" + std::to_string(images) + " pictures");
     }
     return at::cat(parts);
 }
@@ -76,13 +76,15 @@ Result<Evaluation> evaluateModel(const EvaluationSettings& s, const Classifier& 
     e.recallFloor = coveredShare(trainFeatures, realFeatures, s.neighbours);
     for (const double guidance : s.guidance) {
         const auto start = std::chrono::steady_clock::now();
-        const Result<at::Tensor> pictures = generateAll(s, classes, guidance, say);
+        const int images = e.figures.empty() ? s.images : std::min(s.images, s.guidedImages);
+        const Result<at::Tensor> pictures = generateAll(s, images, classes, guidance, say);
         if (!pictures) return failure(pictures.error());
         e.figures.push_back(measure(classifier, *pictures, realFeatures, classes, s.neighbours));
         e.figures.back().guidance = guidance;
+        e.figures.back().images = images;
         e.figures.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         if (!e.generated.defined()) e.generated = *pictures;
-        if (e.figures.size() <= 2) e.guided = pictures->narrow(0, 0, std::min(kGuided, s.images));
+        if (e.figures.size() <= 2) e.guided = pictures->narrow(0, 0, std::min(kGuided, images));
     }
     const at::Tensor first = toSignal(e.generated.narrow(0, 0, std::min(kNearest, s.images))).flatten(1);
     e.nearest = train.images.index_select(0, nearestRows(toSignal(train.images).flatten(1), first));
@@ -96,6 +98,7 @@ std::string evaluationJson(const EvaluationSettings& s, const Classifier& classi
         nlohmann::json perClass;
         for (std::size_t c = 0; c < f.perClass.size(); ++c) perClass[test.classNames[c]] = f.perClass[c];
         figures.push_back({{"guidance", f.guidance},
+                           {"images", f.images},
                            {"class_accuracy", f.classAccuracy},
                            {"per_class", perClass},
                            {"precision", f.precision},
@@ -108,9 +111,9 @@ std::string evaluationJson(const EvaluationSettings& s, const Classifier& classi
         {"seed", s.seed},
         {"sampler", "euler"},
         {"steps", s.steps},
-        {"precision", s.compute.precision == Precision::Fp32   ? "fp32"
-                      : s.compute.precision == Precision::Bf16 ? "bf16"
-                                                               : "fp16"},
+        {"arithmetic", s.compute.precision == Precision::Fp32   ? "fp32"
+                       : s.compute.precision == Precision::Bf16 ? "bf16"
+                                                                : "fp16"},
         {"classifier", {{"test_accuracy", e.realAccuracy}, {"epochs", classifier.epochs}, {"seed", classifier.seed}}},
         {"neighbours", s.neighbours},
         {"reference", "the first test pictures, as many as generated; features of the classifier"},

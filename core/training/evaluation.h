@@ -24,8 +24,9 @@ struct EvaluationSettings {
     std::string remark;      ///< put into the card
     int classifierEpochs = 6;
     int images = 2000;
-    int steps = 50;
-    std::vector<double> guidance = {1, 2, 3};  ///< the first one is the one that counts
+    int guidedImages = 500;  ///< at strengths after the first
+    int steps = 30;
+    std::vector<double> guidance = {1, 2};  ///< the first one is the one that counts
     std::uint64_t seed = 0;
     int neighbours = 3;  ///< k of precision and recall
 };
@@ -33,6 +34,7 @@ struct EvaluationSettings {
 /// Figures of one guidance strength.
 struct GuidanceFigures {
     double guidance = 1;
+    int images = 0;
     double classAccuracy = 0;          ///< share of pictures that the classifier calls what was asked for
     std::vector<double> perClass;      ///< the same for each class
     double precision = 0, recall = 0;  ///< arXiv 1904.06991, classifier features

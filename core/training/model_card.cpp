@@ -77,23 +77,24 @@ std::string trainingPart(const std::string& name, const json& training) {
 
 std::string figuresTable(const json& evaluation) {
     std::string text =
-        "| guidance | class accuracy | worst class | precision | recall | Frechet distance |\n"
-        "| --- | --- | --- | --- | --- | --- |\n";
+        "| guidance | pictures | class accuracy | worst class | precision | recall | Frechet distance |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n";
     for (const json& f : evaluation.at("figures")) {
         const auto worst = std::min_element(f.at("per_class").begin(), f.at("per_class").end());
-        text += format("| %.3g | %s | %s (%s) | %.3f | %.3f | %.2f |\n", f.at("guidance").get<double>(),
-                       percent(f.at("class_accuracy")).c_str(), percent(*worst).c_str(), worst.key().c_str(),
-                       f.at("precision").get<double>(), f.at("recall").get<double>(),
+        text += format("| %.3g | %d | %s | %s (%s) | %.3f | %.3f | %.2f |\n", f.at("guidance").get<double>(),
+                       f.at("images").get<int>(), percent(f.at("class_accuracy")).c_str(), percent(*worst).c_str(),
+                       worst.key().c_str(), f.at("precision").get<double>(), f.at("recall").get<double>(),
                        f.at("frechet_distance").get<double>());
     }
     const json& floor = evaluation.at("real_to_real");
-    return text + format("| training pictures | | | %.3f | %.3f | %.2f |\n\n", floor.at("precision").get<double>(),
-                         floor.at("recall").get<double>(), floor.at("frechet_distance").get<double>());
+    return text + format("| training pictures | %d | | | %.3f | %.3f | %.2f |\n\n", evaluation.at("images").get<int>(),
+                         floor.at("precision").get<double>(), floor.at("recall").get<double>(),
+                         floor.at("frechet_distance").get<double>());
 }
 
 std::string qualityPart(const json& evaluation) {
     std::string text = "## Quality\n\n";
-    text += format("%d pictures, %d Euler steps, seed %llu, ", evaluation.at("images").get<int>(),
+    text += format("%d pictures without guidance, %d Euler steps, seed %llu, ", evaluation.at("images").get<int>(),
                    evaluation.at("steps").get<int>(), evaluation.at("seed").get<unsigned long long>());
     text += "judged by a small convolutional classifier (test accuracy " +
             percent(evaluation.at("classifier").at("test_accuracy")) +

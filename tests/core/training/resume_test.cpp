@@ -71,7 +71,9 @@ TEST(Resume, FiveKillsChangeNothing) {
         ++series;
     }
     EXPECT_EQ(series, 3);
-    const ModelCard card = openCard({.path = unbroken + "/model.safetensors"}).value();
+    ModelRef ref;
+    ref.path = unbroken + "/model.safetensors";
+    const ModelCard card = openCard(ref).value();
     EXPECT_EQ(card.encoding, "harope");
     EXPECT_EQ(card.convention, Convention::Inverse);
     EXPECT_EQ(card.objective, "flow");
