@@ -6,7 +6,7 @@ namespace ropescope::corpus {
 
 std::string little(std::uint64_t value, int width) {
     std::string out;
-    for (int i = 0; i < width; ++i) out += static_cast<char>(value >> (8 * i) & 0xFF);
+    for (int i = 0; i < width; ++i) out += i < 8 ? static_cast<char>(value >> (8 * i)) : '\0';
     return out;
 }
 

@@ -24,7 +24,7 @@ std::vector<Case> pickleCases();
 std::vector<Case> modelCases();
 std::vector<Case> goodFiles();  ///< 30 generated files of many kinds, all accepted
 
-/// Little-endian number of `width` bytes.
+/// Little-endian number of `width` bytes; those beyond eight are zero.
 std::string little(std::uint64_t value, int width);
 
 /// A whole file from header JSON and data bytes.
