@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "widgets/atlas_grid.h"
 #include "widgets/flow_layout.h"
@@ -220,8 +221,11 @@ void AtlasView::refresh() {
 
 void AtlasView::refreshMarks() {
     std::vector<AtlasFigure::Mark> marks;
-    for (HeadRef head : m_selection.shown()) {
-        if (head.model != m_model) continue;
+    std::vector<HeadRef> all = m_selection.shown();
+    all.insert(all.end(), m_selection.heads().begin(), m_selection.heads().end());
+    std::set<HeadRef> done;
+    for (HeadRef head : all) {
+        if (head.model != m_model || !done.insert(head).second) continue;
         marks.push_back(
             {head.id, m_selection.colourIndex(head), head == m_selection.current(), m_selection.isPinned(head)});
     }

@@ -156,8 +156,8 @@ void FieldsCanvas::drawMap(QPainter& painter, const OffsetMap& map, const FieldS
     if (scale.log) {
         std::vector<double> logs(map.values.size());
         std::transform(map.values.begin(), map.values.end(), logs.begin(), [&](double v) { return scale.drawn(v); });
-        drawCells(
-            painter, square, mapImage(logs, map.rows(), map.cols(), scale.map, scale.drawn(scale.low), scale.drawn(scale.high)));
+        drawCells(painter, square,
+                  mapImage(logs, map.rows(), map.cols(), scale.map, scale.drawn(scale.low), scale.drawn(scale.high)));
     } else {
         drawCells(painter, square, mapImage(map.values, map.rows(), map.cols(), scale.map, scale.low, scale.high));
     }

@@ -86,6 +86,12 @@ qreal HeadChips::draw(QPainter& painter, const QRectF& place, const Looks& looks
         painter.drawText(chip.place.adjusted(kSample + kGap, 0, 4, 0), Qt::AlignVCenter | Qt::AlignLeft,
                          text(chip.head));
     }
+    const std::size_t chosen = m_which == Which::Pinned ? 0 : m_selection.heads().size();
+    if (chosen > chips.size() && !chips.empty()) {
+        painter.setPen(looks.muted);
+        painter.drawText(chips.back().place.translated(chips.back().place.width() + kBetween, 0),
+                         Qt::AlignVCenter | Qt::AlignLeft | Qt::TextDontClip, tr("and others"));
+    }
     return chips.empty() ? 0 : chips.back().place.bottom() - place.top();
 }
 

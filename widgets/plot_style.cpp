@@ -32,6 +32,7 @@ Looks paperLooks(const QFont& font) {
 }
 
 QColor headColour(int index) {
+    if (index < 0) return QColor(0x80, 0x80, 0x80);
     const Rgb colour = categoricalColour(index);
     return {colour.red, colour.green, colour.blue};
 }

@@ -7,6 +7,9 @@
 namespace ropescope {
 namespace {
 
+/// More heads cannot be told apart side by side.
+constexpr std::size_t kMostShown = 24;
+
 bool holds(const std::vector<HeadRef>& heads, HeadRef head) {
     return std::find(heads.begin(), heads.end(), head) != heads.end();
 }
@@ -21,6 +24,10 @@ std::vector<HeadRef> Selection::shown() const {
     std::vector<HeadRef> all = m_pinned;
     for (HeadRef head : m_heads) {
         if (!holds(all, head)) all.push_back(head);
+    }
+    if (all.size() > kMostShown) {
+        all.resize(kMostShown);
+        if (holds(m_heads, m_current) && !holds(all, m_current)) all.back() = m_current;
     }
     return all;
 }

@@ -36,6 +36,20 @@ protected:
     }
 };
 
+/// Marked heads say why they are not drawn; heads on their way say so.
+QString reasonForNothing(const OpenModels& models, const Selection& selection, const QString& otherwise) {
+    QStringList marked;
+    const std::vector<HeadRef> shown = selection.shown();
+    for (HeadRef head : shown) {
+        const HeadReport* report = models.head(head);
+        if (report == nullptr || report->problem.empty()) continue;
+        marked << models.headName(head) + QStringLiteral("  ") + QString::fromStdString(report->problem);
+    }
+    if (!marked.isEmpty()) return marked.mid(0, 4).join(QStringLiteral("\n\n"));
+    if (models.missing(shown).empty()) return otherwise;
+    return QObject::tr("Reading %1 ...").arg(models.headName(models.missing(shown).front()));
+}
+
 }  // namespace
 
 View::View(OpenModels& models, Selection& selection, const QString& title, QWidget* parent)
@@ -103,6 +117,14 @@ void View::buildCorner() {
         text->setText(m_commandLine);
     });
     corner->setMenu(menu);
+    auto* limit = new QLabel(this);
+    limit->setForegroundRole(QPalette::PlaceholderText);
+    limit->hide();
+    connect(&m_selection, &Selection::changed, this, [this, limit] {
+        const std::size_t drawn = m_selection.shown().size(), chosen = m_selection.heads().size();
+        limit->setVisible(chosen > drawn);
+        limit->setText(tr("%1 of %2 selected heads drawn").arg(drawn).arg(chosen));
+    });
     auto* row = static_cast<QHBoxLayout*>(layout()->itemAt(0)->layout());
     row->addWidget(corner, 0, Qt::AlignTop);
 }
@@ -112,10 +134,9 @@ void View::setCommandLine(const QString& line) {
 }
 
 void View::setEmptyText(const QString& what, const QString& action) {
-    m_emptyText->setText(what);
-    // A wrapped label in a centred cell does not find its own height.
-    m_emptyText->setFixedSize(kEmptyWidth, m_emptyText->heightForWidth(kEmptyWidth));
+    m_emptyText->setWhatsThis(what);
     m_emptyAction->setText(action);
+    showEmpty(isShowingEmpty());
 }
 
 bool View::isShowingEmpty() const {
@@ -135,6 +156,9 @@ void View::setContent(QWidget* content) {
 }
 
 void View::showEmpty(bool empty) {
+    m_emptyText->setText(reasonForNothing(m_models, m_selection, m_emptyText->whatsThis()));
+    // A wrapped label in a centred cell does not find its own height.
+    m_emptyText->setFixedSize(kEmptyWidth, m_emptyText->heightForWidth(kEmptyWidth));
     // With a model open the way on is a selection, which the text says.
     m_emptyAction->setVisible(m_models.all().empty() && !m_emptyAction->text().isEmpty());
     m_stack->setCurrentIndex(empty ? 0 : 1);

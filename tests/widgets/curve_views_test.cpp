@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <QLabel>
 #include <QTest>
 #include <cmath>
 #include <numbers>
@@ -84,6 +85,9 @@ private slots:
         sample.selection.select(sample.head(2, 3));
         QVERIFY(view.drawnEnergy(sample.head(2, 3), 0).empty());
         QVERIFY(view.isShowingEmpty());
+        bool said = false;
+        for (const QLabel* label : view.findChildren<QLabel*>()) said |= label->text().contains("not finite");
+        QVERIFY(said);
     }
 };
 

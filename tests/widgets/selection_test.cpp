@@ -49,6 +49,18 @@ private slots:
         selection.togglePin(kB);
         QVERIFY(selection.shown().empty());
     }
+    void showsNoMoreThanCanBeTold() {
+        Selection selection;
+        std::vector<HeadRef> many;
+        for (int i = 0; i < 40; ++i) many.push_back({0, {i / 8, i % 8}});
+        selection.togglePin(kOther);
+        selection.selectAll(many);
+        QCOMPARE(selection.heads().size(), std::size_t(40));
+        QCOMPARE(selection.shown().size(), std::size_t(24));
+        QCOMPARE(selection.shown().front(), kOther);
+        QCOMPARE(selection.shown().back(), many.back());  // the current head is always among them
+        QCOMPARE(selection.colourIndex(many[30]), -1);
+    }
     void closedModelIsForgotten() {
         Selection selection;
         selection.selectAll({kA, kOther});

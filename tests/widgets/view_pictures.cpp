@@ -114,6 +114,10 @@ int main(int argc, char** argv) {
                                      "Download the file again"});
         save(fields, QSize(760, 480), folder.filePath(QStringLiteral("fields-error") + look));
         if (dark) continue;
+        std::vector<HeadRef> all;
+        for (int i = 0; i < 24; ++i) all.push_back({0, {i / 4, i % 4}});
+        selection.selectAll(all);
+        for (const auto& [name, view] : views) save(*view, QSize(1440, 900), folder.filePath(name + "-many" + look));
         OpenModels none;
         SpectrumView empty(none, selection);
         save(empty, QSize(760, 480), folder.filePath(QStringLiteral("empty") + look));
