@@ -6,6 +6,7 @@
 #include <QDBusMessage>
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
+#include <QWidget>
 
 namespace ropescope {
 namespace {
@@ -82,7 +83,14 @@ void AppearanceControl::apply() {
     if (dark)
         palette = madePalette(QColor(0x26, 0x28, 0x2B), QColor(0x1C, 0x1E, 0x20), QColor(0xE6, 0xE6, 0xE6), accent);
     if (light) palette = madePalette(QColor(0xF3, 0xF4, 0xF5), Qt::white, QColor(0x1E, 0x20, 0x22), accent);
-    if (QApplication::palette() != palette) QApplication::setPalette(palette);
+    if (QApplication::palette() == palette) return;
+    QApplication::setPalette(palette);
+    for (QWidget* widget : QApplication::allWidgets()) {  // a style sheet keeps the colours it was polished with
+        const QString sheet = widget->styleSheet();
+        if (sheet.isEmpty()) continue;
+        widget->setStyleSheet({});
+        widget->setStyleSheet(sheet);
+    }
 }
 
 }  // namespace ropescope

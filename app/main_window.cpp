@@ -32,8 +32,8 @@ namespace {
 constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awaited
 constexpr int kSessionMs = 1500;
 constexpr int kMostDropped = 20;
-constexpr int kHeadPanelWidth = 232;  // the longest name of a number and its value
-constexpr int kTreeWidth = 168;
+constexpr int kHeadPanelWidth = 264;  // the longest name of a number and its value
+constexpr int kTreeWidth = 176;
 
 }  // namespace
 
@@ -117,6 +117,7 @@ void MainWindow::buildDocks() {
 
 void MainWindow::buildStatusBar() {
     m_job = new QLabel(this);
+    m_job->setMinimumWidth(fontMetrics().horizontalAdvance("making a picture: step 100 of 100"));
     m_speed = new QLabel(this);
     m_cancelJob = new QToolButton(this);
     m_cancelJob->setText("\u00D7");
@@ -259,6 +260,11 @@ void MainWindow::onOpened(int model) {
 }
 
 void MainWindow::onAtlas(int model) {
+    if (!m_sawAtlas) {  // what HARoPE is about; afterwards the user's choice stays
+        m_sawAtlas = true;
+        m_panels.atlas->setNumber("cross_axis_mixing_q");
+        m_panels.atlas->setScatter("cross_axis_mixing_q", "wasserstein");
+    }
     restoreSelection(model);
     if (m_selection->current().model != model) m_loader->selectInteresting(model);
     if (m_panels.status->chooser()->count() <= 1)

@@ -96,6 +96,7 @@ private:
     View* m_lastView = nullptr;
     int m_headsAsked = 0;
     int m_opening = 0;
+    bool m_sawAtlas = false;
 };
 
 }  // namespace ropescope

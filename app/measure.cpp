@@ -26,7 +26,7 @@ constexpr int kDragEvents = 120;
 constexpr int kDragHeads = 6;
 constexpr Grid kDragGrid{31, 31};
 constexpr int kGiveUpMs = 60'000;
-constexpr int kGenerateSteps = 400;  // long enough to last through the drag; cancelled after it
+constexpr int kGenerateSteps = 500;  // long enough to last through the drag; cancelled after it
 
 double percentile(std::vector<double> values, double share) {
     std::ranges::sort(values);

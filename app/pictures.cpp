@@ -128,7 +128,8 @@ void Pictures::takeGeneration() {
         if (!waitFor("a finished picture", kPatienceMs, [&] { return view->resultCount() >= picture; })) return;
         GenerateRequest next = view->request();
         const OpenModel* model = m_window.models().find(view->model());
-        next.labels = {(next.labels.front() + 2) % std::max(1, model ? model->card.classes : 1)};
+        const int classes = std::max(1, model ? model->card.classes : 1);
+        next.labels = {(next.labels.front() + classes - 1) % classes};
         view->restore(next);
         if (picture < 4) view->requestGenerate();
     }

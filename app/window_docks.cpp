@@ -24,7 +24,7 @@ void placeViews(const WindowDocks& docks, const QList<QDockWidget*>& left, const
     for (const QList<QDockWidget*>& stack : {left, right}) {
         if (!stack.isEmpty()) stack.first()->raise();
     }
-    if (!right.isEmpty()) docks.centre->resizeDocks({leftFront, right.first()}, {100, 100}, Qt::Horizontal);
+    if (!right.isEmpty()) docks.centre->resizeDocks({leftFront, right.first()}, {54, 46}, Qt::Horizontal);
 }
 
 void placeTools(const WindowDocks& docks) {
@@ -63,7 +63,7 @@ void applyLayout(const WindowDocks& docks, Layout layout) {
     const int width = docks.window->width();
     const int height = docks.window->height();
     const bool large = layout == Layout::Generate;
-    docks.window->resizeDocks({docks.models, docks.head}, {width * 16 / 100, width * 20 / 100}, Qt::Horizontal);
+    docks.window->resizeDocks({docks.models, docks.head}, {width * 13 / 100, width * 18 / 100}, Qt::Horizontal);
     docks.window->resizeDocks({docks.generate}, {height * (large ? 50 : 32) / 100}, Qt::Vertical);
     switch (layout) {
         case Layout::Explore:

@@ -47,7 +47,7 @@ struct AtlasGrid::Layout {
 AtlasGrid::AtlasGrid(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
-    setMinimumSize(280, 200);
+    setMinimumSize(240, 200);
     setAccessibleName(tr("Heads by layer"));
 }
 

@@ -5,6 +5,7 @@
 
 #include <QCheckBox>
 #include <QComboBox>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QSlider>
 #include <QVBoxLayout>
@@ -96,10 +97,16 @@ void FieldsView::buildControls() {
     auto* sliders = new FlowLayout;
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
-    for (QWidget* widget : std::initializer_list<QWidget*>{m_gridText, m_rows, m_cols, m_square})
-        sliders->addWidget(widget);
-    for (QWidget* widget : std::initializer_list<QWidget*>{m_betaText, m_beta}) sliders->addWidget(widget);
-    for (QWidget* widget : std::initializer_list<QWidget*>{m_stepText, m_step}) sliders->addWidget(widget);
+    // A label and its slider stay in one row.
+    const std::vector<std::vector<QWidget*>> groups = {
+        {m_gridText, m_rows, m_cols, m_square}, {m_betaText, m_beta}, {m_stepText, m_step}};
+    for (const std::vector<QWidget*>& group : groups) {
+        auto* together = new QWidget(this);
+        auto* row = new QHBoxLayout(together);
+        row->setContentsMargins(0, 0, 8, 0);
+        for (QWidget* widget : group) row->addWidget(widget);
+        sliders->addWidget(together);
+    }
     auto* content = new QWidget(this);
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(0, 0, 0, 0);

@@ -67,7 +67,7 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
       m_models(models),
       m_selection(selection),
       m_tree(new QTreeWidget(this)),
-      m_dropZone(new QPushButton(tr("Drop a model here, or open one ..."), this)) {
+      m_dropZone(new QPushButton(tr("Drop a model here,\nor open one ..."), this)) {
     m_tree->setHeaderHidden(true);
     m_tree->setStyleSheet(QStringLiteral("QTreeWidget::item { padding: 3px 0; }"));
     m_tree->setUniformRowHeights(true);

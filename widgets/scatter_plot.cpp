@@ -33,13 +33,13 @@ ScatterPlot::ScatterPlot(QWidget* parent)
     row->addWidget(m_y, 1);
     for (QComboBox* combo : {m_x, m_y}) {
         combo->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        combo->setMinimumContentsLength(10);
+        combo->setMinimumContentsLength(6);
     }
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addLayout(row);
     layout->addWidget(m_plot, 1);
-    setMinimumWidth(240);
+    setMinimumWidth(200);
 
     m_plot->setMultiSelectModifier(Qt::ControlModifier);
     m_plot->setSelectionRectMode(QCP::srmCustom);

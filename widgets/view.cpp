@@ -11,6 +11,7 @@
 #include <QPainter>
 #include <QPushButton>
 #include <QStackedLayout>
+#include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -180,7 +181,8 @@ QLabel* View::addLabel(const QString& text) {
 
 void View::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
-    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) restyle();
+    if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange) return;
+    QTimer::singleShot(0, this, [this] { restyle(); });  // the plots inside hear of the change after this
 }
 
 QSize View::figureSize() const {
