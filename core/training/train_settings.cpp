@@ -54,7 +54,7 @@ void addOptimizerOptions(CLI::App& app, TrainSettings& s) {
         ->capture_default_str();
 }
 
-void addRunOptions(CLI::App& app, TrainSettings& s) {
+void addRunOptions(CLI::App& app, TrainSettings& s, std::string& device) {
     app.add_option("--data", s.data, "folder of idx files, or of one subfolder of images per class")
         ->capture_default_str();
     app.add_option("--out", s.out, "output folder; a training that was interrupted there goes on")->required();
@@ -72,6 +72,7 @@ void addRunOptions(CLI::App& app, TrainSettings& s) {
     app.add_option("--precision", s.precision, "bf16 or fp32 products; weights and sums are always fp32")
         ->transform(CLI::CheckedTransformer(kPrecisions))
         ->default_str(nameOf(kPrecisions, s.precision));
+    app.add_option("--device", device, "auto or cpu: the trainer runs on the processor")->capture_default_str();
     app.add_option("--threads", s.threads)->check(CLI::Range(1, 256))->capture_default_str();
 }
 
@@ -119,7 +120,8 @@ std::string recipeJson(const TrainSettings& s) {
 Result<TrainSettings> parseTrainSettings(const std::vector<std::string>& arguments) {
     TrainSettings s;
     CLI::App app("Train a class-conditional DiT by flow matching", "train");
-    addRunOptions(app, s);
+    std::string device = "auto";
+    addRunOptions(app, s, device);
     addModelOptions(app, s);
     addOptimizerOptions(app, s);
     try {
@@ -130,6 +132,9 @@ Result<TrainSettings> parseTrainSettings(const std::vector<std::string>& argumen
     } catch (const CLI::ParseError& e) {
         return failure(usage("bad-option", e.what()));
     }
+    if (device != "auto" && device != "cpu")
+        return failure({ErrorKind::Device, "device", "train > --device", "the trainer runs on the processor only",
+                        printable(device, 40), "auto or cpu", "Leave --device out"});
     if (s.encoding == "harope" && s.convention == Convention::None)
         return failure(usage("convention", "--encoding harope needs --convention same or --convention inverse"));
     if (s.encoding != "harope" && s.convention != Convention::None)
