@@ -128,14 +128,17 @@ Result<std::optional<TensorEntry>> TorchStorages::locate(PickleId tensor, const 
     }
     // An expanded view repeats its storage; more than the archive holds many times over is no honest tensor.
     overflow |= total > (std::int64_t{1} << 48) || static_cast<std::uint64_t>(total) > 64 * elements + (1u << 20);
-    const bool inside =
-        total == 0 ? static_cast<std::uint64_t>(first) <= elements : static_cast<std::uint64_t>(last) < elements;
+    // A tensor without elements touches nothing, wherever it says it begins.
+    const bool inside = total == 0 || static_cast<std::uint64_t>(last) < elements;
     if (overflow || !inside) {
         return refused("PK-14", name, "the view reaches outside its storage", "element " + std::to_string(last),
                        "below " + std::to_string(elements));
     }
-    TensorEntry entry{name, *dtype, *shape, {}, (*found)->dataOffset + static_cast<std::uint64_t>(first) * size, 0};
-    entry.length = total == 0 ? 0 : static_cast<std::uint64_t>(last - first + 1) * size;
+    TensorEntry entry{name, *dtype, *shape, {}, (*found)->dataOffset, 0};
+    if (total != 0) {
+        entry.offset += static_cast<std::uint64_t>(first) * size;
+        entry.length = static_cast<std::uint64_t>(last - first + 1) * size;
+    }
     if (total != 0 && !contiguous(*shape, *strides)) entry.strides = std::move(*strides);
     return std::optional(std::move(entry));
 }

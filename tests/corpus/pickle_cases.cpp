@@ -141,6 +141,8 @@ void storages(std::vector<Case>& all) {
                      torchFile("}" + pickledText("w") + "ctorch._utils\n_rebuild_tensor_v2\n(NNNNtRs"), "PK-14"));
     all.push_back(pt("PK-14 transposed", one({.shape = {2, 2}, .strides = {1, 2}}), ""));
     all.push_back(pt("PK-14 expanded", one({.shape = {3, 2}, .strides = {0, 1}}), ""));
+    all.push_back(
+        pt("PK-14 no elements, offset past the end", one({.offset = 9, .shape = {2, 0}, .strides = {1, 1}}), ""));
     all.push_back(pt("PK-15 tied", beside(kTensor), ""));
     all.push_back(
         pt("PK-17 nested", torchFile("}" + pickledText("a") + "]}" + pickledText("b") + "]" + kTensor + "asas"), ""));

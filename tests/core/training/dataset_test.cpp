@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/training/media_library.h"
 #include "core/training/model_card.h"
 #include "core/training/quality.h"
 #include "tests/core/training/idx_folder.h"
@@ -33,6 +34,27 @@ TEST(Dataset, RefusesCutMismatchedAndMissingFiles) {
     folder.write("train-images-idx3-ubyte", {0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 8});
     EXPECT_NE(readIdxFolder(folder.path(), Split::Train).error().message().find("impossible"), std::string::npos);
     EXPECT_FALSE(readIdxFolder("/nowhere", Split::Test));
+}
+
+TEST(Dataset, ReadsAFolderOfImagesByClass) {
+    const auto media = trainingMedia();
+    if (!media) GTEST_SKIP() << media.error().message();
+    const IdxFolder folder("ropescope-images", 4);
+    const std::string root = folder.file("images");
+    for (const auto& [name, value] : {std::pair{"cat", 40}, std::pair{"ant", 80}}) {
+        std::filesystem::create_directories(root + "/" + name);
+        const std::vector<std::uint8_t> grey(8 * 12 * 3, static_cast<std::uint8_t>(value));
+        for (const char* file : {"/1.png", "/2.png"})
+            ASSERT_TRUE((*media)->writePng(root + "/" + name + file, makeArray(std::span(grey), {8, 12, 3}), ""));
+    }
+    const Dataset data = readTrainingSet(root).value();
+    EXPECT_EQ(data.images.sizes(), at::IntArrayRef({4, 1, 8, 12}));  // grey: one channel
+    EXPECT_EQ(data.classNames, (std::vector<std::string>{"ant", "cat"}));
+    EXPECT_EQ(data.images[0][0][0][0].item<int>(), 80);
+    EXPECT_EQ(data.labels[3].item<int>(), 1);
+    const std::vector<std::uint8_t> small(4 * 4 * 3, 1);
+    ASSERT_TRUE((*media)->writePng(root + "/cat/3.png", makeArray(std::span(small), {4, 4, 3}), ""));
+    EXPECT_NE(readTrainingSet(root).error().message().find("differ in size"), std::string::npos);
 }
 
 TEST(Quality, FrechetDistanceOfShiftedAndScaledSetsHasAClosedForm) {
