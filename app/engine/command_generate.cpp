@@ -9,7 +9,6 @@
 #include "app/engine/interrupt.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
-#include "core/checkpoint/tensor_table.h"
 #include "core/data/safetensors.h"
 
 namespace ropescope {
@@ -143,8 +142,7 @@ Result<void> generate(const Options& o) {
             usage("models that take text cannot be computed yet", "Use --class with a class-conditional DiT"));
     }
     if (auto checked = checkTargets(o); !checked) return checked;
-    // Read here first: a refused file is told in milliseconds, before LibTorch is loaded.
-    if (const auto card = openCard(o.request.model); !card) return failure(card.error());
+    if (auto complete = checkModel(o.request.model); !complete) return complete;
     const auto core = coreLibrary();
     if (!core) return failure(core.error());
     const Interrupt interrupt;

@@ -37,8 +37,11 @@ void addForwardCommand(CLI::App& app, int& code) {
     command->add_flag("--attention", options->attention, "write attention.i [B,H,N,N] as well");
     command->add_flag("--field", options->field, "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well");
     command->callback([options, &code] {
-        const auto core = coreLibrary();
-        const auto done = core ? (*core)->forward(*options) : failure(core.error());
+        Result<void> done = checkModel(options->model);
+        if (done) {
+            const auto core = coreLibrary();
+            done = core ? (*core)->forward(*options) : failure(core.error());
+        }
         if (!done) code = report(done.error());
     });
 }

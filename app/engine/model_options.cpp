@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "core/checkpoint/tensor_table.h"
+
 namespace ropescope {
 
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help) {
@@ -50,6 +52,13 @@ void addComputeOptions(CLI::App& command, Compute& compute) {
     command.add_option("--precision", compute.precision, "fp32, bf16 or fp16 (default fp32)")
         ->transform(CLI::CheckedTransformer(precisions));
     command.add_option("--threads", compute.threads, "processor threads (default: all)")->check(CLI::Range(1, 4096));
+}
+
+Result<void> checkModel(const ModelRef& model) {
+    const auto table = TensorTable::open(model.path, model.weights);
+    if (!table) return failure(table.error());
+    const auto card = recognise(*table, model);
+    return card ? checkComplete(*table, *card) : failure(card.error());
 }
 
 int report(const Error& error) {

@@ -17,6 +17,9 @@ void addComputeOptions(CLI::App& command, Compute& compute);
 /// "HxW".
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help);
 
+/// The file opens, is a model and has all that computing needs: told in milliseconds, before LibTorch is loaded.
+[[nodiscard]] Result<void> checkModel(const ModelRef& model);
+
 /// The error's one line on stderr; returns its exit code.
 int report(const Error& error);
 

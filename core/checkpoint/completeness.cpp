@@ -52,10 +52,10 @@ bool isFloat(DType type) {
            type == DType::F8E4M3 || type == DType::F8E5M2;
 }
 
-/// The stored name that shares the longest ending with a missing one: "did you mean".
+/// The stored name that shares the longest ending with a missing one, beyond ".weight" or ".bias".
 std::string nearest(const TensorTable& table, const std::string& missing) {
     std::string best;
-    std::size_t longest = 5;
+    std::size_t longest = missing.size() - std::min(missing.size(), missing.rfind('.')) + 3;
     for (const TensorEntry& entry : table.tensors()) {
         std::size_t n = 0;
         while (n < missing.size() && n < entry.name.size() && missing.rbegin()[n] == entry.name.rbegin()[n]) ++n;

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -124,6 +125,50 @@ TEST_F(Commands, HelpOfEverySubcommand) {
     }
     EXPECT_NE(run({"--version"}).out.find("own CUDA kernels"), std::string::npos);
 }
+
+#ifdef ROPESCOPE_HAS_CORE
+/// Options arrive where they should: the recorded final latents of the reference implementation come out.
+TEST_F(Commands, GenerateEqualsTheReference) {
+    const std::string file = content(kGolden + "harope_dit_tiny.expected.safetensors");
+    const auto reference = decodeSafetensors(std::as_bytes(std::span(file)));
+    ASSERT_TRUE(reference);
+    const auto& arrays = reference->arrays;
+    const std::string noise = (m_folder / "noise").string(), steps = (m_folder / "steps").string();
+    ASSERT_TRUE(writeSafetensors(noise, {{"noise", arrays.at("noise")}}));
+    ASSERT_TRUE(writeSafetensors(steps, {{"only", arrays.at("ddpm_noises")}}));
+    const std::string label = std::to_string(arrays.at("label").as<std::int64_t>()[0]);
+    for (const std::string sampler : {"ddim", "ddpm"}) {
+        for (const auto& [convention, key] : {std::pair("inverse", "v2."), std::pair("same", "v1.")}) {
+            const std::string latents = (m_folder / "latents").string(), picture = (m_folder / "x.png").string();
+            const Outcome done = run({"generate",      kGolden + "harope_dit_tiny.pt",
+                                      "--convention",  convention,
+                                      "--class",       label,
+                                      "--steps",       "10",
+                                      "--sampler",     sampler,
+                                      "--guidance",    "1.5",
+                                      "--noise",       noise,
+                                      "--step-noise",  steps,
+                                      "--latents-out", latents,
+                                      "--out",         picture,
+                                      "--device",      "cpu",
+                                      "--threads",     "1"});
+            ASSERT_EQ(done.code, 0) << done.err;
+            EXPECT_EQ(done.out, picture + "\n");
+            EXPECT_TRUE(content(picture).starts_with("\x89PNG"));
+            const std::string written = content(latents);
+            const auto result = decodeSafetensors(std::as_bytes(std::span(written)));
+            ASSERT_TRUE(result);
+            const auto got = result->arrays.at("latents").as<float>();
+            const auto want = arrays.at(key + sampler + "10_cfg1.5").as<float>();
+            ASSERT_EQ(got.size(), want.size());
+            float largest = 1;
+            for (const float value : want) largest = std::max(largest, std::abs(value));
+            for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4f * largest) << i;
+        }
+    }
+}
+
+#endif
 
 /// The header of a 24 GB model (sparse: the data is a hole) costs little memory; nothing of the data is read.
 TEST_F(Commands, InfoOfALargeFileTakesLittleMemory) {
