@@ -16,6 +16,8 @@ namespace {
 constexpr BenchGroup kGroups[] = {
     {"shipped", benchShipped},
     {"dit-b2", benchDitB2},
+    {"info", benchInfo},
+    {"window", benchWindow},
 };
 
 std::string processorName() {
