@@ -22,25 +22,24 @@ struct Options {
 };
 
 void addOptions(CLI::App& command, Options& o) {
-    const std::map<std::string, Sampler> samplers = {
-        {"ddpm", Sampler::Ddpm}, {"ddim", Sampler::Ddim}, {"euler", Sampler::Euler}, {"heun", Sampler::Heun}};
-    const std::map<std::string, GuidanceChannels> channels = {{"3", GuidanceChannels::First3},
-                                                              {"all", GuidanceChannels::All}};
     GenerateRequest& r = o.request;
     addModelOptions(command, r.model);
     addComputeOptions(command, r.compute);
-    CLI::Option* classes = command.add_option("--class", r.labels, "class number; several: one per image");
+    CLI::Option* classes = command.add_option("--class", r.labels, "class number; 1,5,7: one per image");
     CLI::Option* prompt = command.add_option("--prompt", o.prompt, "text, for models that take text");
-    classes->excludes(prompt)->check(CLI::Range(0, 1'000'000));
+    classes->excludes(prompt)->check(CLI::Range(0, 1'000'000))->delimiter(',')->allow_extra_args(false);
     command.add_option("--out", o.out, "PNG to write; NAME-i.png for a batch")->required();
     command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");
     command.add_option("--steps", r.steps, "sampling steps (default 20)")->check(CLI::Range(1, 1000));
     command.add_option("--guidance", r.guidance, "weight of the class against no class; 1: none (default 2)")
         ->check(CLI::Range(0.0, 100.0));
-    command.add_option("--guidance-channels", r.guidanceChannels, "3 or all (default 3 for DiT latents)")
-        ->transform(CLI::CheckedTransformer(channels));
-    command.add_option("--sampler", r.sampler, "ddpm, ddim, euler or heun (default: the model's kind)")
-        ->transform(CLI::CheckedTransformer(samplers));
+    addChoice<GuidanceChannels>(command, "--guidance-channels", r.guidanceChannels,
+                                {{"3", GuidanceChannels::First3}, {"all", GuidanceChannels::All}},
+                                "which channels it changes (default 3 for DiT latents)");
+    addChoice<Sampler>(
+        command, "--sampler", r.sampler,
+        {{"ddpm", Sampler::Ddpm}, {"ddim", Sampler::Ddim}, {"euler", Sampler::Euler}, {"heun", Sampler::Heun}},
+        "default: the model's kind");
     addSizeOption(command, "--size", r.size, "height x width in pixels of the model's own input");
     command.add_option("--batch", r.batch, "images (default 1)")->check(CLI::Range(1, 1024));
     command.add_option("--noise", r.noiseFile, "safetensors file with the first noise [B,C,h,w]");

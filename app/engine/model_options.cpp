@@ -30,27 +30,25 @@ void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const
 }
 
 void addModelOptions(CLI::App& command, ModelRef& model) {
-    const std::map<std::string, WeightChoice> copies = {{"ema", WeightChoice::Ema}, {"model", WeightChoice::Model}};
-    const std::map<std::string, Convention> conventions = {{"same", Convention::Same},
-                                                           {"inverse", Convention::Inverse}};
     command.add_option("FILE", model.path, "weights: safetensors or a PyTorch checkpoint")->required();
     command.add_option("--heads", model.heads, "attention heads, where the tensors do not tell")
         ->check(CLI::Range(1, 65536));
     addSizeOption(command, "--grid", model.grid, "patch grid, rows x columns, where the file does not say");
     command.add_option("--theta", model.theta, "base of the rotary frequencies")->check(CLI::Range(1e-6, 1e12));
     command.add_option("--config", model.config, "configuration (diffusers' or timm's JSON)");
-    command.add_option("--weights", model.weights, "which copy, where the file holds both: ema or model (default ema)")
-        ->transform(CLI::CheckedTransformer(copies));
-    command.add_option("--convention", model.convention, "how the maps enter: same or inverse")
-        ->transform(CLI::CheckedTransformer(conventions));
+    addChoice<WeightChoice>(command, "--weights", model.weights,
+                            {{"ema", WeightChoice::Ema}, {"model", WeightChoice::Model}},
+                            "which copy, where the file holds both (default ema)");
+    addChoice<Convention>(command, "--convention", model.convention,
+                          {{"same", Convention::Same}, {"inverse", Convention::Inverse}},
+                          "how the maps enter, where the file does not say");
 }
 
 void addComputeOptions(CLI::App& command, Compute& compute) {
-    const std::map<std::string, Precision> precisions = {
-        {"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}};
     command.add_option("--device", compute.device, "auto, cpu, cuda or cuda:N (default auto)");
-    command.add_option("--precision", compute.precision, "fp32, bf16 or fp16 (default fp32)")
-        ->transform(CLI::CheckedTransformer(precisions));
+    addChoice<Precision>(command, "--precision", compute.precision,
+                         {{"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}},
+                         "of the network (default fp32)");
     command.add_option("--threads", compute.threads, "processor threads (default: all)")->check(CLI::Range(1, 4096));
 }
 

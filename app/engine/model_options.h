@@ -2,6 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/data/error.h"
 #include "core/data/model.h"
@@ -14,6 +17,23 @@ namespace ropescope {
 void addModelOptions(CLI::App& command, ModelRef& model);
 /// --device, --precision, --threads.
 void addComputeOptions(CLI::App& command, Compute& compute);
+/// One of a few words.
+template <class E>
+void addChoice(CLI::App& command, const std::string& name, E& value, std::vector<std::pair<std::string, E>> choices,
+               const std::string& help) {
+    std::string words;
+    for (const auto& [word, ignored] : choices) words += (words.empty() ? "" : "|") + word;
+    const auto choose = [&value, name, words, choices = std::move(choices)](const CLI::results_t& given) {
+        for (const auto& [word, meaning] : choices) {
+            if (given.front() != word) continue;
+            value = meaning;
+            return true;
+        }
+        throw CLI::ValidationError(name, "found " + printable(given.front(), 40) + ", expected " + words);
+    };
+    command.add_option(name, CLI::callback_t(choose), help)->type_name(words);
+}
+
 /// "HxW".
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help);
 

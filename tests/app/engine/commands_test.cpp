@@ -112,6 +112,7 @@ TEST_F(Commands, ExitCodes) {
     EXPECT_EQ(run({"fly"}).code, 2);
     EXPECT_EQ(run({"info"}).code, 2);
     EXPECT_EQ(run({"info", good, "--convention", "both"}).code, 2);
+    EXPECT_EQ(run({"info", good, "--convention", "1"}).code, 2) << "a word, not its number";
     EXPECT_EQ(run({"info", good, "--grid", "16"}).code, 2);
     EXPECT_EQ(run({"generate", good}).code, 2) << "--out is required";
     EXPECT_EQ(run({"generate", good, "--out", "/no/such/folder/x.png"}).code, 1);
