@@ -11,8 +11,7 @@
 namespace ropescope {
 namespace {
 
-constexpr qreal kBarLength = 56;  ///< longest bar of the means
-constexpr qreal kLegendHeight = 32;
+constexpr qreal kLegendHeight = 36;
 
 QColor readableOn(const QColor& ground) {
     return qGray(ground.rgb()) > 130 ? QColor(0x1a, 0x1a, 0x1a) : QColor(0xff, 0xff, 0xff);
@@ -37,6 +36,7 @@ struct AtlasGrid::Layout {
     qreal width = 0;  ///< of a cell with its gap
     qreal height = 0;
     qreal gap = 0;
+    qreal bars = 0;  ///< longest bar of the means
     QRectF legend;
 
     [[nodiscard]] QRectF cell(int layer, int head) const {
@@ -61,16 +61,17 @@ AtlasGrid::Layout AtlasGrid::layoutIn(const QRectF& place, const QFont& font) co
     const qreal left =
         std::max(metrics.horizontalAdvance(QStringLiteral("L88")), metrics.horizontalAdvance(tr("mean"))) + 16;
     const qreal top = metrics.height() + 8;
-    const qreal right = kBarLength + 24 + metrics.horizontalAdvance(QStringLiteral("0.000"));
-    const qreal bottom = kBarLength + metrics.height() + kLegendHeight + 24;
     Layout layout;
+    layout.bars = std::clamp(place.width() * 0.1, 20.0, 56.0);
+    const qreal right = layout.bars + 24 + metrics.horizontalAdvance(QStringLiteral("0.000"));
+    const qreal bottom = layout.bars + metrics.height() + kLegendHeight + 24;
     const int rows = std::max(1, m_figure.layers);
     const int columns = std::max(1, m_figure.heads);
     layout.width = std::clamp((place.width() - left - right) / columns, 4.0, 136.0);
     layout.height = std::clamp((place.height() - top - bottom) / rows, 4.0, 96.0);
     layout.gap = std::min(layout.width, layout.height) > 14 ? 2 : 0;
     layout.matrix = QRectF(place.left() + left, place.top() + top, layout.width * columns, layout.height * rows);
-    layout.legend = QRectF(place.left() + left, layout.matrix.bottom() + kBarLength + metrics.height() + 20,
+    layout.legend = QRectF(place.left() + left, layout.matrix.bottom() + layout.bars + metrics.height() + 20,
                            place.width() - left - 8, kLegendHeight);
     return layout;
 }
@@ -137,8 +138,9 @@ void AtlasGrid::drawLabels(QPainter& painter, const Layout& layout, const Looks&
     painter.setPen(looks.muted);
     // Labels thin out when the cells are too small to hold one each.
     const int rowStep = std::max(1, static_cast<int>(std::ceil(metrics.height() / layout.height)));
-    const int columnStep =
-        std::max(1, static_cast<int>(std::ceil((metrics.horizontalAdvance(QStringLiteral("H88")) + 4) / layout.width)));
+    const int columnStep = std::max(
+        1, static_cast<int>(std::ceil((metrics.horizontalAdvance(QStringLiteral("H%1").arg(m_figure.heads - 1)) + 3) /
+                                      layout.width)));
     for (int layer = 0; layer < m_figure.layers; layer += rowStep) {
         const QRectF cell = layout.cell(layer, 0);
         painter.drawText(QRectF(cell.left() - 64, cell.center().y() - metrics.height() / 2, 56, metrics.height()),
@@ -156,7 +158,7 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
     const QFontMetricsF metrics(looks.font);
     const double origin = m_figure.map == ColourMap::Diverging ? 0 : m_figure.low;
     const double span = m_figure.map == ColourMap::Diverging ? m_figure.high : m_figure.high - m_figure.low;
-    const auto length = [&](double mean) { return kBarLength * std::clamp(std::abs(mean - origin) / span, 0.0, 1.0); };
+    const auto length = [&](double mean) { return layout.bars * std::clamp(std::abs(mean - origin) / span, 0.0, 1.0); };
     const auto tint = [&](double mean) {
         return mapColour(m_figure.map, (mean - m_figure.low) / (m_figure.high - m_figure.low));
     };

@@ -67,7 +67,7 @@ void drawProfile(QPainter& painter, const QRectF& place, const FieldsFigure& fig
     QString title = columns ? QObject::tr("%1, column offset (tokens), row %2").arg(what).arg(crosshair.y())
                             : QObject::tr("%1, row offset (tokens), column %2").arg(what).arg(crosshair.x());
     if (metrics.horizontalAdvance(title) > place.width() - 8) {
-        title = columns ? QObject::tr("column offset (tokens)") : QObject::tr("row offset (tokens)");
+        title = columns ? QObject::tr("columns (tokens)") : QObject::tr("rows (tokens)");
     }
     painter.setPen(looks.text);
     painter.drawText(QRectF(place.left() + 8, place.top(), place.width() - 8, metrics.height()), Qt::AlignRight,

@@ -13,6 +13,7 @@ namespace {
 
 constexpr qreal kPairGap = 8;  ///< between analytic and measured
 constexpr qreal kBetween = 24;
+constexpr qreal kNarrow = 760;  ///< below this the legends take two lines
 
 QRectF squareIn(const QRectF& place, int rows, int cols) {
     const qreal unit = std::min(place.width() / cols, place.height() / rows);
@@ -31,6 +32,15 @@ void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, 
     painter.fillRect(extent(words).adjusted(-6, -4, 6, 4), looks.base);
     painter.setPen(looks.muted);
     painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, words);
+}
+
+/// What a panel is, quietly at its top right, where it does not meet the title.
+void drawCaption(QPainter& painter, const QRectF& panel, const QString& words, qreal taken, const Looks& looks) {
+    const QFontMetricsF metrics(looks.font);
+    if (metrics.horizontalAdvance(words) + taken > panel.width()) return;
+    painter.setPen(looks.muted);
+    painter.drawText(QRectF(panel.left(), panel.top() - metrics.height() - 5, panel.width(), metrics.height()),
+                     Qt::AlignRight | Qt::AlignVCenter, words);
 }
 
 }  // namespace
@@ -71,7 +81,8 @@ FieldsCanvas::Layout FieldsCanvas::layoutIn(const QRectF& place, const QFont& fo
     const qreal line = metrics.height();
     const int count = std::max<int>(1, static_cast<int>(m_figure.panels.size()));
     Layout layout;
-    layout.legends = QRectF(place.left() + 8, place.bottom() - line - 12, place.width() - 16, line + 8);
+    const qreal legendHeight = place.width() < kNarrow ? 2 * line + 8 : line + 8;
+    layout.legends = QRectF(place.left() + 8, place.bottom() - legendHeight - 4, place.width() - 16, legendHeight);
     const qreal profileHeight = std::clamp(place.height() * 0.26, 72.0, 180.0);
     layout.profiles =
         QRectF(place.left() + 8, layout.legends.top() - profileHeight - 8, place.width() - 16, profileHeight);
@@ -123,6 +134,12 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
     painter.drawText(
         QRectF(left.left() + 16, left.top() - metrics.height() - 5, right.right() - left.left() - 16, metrics.height()),
         Qt::AlignLeft | Qt::AlignVCenter, panel.title);
+    drawCaption(painter, left, tr("analytic"), 24 + metrics.horizontalAdvance(panel.title), looks);
+    drawCaption(painter, right, tr("measured"),
+                left.right() < left.left() + 16 + metrics.horizontalAdvance(panel.title)
+                    ? metrics.horizontalAdvance(panel.title)
+                    : 0,
+                looks);
     if (!panel.problem.isEmpty()) {
         const QRectF both(left.topLeft(), right.bottomRight());
         drawHatched(painter, both, looks);

@@ -5,6 +5,8 @@
 #include <QClipboard>
 #include <QMenu>
 #include <QMimeData>
+#include <QPainter>
+#include <QStyledItemDelegate>
 
 #include "widgets/preview_image.h"
 
@@ -12,6 +14,23 @@ namespace ropescope {
 namespace {
 
 constexpr int kThumbnail = 84;
+
+/// The picture as it is, with a frame when it is selected. A style sheet would keep the palette from changing.
+class PictureDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+
+    QSize sizeHint(const QStyleOptionViewItem&, const QModelIndex&) const override {
+        return {kThumbnail + 8, kThumbnail + 8};
+    }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        const auto icon = index.data(Qt::DecorationRole).value<QIcon>();
+        icon.paint(painter, option.rect.adjusted(4, 4, -4, -4));
+        if ((option.state & QStyle::State_Selected) == 0) return;
+        painter->setPen(QPen(option.palette.color(QPalette::Highlight), 2));
+        painter->drawRect(option.rect.adjusted(1, 1, -1, -1));
+    }
+};
 
 }  // namespace
 
@@ -28,9 +47,7 @@ Gallery::Gallery(QWidget* parent) : QListWidget(parent) {
     setDragDropMode(QAbstractItemView::DragOnly);
     setFrameShape(QFrame::NoFrame);
     setGridSize(QSize(kThumbnail + 12, kThumbnail + 12));
-    setStyleSheet(
-        QStringLiteral("QListWidget::item { border: 2px solid transparent; padding: 2px; }"
-                       "QListWidget::item:selected { border-color: palette(highlight); background: transparent; }"));
+    setItemDelegate(new PictureDelegate(this));
     setContextMenuPolicy(Qt::CustomContextMenu);
     setAccessibleName(tr("Gallery"));
     connect(this, &QListWidget::currentRowChanged, this, [this](int row) {
@@ -51,7 +68,6 @@ void Gallery::addResult(const GenerateRequest& request, const GenerateResult& re
         m_entries.push_back({own, image});
         const QPixmap picture = QPixmap::fromImage(enlarged(imageOf(image.pixels), kThumbnail));
         QIcon icon(picture);
-        icon.addPixmap(picture, QIcon::Selected);  // untinted: the frame shows the selection
         auto* item = new QListWidgetItem(icon, {});
         item->setToolTip(tr("seed %1, class %2, %3 steps, guidance %4\nDouble-click restores these settings")
                              .arg(image.seed)
@@ -70,6 +86,15 @@ QMimeData* Gallery::mimeData(const QList<QListWidgetItem*>& items) const {
     data->setImageData(imageOf(image.pixels));
     data->setText(QString::fromStdString(image.recipe));
     return data;
+}
+
+void Gallery::paintEvent(QPaintEvent* event) {
+    QListWidget::paintEvent(event);
+    if (count() > 0) return;
+    QPainter painter(viewport());
+    painter.setPen(palette().color(QPalette::PlaceholderText));
+    painter.drawText(viewport()->rect().adjusted(16, 8, -16, -8), Qt::AlignCenter | Qt::TextWordWrap,
+                     tr("Finished pictures collect here; each keeps the settings that make it again"));
 }
 
 void Gallery::openMenu(QPoint position) {

@@ -25,6 +25,7 @@ signals:
     void saveRequested(int row);
 
 protected:
+    void paintEvent(QPaintEvent* event) override;
     /// A picture dragged out carries its pixels and, as text, its recipe.
     QMimeData* mimeData(const QList<QListWidgetItem*>& items) const override;
 

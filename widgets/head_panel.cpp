@@ -80,6 +80,7 @@ HeadPanel::HeadPanel(OpenModels& models, Selection& selection, QWidget* parent)
     large.setPointSizeF(large.pointSizeF() * 1.4);
     large.setBold(true);
     m_title->setFont(large);
+    m_title->setWordWrap(true);
     m_state->setWordWrap(true);
     m_state->setTextFormat(Qt::PlainText);
     m_pin->setCheckable(true);
@@ -148,10 +149,11 @@ void HeadPanel::refresh() {
         const double value = number.values[head.id.layer * atlas.heads + head.id.head];
         auto* title = new QTableWidgetItem(QString::fromStdString(number.title));
         title->setData(kFirstLine, title->text());
-        title->setData(kSecondLine, marksText(number));
+        const QString unit = QString::fromStdString(number.unit);
+        title->setData(kSecondLine,
+                       unit.isEmpty() ? marksText(number) : marksText(number) + QStringLiteral(", ") + unit);
         auto* shown = new QTableWidgetItem(numberText(value, number.unit));
         shown->setData(kFirstLine, shortNumber(value));
-        shown->setData(kSecondLine, QString::fromStdString(number.unit));
         QString tip = definitionText(number);
         if (std::isfinite(number.neutral)) {
             tip += tr("\nPlain rotary positions: %1").arg(numberText(number.neutral, number.unit));

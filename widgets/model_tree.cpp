@@ -6,6 +6,7 @@
 #include <QMimeData>
 #include <QPainter>
 #include <QPushButton>
+#include <QStyledItemDelegate>
 #include <QTreeWidget>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -60,6 +61,37 @@ QString cardText(const ModelCard& card) {
     return lines.join(QLatin1Char('\n'));
 }
 
+/// Rows with room to breathe. A style sheet would do it too, but then the tree no longer follows the palette.
+class RoomyDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        return QStyledItemDelegate::sizeHint(option, index) + QSize(0, 6);
+    }
+};
+
+/// A button that looks like a place to drop something on; pressed while something is held over the tree.
+class DropZone : public QPushButton {
+public:
+    using QPushButton::QPushButton;
+
+    QSize sizeHint() const override { return {120, 64}; }
+    QSize minimumSizeHint() const override { return {80, 64}; }
+
+protected:
+    void paintEvent(QPaintEvent*) override {
+        const Looks looks = looksOf(palette(), font());
+        const bool marked = isDown() || underMouse() || hasFocus();
+        QPainter painter(this);
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setPen(QPen(marked ? looks.accent : looks.reference, 1, Qt::DashLine));
+        painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4);
+        painter.setPen(palette().color(QPalette::WindowText));
+        painter.drawText(rect().adjusted(8, 8, -8, -8), Qt::AlignCenter | Qt::TextWordWrap, text());
+    }
+};
+
 }  // namespace
 
 ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
@@ -67,19 +99,14 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
       m_models(models),
       m_selection(selection),
       m_tree(new QTreeWidget(this)),
-      m_dropZone(new QPushButton(tr("Drop a model here,\nor open one ..."), this)) {
+      m_dropZone(new DropZone(tr("Drop a model here, or open one ..."), this)) {
     m_tree->setHeaderHidden(true);
-    m_tree->setStyleSheet(QStringLiteral("QTreeWidget::item { padding: 3px 0; }"));
+    m_tree->setItemDelegate(new RoomyDelegate(m_tree));
     m_tree->setUniformRowHeights(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_tree->setFrameShape(QFrame::NoFrame);
     m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
     m_tree->setAccessibleName(tr("Open models"));
-    m_dropZone->setFlat(true);
-    m_dropZone->setMinimumHeight(56);
-    m_dropZone->setStyleSheet(
-        QStringLiteral("QPushButton { border: 1px dashed rgba(128, 128, 128, 180); border-radius: 4px; padding: 8px; }"
-                       "QPushButton:hover, QPushButton[waiting=\"true\"] { border-color: palette(highlight); }"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->setSpacing(8);
@@ -117,7 +144,7 @@ void ModelTree::addModel(int key, const OpenModel& model) {
     for (const std::string& note : model.card.notes) {
         QTreeWidgetItem* row = newItem(top, QString::fromStdString(note), key, -1, -1);
         row->setFlags(Qt::ItemIsEnabled);
-        row->setForeground(0, palette().color(QPalette::PlaceholderText));
+        row->setForeground(0, QColor(0x80, 0x80, 0x80));  // readable on light and dark ground
         row->setToolTip(0, QString::fromStdString(note));
     }
     for (int layer = 0; layer < model.card.layers; ++layer) {
@@ -203,8 +230,7 @@ void ModelTree::openMenu(QPoint position) {
 }
 
 void ModelTree::setWaiting(bool waiting) {
-    m_dropZone->setProperty("waiting", waiting);
-    m_dropZone->setStyleSheet(m_dropZone->styleSheet());  // a property is read again only with the sheet
+    m_dropZone->setDown(waiting);
 }
 
 void ModelTree::dragEnterEvent(QDragEnterEvent* event) {

@@ -13,6 +13,7 @@ constexpr qreal kStrip = 12;  ///< width of one strip
 constexpr qreal kStripGap = 8;
 constexpr qreal kStrips = 3 * kStrip + 2 * kStripGap;  ///< two angles, a gap each side, the gain
 constexpr qreal kBetween = 24;
+constexpr qreal kNarrow = 760;  ///< below this the legends take two lines
 
 }  // namespace
 
@@ -42,7 +43,7 @@ void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels) {
 PlanesCanvas::Layout PlanesCanvas::layoutIn(const QRectF& place, const QFont& font) const {
     const QFontMetricsF metrics(font);
     const qreal left = metrics.height() + 8, top = metrics.height() + 8, bottom = metrics.height() * 2 + 8;
-    const qreal legendHeight = metrics.height() + 12;
+    const qreal legendHeight = metrics.height() * (place.width() < kNarrow ? 2 : 1) + 12;
     const int count = std::max<int>(1, static_cast<int>(m_panels.size()));
     Layout layout;
     layout.legends = QRectF(place.left() + 8, place.bottom() - legendHeight, place.width() - 16, legendHeight);

@@ -114,18 +114,27 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
     const QString highText = shortNumber(high);
     painter.setFont(looks.font);
     qreal x = place.left();
+    QRectF line = place;
     const auto write = [&](const QString& text, const QColor& colour) {
         const qreal width = metrics.horizontalAdvance(text);
         painter.setPen(colour);
-        painter.drawText(QRectF(x, place.top(), width + 1, place.height()), Qt::AlignVCenter | Qt::AlignLeft, text);
+        painter.drawText(QRectF(x, line.top(), width + 1, line.height()), Qt::AlignVCenter | Qt::AlignLeft, text);
         x += width + 8;
     };
-    // The bar and its ends come first; a long title gives way.
+    // One line where it fits, otherwise the title above the bar; a title that is still too long gives way.
     const qreal ends = metrics.horizontalAdvance(lowText) + metrics.horizontalAdvance(highText) + 32;
-    write(metrics.elidedText(title, Qt::ElideRight, std::max<qreal>(24, place.width() - ends - 64)), looks.text);
+    const bool above =
+        place.height() >= 2 * metrics.height() && metrics.horizontalAdvance(title) > place.width() - ends - 64;
+    if (above) {
+        painter.setPen(looks.text);
+        painter.drawText(place, Qt::AlignTop | Qt::AlignLeft, metrics.elidedText(title, Qt::ElideRight, place.width()));
+        line.setTop(place.top() + metrics.height());
+    } else {
+        write(metrics.elidedText(title, Qt::ElideRight, std::max<qreal>(24, place.width() - ends - 64)), looks.text);
+    }
     write(lowText, looks.muted);
     const qreal end = std::min(place.right() - metrics.horizontalAdvance(highText) - 8, x + 240);
-    const QRectF bar(x, place.center().y() - 5, std::max<qreal>(40, end - x), 10);
+    const QRectF bar(x, line.center().y() - 5, std::max<qreal>(40, end - x), 10);
     std::vector<double> ramp(256);
     for (int i = 0; i < 256; ++i) ramp[i] = i;
     drawCells(painter, bar, mapImage(ramp, 1, 256, map, 0, 255));

@@ -111,8 +111,7 @@ void ScatterPlot::refresh() {
     QColor fill = looks.muted;
     fill.setAlpha(90);
     all->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(looks.muted, 1), fill, 7));
-    m_plot->xAxis->setLabel(titleWithUnit(numberX));
-    m_plot->yAxis->setLabel(titleWithUnit(numberY));
+    fitLabels();
     m_plot->rescaleAxes();
     m_plot->xAxis->setRange(roomy(m_plot->xAxis->range()));
     m_plot->yAxis->setRange(roomy(m_plot->yAxis->range()));
@@ -162,6 +161,28 @@ void ScatterPlot::draw(QCPPainter& painter, QSize size) const {
 void ScatterPlot::restyle() {
     stylePlot(*m_plot, looksOf(palette(), font()));
     refresh();
+}
+
+void ScatterPlot::fitLabels() {
+    const int x = m_x->currentIndex(), y = m_y->currentIndex();
+    if (x < 0 || y < 0) return;
+    const QFontMetrics metrics(font());
+    const auto fit = [&](QCPAxis* axis, const HeadNumber& number, int room, int perTick) {
+        axis->ticker()->setTickCount(std::clamp(room / perTick, 2, 6));
+        axis->setLabel(metrics.elidedText(titleWithUnit(number), Qt::ElideRight, room));
+    };
+    fit(m_plot->xAxis, m_report.numbers[x], std::max(48, m_plot->width() - 72), 64);
+    fit(m_plot->yAxis, m_report.numbers[y], std::max(48, m_plot->height() - 64), 48);
+}
+
+void ScatterPlot::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) restyle();
+}
+
+void ScatterPlot::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    fitLabels();
 }
 
 }  // namespace ropescope

@@ -33,6 +33,10 @@ signals:
     void picked(ropescope::HeadId head, Qt::KeyboardModifiers modifiers);
     void brushed(const std::vector<ropescope::HeadId>& heads, Qt::KeyboardModifiers modifiers);
 
+protected:
+    void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     struct Point {
         HeadId id;
@@ -40,6 +44,7 @@ private:
     };
     void refresh();
     void drawMarks();
+    void fitLabels();  ///< fewer ticks and shorter titles where the plot is narrow
     [[nodiscard]] std::optional<HeadId> headAt(QPoint position) const;
 
     AtlasReport m_report;

@@ -93,8 +93,6 @@ void View::buildCorner() {
     auto* corner = new QToolButton(this);
     corner->setText(QStringLiteral("\u22ef"));
     corner->setAutoRaise(true);
-    corner->setPopupMode(QToolButton::InstantPopup);
-    corner->setStyleSheet(QStringLiteral("QToolButton::menu-indicator { image: none; }"));
     corner->setToolTip(tr("Copy, export, equal command line"));
     auto* menu = new QMenu(corner);
     menu->addAction(tr("Copy figure"), this, &View::copyFigure);
@@ -117,7 +115,10 @@ void View::buildCorner() {
         text->setVisible(!m_commandLine.isEmpty());
         text->setText(m_commandLine);
     });
-    corner->setMenu(menu);
+    // Opened by hand: a menu of the button's own would draw an arrow over the dots.
+    connect(corner, &QToolButton::clicked, menu, [corner, menu] {
+        menu->popup(corner->mapToGlobal(QPoint(corner->width() - menu->sizeHint().width(), corner->height())));
+    });
     auto* limit = new QLabel(this);
     limit->setForegroundRole(QPalette::PlaceholderText);
     limit->hide();
