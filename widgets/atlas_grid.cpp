@@ -184,7 +184,7 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
         const qreal thick = std::min(cell.width(), 12.0);
         const qreal tall = std::max(1.0, length(mean));
         painter.fillRect(QRectF(cell.center().x() - thick / 2, y, thick, tall), tint(mean));
-        if (layout.width < metrics.horizontalAdvance(QStringLiteral("0.000"))) continue;
+        if (layout.width < metrics.horizontalAdvance(QStringLiteral("0.000")) + 6) continue;
         painter.setPen(looks.muted);
         painter.drawText(QRectF(cell.center().x() - 40, y + tall + 2, 80, metrics.height()), Qt::AlignCenter,
                          shortNumber(mean));

@@ -21,19 +21,6 @@ QRectF squareIn(const QRectF& place, int rows, int cols) {
     return {place.center().x() - size.width() / 2, place.center().y() - size.height() / 2, size.width(), size.height()};
 }
 
-/// `shortly` where the place is too small for the sentence; the whole message shows on hover.
-void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, const QString& shortly,
-               const Looks& looks) {
-    const QRectF box = place.adjusted(8, 8, -8, -8);
-    const auto extent = [&](const QString& words) {
-        return QFontMetricsF(looks.font).boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, words);
-    };
-    const QString words = extent(sentence).height() <= box.height() ? sentence : shortly;
-    painter.fillRect(extent(words).adjusted(-6, -4, 6, 4), looks.base);
-    painter.setPen(looks.muted);
-    painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, words);
-}
-
 /// What a panel is, quietly at its top right, where it does not meet the title.
 void drawCaption(QPainter& painter, const QRectF& panel, const QString& words, qreal taken, const Looks& looks) {
     const QFontMetricsF metrics(looks.font);

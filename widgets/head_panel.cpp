@@ -43,7 +43,7 @@ public:
         const QFontMetrics metrics(option.font);
         const int width = std::max(metrics.horizontalAdvance(index.data(kFirstLine).toString()),
                                    metrics.horizontalAdvance(index.data(kSecondLine).toString()));
-        return {width + 2 * kPadding, 2 * metrics.height() + 2 * kPadding};
+        return {width + 4 * kPadding, 2 * metrics.height() + 2 * kPadding};
     }
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
         const Looks looks = looksOf(option.palette, option.font);

@@ -89,10 +89,7 @@ void PlanesCanvas::drawPanel(QPainter& painter, const PlanesPanel& panel, const 
     painter.drawText(title.adjusted(16, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, panel.title);
     if (!panel.problem.isEmpty()) {
         drawHatched(painter, matrix, looks);
-        const QRectF box = matrix.adjusted(12, 12, -12, -12);
-        const QRectF words = painter.boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, panel.problem);
-        painter.fillRect(words.adjusted(-6, -4, 6, 4), looks.base);
-        painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, panel.problem);
+        drawWords(painter, matrix, panel.problem, tr("marked"), looks);
         return;
     }
     drawCells(painter, matrix, mapImage(panel.overlap, panel.planes, panel.planes, ColourMap::Viridis, 0, 1));
@@ -138,13 +135,16 @@ void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const
         const qreal start = from * cell, size = (to - from) * cell;
         painter.setPen(QPen(QColor(255, 255, 255, 200), 1.5));
         painter.drawRect(QRectF(matrix.left() + start, matrix.top() + start, size, size));
+        QString name = panel.blockName[b];
+        if (metrics.horizontalAdvance(name) > size) name = name.left(3);
+        if (metrics.horizontalAdvance(name) > size) continue;
         painter.setPen(looks.muted);
         painter.drawText(QRectF(matrix.left() + start, matrix.bottom() + 4, size, metrics.height()), Qt::AlignCenter,
-                         panel.blockName[b]);
+                         name);
         painter.save();
         painter.translate(matrix.left() - 4, matrix.top() + start + size);
         painter.rotate(-90);
-        painter.drawText(QRectF(0, -metrics.height(), size, metrics.height()), Qt::AlignCenter, panel.blockName[b]);
+        painter.drawText(QRectF(0, -metrics.height(), size, metrics.height()), Qt::AlignCenter, name);
         painter.restore();
     }
 }

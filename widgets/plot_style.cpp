@@ -107,6 +107,18 @@ void drawHatched(QPainter& painter, const QRectF& place, const Looks& looks) {
     painter.restore();
 }
 
+void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, const QString& shortly,
+               const Looks& looks) {
+    const QRectF box = place.adjusted(8, 8, -8, -8);
+    const auto extent = [&](const QString& words) {
+        return QFontMetricsF(looks.font).boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, words);
+    };
+    const QString words = extent(sentence).height() <= box.height() ? sentence : shortly;
+    painter.fillRect(extent(words).adjusted(-6, -4, 6, 4), looks.base);
+    painter.setPen(looks.muted);
+    painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, words);
+}
+
 void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double low, double high, const QString& title,
                 const Looks& looks) {
     const QFontMetricsF metrics(looks.font);

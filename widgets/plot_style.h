@@ -46,6 +46,10 @@ struct Looks {
 void drawCells(QPainter& painter, const QRectF& place, const QImage& cells);
 /// Fills a rectangle with the hatching that marks a head whose numbers are not valid.
 void drawHatched(QPainter& painter, const QRectF& place, const Looks& looks);
+/// A sentence in the middle of a place on a clean ground; `shortly` where the place is too small for it (the whole
+/// message then shows on hover).
+void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, const QString& shortly,
+               const Looks& looks);
 /// Horizontal colour bar with both ends and the title written beside it, e.g. "Energy (share)".
 void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double low, double high, const QString& title,
                 const Looks& looks);

@@ -108,6 +108,9 @@ int main(int argc, char** argv) {
         save(panel, QSize(280, 640), folder.filePath(QStringLiteral("head-panel") + look));
         save(tree, QSize(260, 640), folder.filePath(QStringLiteral("model-tree") + look));
         save(generate, QSize(1440, 260), folder.filePath(QStringLiteral("generate") + look));
+        save(atlas, QSize(430, 480), folder.filePath(QStringLiteral("atlas-narrow") + look));
+        save(fields, QSize(450, 480), folder.filePath(QStringLiteral("fields-narrow") + look));
+        save(planes, QSize(450, 480), folder.filePath(QStringLiteral("planes-narrow") + look));
         save(generate, QSize(760, 260), folder.filePath(QStringLiteral("generate-small") + look));
         fields.messages().showError({ErrorKind::Refused, "ST-12", "model.safetensors > blocks.0.attn.qkv.weight",
                                      "the tensor ends past the file", "offset 4096", "at most 2048",
