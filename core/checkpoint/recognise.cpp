@@ -87,6 +87,19 @@ Result<std::string> fingerprint(const std::string& path) {
     return sha256(*bytes);
 }
 
+/// Metadata may be megabytes; a card travels and is shown, so it holds the beginning.
+std::map<std::string, std::string> shortened(const std::map<std::string, std::string>& texts) {
+    constexpr std::size_t kEntries = 256, kLength = 16 << 10;
+    std::map<std::string, std::string> out;
+    for (const auto& [key, value] : texts) {
+        if (out.size() == kEntries) break;
+        std::size_t end = std::min(value.size(), kLength);
+        while (end < value.size() && end > 0 && (static_cast<unsigned char>(value[end]) >> 6) == 2) --end;
+        out[printable(key)] = end < value.size() ? value.substr(0, end) + "..." : value;
+    }
+    return out;
+}
+
 /// Which network the names belong to.
 Result<void> recogniseNetwork(Recognition& r) {
     const auto has = [&](std::string_view name) { return r.table.find(name) != nullptr; };
@@ -120,8 +133,8 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
     r.card.path = table.path();
     r.card.name = r.config.name.empty() ? shortName(table.path()) : printable(r.config.name);
     r.card.format = table.format();
-    r.card.metadata = table.metadata();
-    r.card.trainingArgs = table.trainingArgs();
+    r.card.metadata = shortened(table.metadata());
+    r.card.trainingArgs = shortened(table.trainingArgs());
     for (const TensorEntry& entry : table.tensors()) {
         if (!entry.name.starts_with("selfcheck.")) r.card.parameters += entry.elements();
     }

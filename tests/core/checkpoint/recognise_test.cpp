@@ -211,6 +211,17 @@ TEST_F(Recognise, BadConfigurationNamesTheKey) {
     }
 }
 
+TEST_F(Recognise, LongMetadataIsCutBetweenCharacters) {
+    std::string text = "x";
+    for (int i = 0; i < 20'000; ++i) text += "\u00e4";
+    const auto cut = card(smallDit(1), {{"text", text}}, withHeads(3));
+    ASSERT_TRUE(cut) << cut.error().message();
+    const std::string& shown = cut->metadata.at("text");
+    EXPECT_LT(shown.size(), text.size() / 2);
+    EXPECT_EQ(shown, text.substr(0, shown.size() - 3) + "...");
+    EXPECT_EQ(shown.size() % 2, 0u) << "one byte, pairs of bytes, three points";
+}
+
 TEST_F(Recognise, OtherTensorsAreNoModel) {
     const auto refused = card({{"noise", zeros({1, 4, 8, 8})}});
     ASSERT_FALSE(refused);
