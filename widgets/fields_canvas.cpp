@@ -121,18 +121,18 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
     painter.drawText(
         QRectF(left.left() + 16, left.top() - metrics.height() - 5, right.right() - left.left() - 16, metrics.height()),
         Qt::AlignLeft | Qt::AlignVCenter, panel.title);
-    drawCaption(painter, left, tr("analytic"), 24 + metrics.horizontalAdvance(panel.title), looks);
-    drawCaption(painter, right, tr("measured"),
-                left.right() < left.left() + 16 + metrics.horizontalAdvance(panel.title)
-                    ? metrics.horizontalAdvance(panel.title)
-                    : 0,
-                looks);
     if (!panel.problem.isEmpty()) {
         const QRectF both(left.topLeft(), right.bottomRight());
         drawHatched(painter, both, looks);
         drawWords(painter, both, panel.problem, tr("marked"), looks);
         return;
     }
+    drawCaption(painter, left, tr("analytic"), 24 + metrics.horizontalAdvance(panel.title), looks);
+    drawCaption(painter, right, tr("measured"),
+                left.right() < left.left() + 16 + metrics.horizontalAdvance(panel.title)
+                    ? metrics.horizontalAdvance(panel.title)
+                    : 0,
+                looks);
     drawMap(painter, panel.analytic, m_figure.analytic, left, looks);
     if (panel.measured.values.empty()) {
         painter.setPen(QPen(looks.grid, 1));
