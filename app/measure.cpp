@@ -48,11 +48,16 @@ double Measure::sinceStart() {
 }
 
 Measure::Measure(MainWindow& window, const QString& file) : QObject(&window), m_window(window), m_file(file) {
-    for (const char* key : {"window_shown", "first_heads", "another_head", "drag_p95", "drag_p95_generating"}) {
+    for (const char* key :
+         {"window_shown", "first_heads", "another_head", "another_head_report", "drag_p95", "drag_p95_generating"}) {
         m_times[key] = QJsonValue::Null;
     }
     m_window.installEventFilter(this);
     connect(m_window.panels().fields, &FieldsView::repainted, this, &Measure::onFieldsPainted);
+    connect(&m_window.loader(), &ModelLoader::headsArrived, this, [this] {
+        if (m_phase == Phase::OtherHeads && m_timer.isValid())
+            m_replies.push_back(static_cast<double>(m_timer.nsecsElapsed()) / 1e6);
+    });
     QTimer::singleShot(kGiveUpMs, this, &Measure::finish);
 }
 
@@ -110,6 +115,7 @@ void Measure::nextHead() {
         return m_window.selection().select(head);
     }
     if (!m_samples.empty()) m_times["another_head"] = percentile(m_samples, 0.5);
+    if (!m_replies.empty()) m_times["another_head_report"] = percentile(m_replies, 0.5);
     prepareDrag();
 }
 

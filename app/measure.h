@@ -41,6 +41,7 @@ private:
     Phase m_phase = Phase::FirstHeads;
     QElapsedTimer m_timer;
     std::vector<double> m_samples;
+    std::vector<double> m_replies;
     int m_head = 0;
     int m_drags = 0;
 };

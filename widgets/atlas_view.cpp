@@ -150,6 +150,7 @@ const HeadNumber* AtlasView::find(const QString& key) const {
 /// The choices follow the model; what was chosen stays chosen.
 void AtlasView::fillNumbers() {
     const AtlasReport* atlas = report();
+    if (atlas == nullptr && !m_models.all().empty()) return;  // the model's numbers are on their way
     const QSignalBlocker blockNumber(m_number), blockMinus(m_minus);
     const QVariant kept = m_number->currentData(), keptMinus = m_minus->currentData();
     m_number->clear();
