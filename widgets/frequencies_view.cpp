@@ -174,7 +174,7 @@ void FrequenciesView::refresh() {
         addGridMark(axis, panel);
     }
     m_summary->setText(summary(m_selection.current()));
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    if (isVisible()) m_plot->replot(QCustomPlot::rpQueuedReplot);  // a hidden one is drawn when it is shown
 }
 
 QCPGraph* FrequenciesView::addCurve(int axis, const std::vector<QPointF>& points) {

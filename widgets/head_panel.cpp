@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QPainter>
 #include <QPushButton>
+#include <QSignalBlocker>
 #include <QStyledItemDelegate>
 #include <QTableWidget>
 #include <QVBoxLayout>
@@ -144,6 +145,7 @@ void HeadPanel::refresh() {
     }
     const AtlasReport& atlas = *model->atlas;
     m_table->setRowCount(static_cast<int>(atlas.numbers.size()));
+    QSignalBlocker quiet(m_table->model());  // told once below: the headers measure all rows at every change
     for (int i = 0; i < m_table->rowCount(); ++i) {
         const HeadNumber& number = atlas.numbers[i];
         const double value = number.values[head.id.layer * atlas.heads + head.id.head];
@@ -163,6 +165,9 @@ void HeadPanel::refresh() {
         m_table->setItem(i, 1, shown);
         m_keys << QString::fromStdString(number.key);
     }
+    quiet.unblock();
+    QAbstractItemModel* cells = m_table->model();
+    emit cells->dataChanged(cells->index(0, 0), cells->index(m_table->rowCount() - 1, 1));
 }
 
 QString HeadPanel::drawnText(const QString& key) const {

@@ -122,7 +122,7 @@ void SpectrumView::refresh() {
     const double room = std::max(0.02, 0.06 * (high - low));
     m_plot->yAxis->setRange(log ? low / 1.1 : low - room, log ? high * 1.1 : high + room);
     m_plot->xAxis->setRange(-0.5, last + 0.5);
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    if (isVisible()) m_plot->replot(QCustomPlot::rpQueuedReplot);  // a hidden one is drawn when it is shown
 }
 
 /// All heads of the current model, index by index: from the smallest to the largest, darker the middle half.

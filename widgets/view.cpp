@@ -180,6 +180,11 @@ QLabel* View::addLabel(const QString& text) {
     return label;
 }
 
+void View::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    restyle();  // plots are not drawn while they are hidden
+}
+
 void View::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
     if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange) return;

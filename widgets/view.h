@@ -64,6 +64,7 @@ protected:
     [[nodiscard]] bool keepsOldContent();
     [[nodiscard]] FlowLayout& controls() { return *m_controls; }
     void changeEvent(QEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     /// The palette changed: colours taken from it must be taken again.
     virtual void restyle() {}
     /// A plain label in the row of controls.
