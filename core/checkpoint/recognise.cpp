@@ -111,6 +111,11 @@ Result<void> recogniseNetwork(Recognition& r) {
     if (has("transformer_blocks.0.attn.add_k_proj.weight") || any("joint_blocks.")) return recogniseMmdit(r);
     if (any("decoder.conv_in.") || any("encoder.conv_in.")) return recogniseVae(r);
     if (has("patch_embed.proj.weight")) return recogniseViT(r);
+    if (has("transformer_blocks.0.attn1.to_q.weight")) {
+        Error error = r.refused("unknown-model", {}, "a DiT under diffusers' names, which are not understood").value();
+        error.advice = "Use the original checkpoint (blocks.0.attn.qkv.weight ...)";
+        return failure(std::move(error));
+    }
     const bool ditNames = any("x_embedder.proj.") || any("y_embedder.") || any("t_embedder.") || any("final_layer.");
     if (any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || any("blocks.0.attn.learnable_rot."))) {
         return recogniseDit(r);

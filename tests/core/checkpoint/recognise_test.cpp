@@ -227,6 +227,9 @@ TEST_F(Recognise, OtherTensorsAreNoModel) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "unknown-model");
     EXPECT_EQ(refused.error().exitCode(), 1);
+    const auto diffusers = card({{"transformer_blocks.0.attn1.to_q.weight", zeros({8, 8})}});
+    ASSERT_FALSE(diffusers);
+    EXPECT_NE(diffusers.error().message().find("diffusers"), std::string::npos);
 }
 
 /// The examples of FIPS 180-4.
