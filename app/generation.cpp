@@ -2,6 +2,7 @@
 #include "app/generation.h"
 
 #include <QDir>
+#include <utility>
 
 #include "widgets/message_bar.h"
 
@@ -9,6 +10,7 @@ namespace ropescope {
 namespace {
 
 constexpr int kRecordAllUpTo = 64;  // heads: small models record every head, so that any selection finds its field
+constexpr int kFieldsPauseMs = 50;  // fields are drawn this often at most, so that a drag stays smooth meanwhile
 
 }  // namespace
 
@@ -17,6 +19,9 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
     : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_view(view) {
     connect(&m_view, &GenerateView::generateRequested, this, &Generation::run);
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
+    m_fieldsPause.setSingleShot(true);
+    m_fieldsPause.setInterval(kFieldsPauseMs);
+    connect(&m_fieldsPause, &QTimer::timeout, this, [this] { takeFields(std::exchange(m_newFields, {})); });
 }
 
 void Generation::run(GenerateRequest request) {
@@ -37,7 +42,8 @@ void Generation::run(GenerateRequest request) {
     m_job = m_engine.request(
         request, "generate", [this, request](const Result<Reply>& reply) { finish(request, reply); },
         [this](const GenerateProgress& progress) {
-            m_models.putFields(m_model, progress.fields);
+            m_newFields.push_back(progress.fields);
+            if (!m_fieldsPause.isActive()) m_fieldsPause.start();
             m_view.showProgress(progress);
             emit progressed(progress);
         });
@@ -48,8 +54,20 @@ void Generation::cancel() {
     m_engine.cancel(m_job);
 }
 
+/// Several steps at once are one change for the views.
+void Generation::takeFields(const std::vector<StepFields>& steps) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        const bool last = i + 1 == steps.size();
+        const bool wasBlocked = m_models.blockSignals(!last);
+        m_models.putFields(m_model, steps[i]);
+        m_models.blockSignals(wasBlocked);
+    }
+}
+
 void Generation::finish(const GenerateRequest& request, const Result<Reply>& reply) {
     m_job = 0;
+    m_fieldsPause.stop();
+    takeFields(std::exchange(m_newFields, {}));
     if (reply) {
         const auto& result = std::get<GenerateResult>(*reply);
         for (const StepFields& step : result.fields)

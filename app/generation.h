@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QTimer>
 
 #include "app/engine_client.h"
 #include "widgets/generate_view.h"
@@ -31,6 +32,7 @@ signals:
 
 private:
     void finish(const GenerateRequest& request, const Result<Reply>& reply);
+    void takeFields(const std::vector<StepFields>& steps);
 
     EngineClient& m_engine;
     OpenModels& m_models;
@@ -39,6 +41,8 @@ private:
     QString m_device = "auto";
     quint64 m_job = 0;
     int m_model = -1;
+    std::vector<StepFields> m_newFields;  ///< not yet given to the views
+    QTimer m_fieldsPause;
 };
 
 }  // namespace ropescope

@@ -187,7 +187,6 @@ void MainWindow::connectEngine() {
     });
     connect(m_generation.get(), &Generation::progressed, this, [this](const GenerateProgress& progress) {
         m_speed->setText(QString("step %1 s").arg(progress.secondsPerStep, 0, 'g', 2));
-        m_panels.fields->setStep(progress.step - 1);
         m_job->setText(QString("making a picture: step %1 of %2").arg(progress.step).arg(progress.steps));
     });
 }
