@@ -261,8 +261,8 @@ void MainWindow::onOpened(int model) {
 void MainWindow::onAtlas(int model) {
     if (!m_sawAtlas) {  // what HARoPE is about; afterwards the user's choice stays
         m_sawAtlas = true;
-        m_panels.atlas->setNumber("cross_axis_mixing_q");
-        m_panels.atlas->setScatter("cross_axis_mixing_q", "wasserstein");
+        m_panels.atlas->setNumber("cross_axis_mixing");
+        m_panels.atlas->setScatter("cross_axis_mixing", "wasserstein");
     }
     restoreSelection(model);
     if (m_selection->current().model != model) m_loader->selectInteresting(model);

@@ -90,7 +90,7 @@ void ModelLoader::askAtlas(int model) {
 void ModelLoader::selectInteresting(int model) {
     const OpenModel* open = m_models.find(model);
     if (!open || !open->atlas || open->atlas->layers < 1 || open->atlas->heads < 1) return;
-    std::optional<HeadId> head = largest(*open->atlas, "cross_axis_mixing_q");
+    std::optional<HeadId> head = largest(*open->atlas, "cross_axis_mixing");
     if (!head) head = largest(*open->atlas, "condition");
     m_selection.select({model, head.value_or(HeadId{})});
 }

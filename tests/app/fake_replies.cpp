@@ -39,7 +39,7 @@ AtlasReport fakeAtlas() {
     atlas.heads = kHeads;
     atlas.headDim = kDim;
     atlas.problems.resize(kLayers * kHeads);
-    for (const char* key : {"cross_axis_mixing_q", "condition"}) {
+    for (const char* key : {"cross_axis_mixing", "condition"}) {
         HeadNumber number;
         number.key = key;
         number.title = key;
