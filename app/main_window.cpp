@@ -7,6 +7,7 @@
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QLabel>
+#include <QScreen>
 #include <QStatusBar>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -51,7 +52,7 @@ MainWindow::MainWindow(const WindowOptions& options)
     m_session = std::move(loaded.session);
     setObjectName("mainWindow");
     setAcceptDrops(true);
-    resize(1440, 900);
+    resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
     m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);

@@ -126,12 +126,13 @@ void Pictures::takeGeneration() {
     }
     for (int picture = 1; picture <= 4; ++picture) {
         if (!waitFor("a finished picture", kPatienceMs, [&] { return view->resultCount() >= picture; })) return;
+        if (picture == 4) break;
         GenerateRequest next = view->request();
         const OpenModel* model = m_window.models().find(view->model());
         const int classes = std::max(1, model ? model->card.classes : 1);
         next.labels = {(next.labels.front() + classes - 1) % classes};
         view->restore(next);
-        if (picture < 4) view->requestGenerate();
+        view->requestGenerate();
     }
     settle(kPaintMs);
     save(m_window, "generated");

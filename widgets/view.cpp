@@ -22,7 +22,7 @@
 namespace ropescope {
 namespace {
 
-constexpr int kEmptyWidth = 440;
+constexpr int kEmptyWidth = 300;
 
 /// Dims what lies below it and lets the mouse through.
 class Veil : public QWidget {
