@@ -21,7 +21,7 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
     m_fieldsPause.setSingleShot(true);
     m_fieldsPause.setInterval(kFieldsPauseMs);
-    connect(&m_fieldsPause, &QTimer::timeout, this, [this] { takeFields(std::exchange(m_newFields, {})); });
+    connect(&m_fieldsPause, &QTimer::timeout, this, &Generation::showNewFields);
 }
 
 void Generation::run(GenerateRequest request) {
@@ -43,7 +43,7 @@ void Generation::run(GenerateRequest request) {
         request, "generate", [this, request](const Result<Reply>& reply) { finish(request, reply); },
         [this](const GenerateProgress& progress) {
             m_newFields.push_back(progress.fields);
-            if (!m_fieldsPause.isActive()) m_fieldsPause.start();
+            if (!m_fieldsPause.isActive()) showNewFields();
             m_view.showProgress(progress);
             emit progressed(progress);
         });
@@ -52,6 +52,13 @@ void Generation::run(GenerateRequest request) {
 
 void Generation::cancel() {
     m_engine.cancel(m_job);
+}
+
+/// At once, then not again before the pause is over.
+void Generation::showNewFields() {
+    if (m_newFields.empty()) return;
+    takeFields(std::exchange(m_newFields, {}));
+    m_fieldsPause.start();
 }
 
 /// Several steps at once are one change for the views.

@@ -32,6 +32,7 @@ signals:
 
 private:
     void finish(const GenerateRequest& request, const Result<Reply>& reply);
+    void showNewFields();
     void takeFields(const std::vector<StepFields>& steps);
 
     EngineClient& m_engine;
