@@ -6,11 +6,13 @@
 #include <QProcess>
 #include <QStandardPaths>
 #include <QTemporaryDir>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <vector>
+#include <memory>
+#include <string_view>
 
 #include "app/main_window.h"
 #include "app/measure.h"
@@ -36,15 +38,23 @@ int handOver(char** argv) {
 
 int main(int argc, char** argv) {
     if (argc > 1 && ropescope::isSubcommand(argv[1])) return handOver(argv);
-    QApplication application(argc, argv);
-    QApplication::setApplicationName("ropescope");
-    QApplication::setApplicationVersion(ROPESCOPE_VERSION);
-    QApplication::setDesktopFileName("ropescope");
+    const bool asks = std::any_of(argv + 1, argv + argc, [](std::string_view word) {
+        return word == "--help" || word == "-h" || word == "--version" || word == "-v";
+    });
+    std::unique_ptr<QCoreApplication> application;  // help needs no display
+    if (asks) {
+        application = std::make_unique<QCoreApplication>(argc, argv);
+    } else {
+        application = std::make_unique<QApplication>(argc, argv);
+        QApplication::setDesktopFileName("ropescope");
+    }
+    QCoreApplication::setApplicationName("ropescope");
+    QCoreApplication::setApplicationVersion(ROPESCOPE_VERSION);
     QCommandLineParser parser;
     parser.setApplicationDescription(
         "Opens image transformers and shows what their positional encodings have learned.\n"
-        "ropescope SUBCOMMAND ... runs the command line: info, check, inspect, forward, generate, train, bench, serve; "
-        "each has --help.");
+        "ropescope SUBCOMMAND ... runs the command line: info, check, inspect, forward, generate, train, evaluate, "
+        "bench, serve; each has --help.");
     parser.addHelpOption();
     parser.addVersionOption();
     parser.addPositionalArgument("FILE", "Model files to open.", "[FILE...]");
@@ -52,12 +62,10 @@ int main(int argc, char** argv) {
                                     "Command that starts the engine, e.g. \"ssh HOST ropescope-engine serve\".", "CMD");
     const QCommandLineOption measure("measure", "Measure how fast the window is, write the times to FILE and quit.",
                                      "FILE");
-    parser.addOption(engine);
     const QCommandLineOption pictures("pictures", "Take pictures of the window and its views into FOLDER and quit.",
                                       "FOLDER");
-    parser.addOption(measure);
-    parser.addOption(pictures);
-    parser.process(application);
+    parser.addOptions({engine, measure, pictures});
+    parser.process(*application);
 
     ropescope::WindowOptions options;
     options.engine = parser.isSet(engine) ? QProcess::splitCommand(parser.value(engine)) : ropescope::defaultEngine();

@@ -238,6 +238,27 @@ private slots:
         QCOMPARE(different, 0);
     }
 
+    void aSavedPictureIsTheOneShownAndCarriesItsRecipe() {
+        const QImage shown = m_window->panels().generate->shownImage().convertToFormat(QImage::Format_RGB888);
+        GeneratedImage image;
+        std::vector<std::uint8_t> pixels;
+        for (int y = 0; y < shown.height(); ++y) {
+            pixels.insert(pixels.end(), shown.constScanLine(y), shown.constScanLine(y) + 3 * shown.width());
+        }
+        image.pixels = makeArray(std::span<const std::uint8_t>(pixels), {shown.height(), shown.width(), 3});
+        image.recipe = R"({"seed": 7})";
+        const QString path = m_folder.filePath("saved.png");
+        m_window->generation().save(image, path);
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->panels().generate->messages().text().contains("saved.png"), 30'000);
+        QVERIFY(!m_window->panels().generate->messages().showsError());
+        QCOMPARE(QImage(path).convertToFormat(QImage::Format_RGB888), shown);
+        QFile file(path);
+        QVERIFY(file.open(QFile::ReadOnly));
+        QVERIFY(file.readAll().contains(R"({"seed": 7})"));
+        m_window->generation().save(image, "/no/such/folder/saved.png");
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->panels().generate->messages().showsError(), 30'000);
+    }
+
     void aRefusedFileSaysWhyAndWhatWasOpenStays() {
         const QString path = m_folder.filePath("broken.safetensors");
         QFile file(path);

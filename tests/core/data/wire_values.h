@@ -10,8 +10,7 @@
 
 #include "core/data/message.h"
 
-// Two more visitors over the same `fields`, independent of the codec: one fills a value with distinct content, one
-// writes it out as text, so that two values can be compared field by field.
+// Two more visitors over `fields`: one fills a value with distinct content, one writes it out as text to compare.
 
 namespace ropescope::test {
 
@@ -44,7 +43,7 @@ public:
         } else if constexpr (std::is_same_v<T, std::map<std::string, std::string>>) {
             value = {{"", "empty key"}, {"a.b", std::to_string(n)}};
         } else if constexpr (std::is_same_v<T, Array>) {
-            value = makeArray(std::vector<float>{1.5f, std::nanf(""), static_cast<float>(n), -0.0f, 1e-40f, 6}, {2, 3});
+            value = makeArray(std::vector<float>{1.5f, std::nanf(""), 1.0f * n, -0.0f, 1e-40f, 6}, {2, 3});
         } else {
             fillRest(value);
         }
@@ -101,24 +100,21 @@ private:
     void writeRest(std::vector<T>& list) {
         text += "[";
         for (T& value : list) write(value), text += ",";
-        text += "]";
     }
     template <class T>
     void writeRest(T& value) {
         text += "{";
         fields(*this, value);
-        text += "}";
     }
 };
 
 inline std::string written(Body body) {
-    return std::visit(
-        [](auto& value) {
-            Writer writer;
-            if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) fields(writer, value);
-            return writer.text;
-        },
-        body);
+    Writer writer;
+    const auto write = [&](auto& value) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) fields(writer, value);
+    };
+    std::visit(write, body);
+    return writer.text;
 }
 
 }  // namespace ropescope::test
