@@ -8,6 +8,7 @@
 #include <QTest>
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 
 #include "app/main_window.h"
 #include "core/data/safetensors.h"
@@ -257,6 +258,40 @@ private slots:
         QVERIFY(file.readAll().contains(R"({"seed": 7})"));
         m_window->generation().save(image, "/no/such/folder/saved.png");
         QTRY_VERIFY_WITH_TIMEOUT(m_window->panels().generate->messages().showsError(), 30'000);
+    }
+
+    void cancelEndsARunWithinAStep() {  // GP-08
+        GenerateView& view = *m_window->panels().generate;
+        GenerateRequest request = view.request();
+        request.steps = 500;
+        view.restore(request);
+        const int results = view.resultCount();
+        int steps = 0;
+        QObject listener;
+        connect(&m_window->generation(), &Generation::progressed, &listener, [&](const GenerateProgress& progress) {
+            steps = progress.step;
+            if (steps >= 3) m_window->generation().cancel();
+        });
+        view.requestGenerate();
+        QVERIFY(m_window->generation().isRunning());
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->generation().isRunning(), 60'000);
+        QVERIFY2(steps < 100, "the run went on");
+        QCOMPARE(view.resultCount(), results);
+        QVERIFY(!view.messages().showsError());
+    }
+
+    void aKilledEngineIsReplacedAndNothingIsLost() {  // GP-06
+        const auto killed = static_cast<pid_t>(m_window->engine().processId());
+        const double before = m_window->panels().atlas->drawnValue({0, 0});
+        QCOMPARE(::kill(killed, SIGKILL), 0);
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->panels().messages->text().contains("signal 9"), 10'000);
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->engine().state() == EngineClient::State::Ready, 10'000);
+        QVERIFY(m_window->engine().processId() != killed);
+        QVERIFY(show({0, 1}));
+        QVERIFY(near(m_window->panels().spectrum->drawnValues({m_model, {0, 1}}),
+                     inspected({0, 1}, "gauge_fixed_singular_values")));
+        QCOMPARE(m_window->panels().atlas->drawnValue({0, 0}), before);
+        m_window->panels().messages->clear();
     }
 
     void aRefusedFileSaysWhyAndWhatWasOpenStays() {
