@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/data/matrix_kind.h"
 
 namespace ropescope {
 namespace {
@@ -120,16 +121,27 @@ Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
     if (card.architecture != "dit") return {};
     Checker checker(table);
     for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
-    if (card.encoding == "harope") {
-        const std::int64_t h = card.heads, d = card.headDim;
-        const std::vector<Shape> matrix = {{h, d, d}, {1, d, d}, {d, d}}, values = {{h, d}, {1, d}, {d}};
-        for (int i = 0; i < card.layers; ++i) {
-            const std::string rot = "blocks." + std::to_string(i) + ".attn.learnable_rot.";
-            checker.need(rot + "A_u", matrix);
-            checker.need(rot + "A_v", matrix);
-            checker.need(rot + "sigma", values);
+    const std::int64_t h = card.heads, d = card.headDim;
+    const MapNames* map = findMapNames(card.encoding);
+    for (int i = 0; map && i < card.layers; ++i) {
+        const std::string prefix = card.sharing == MapSharing::Model ? "" : "blocks." + std::to_string(i) + ".attn.";
+        for (const MatrixParameter& p : matrixParameters(card.matrix, card.headDim)) {
+            const std::string name = prefix + std::string(map->prefix) + p.name;
+            Shape part = p.shape;
+            // Numbers of reflections, rounds and ranks are the file's own.
+            const TensorEntry* entry = table.find(name);
+            const bool free = card.matrix == MatrixKind::Householder || card.matrix == MatrixKind::Givens;
+            if (entry && entry->shape.size() >= 2 && free) part[0] = entry->shape[entry->shape.size() - 2];
+            if (entry && !entry->shape.empty() && card.matrix == MatrixKind::LowRank) part[1] = entry->shape.back();
+            Shape perHead = part, shared = part;
+            perHead.insert(perHead.begin(), h), shared.insert(shared.begin(), 1);
+            checker.need(name, {perHead, shared, part});
         }
     }
+    const bool frequencies =
+        card.encoding == "mixed" || (map && card.encoding == "string" && card.matrix != MatrixKind::Circulant);
+    for (int i = 0; frequencies && i < card.layers; ++i)
+        checker.need("blocks." + std::to_string(i) + ".attn.freqs", {{2, h, d / 2}, {2, 1, d / 2}});
     return checker.result();
 }
 

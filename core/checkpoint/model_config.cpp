@@ -124,6 +124,7 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.text(config.encoding, {"encoding"});
     reader.text(config.objective, {"objective"});
     reader.text(config.content, {"content"});
+    reader.text(config.axisOrder, {"axis_order"});
     reader.whole(config.heads, {"heads", "num_heads", "num_attention_heads"});
     reader.whole(config.headDim, {"head_dim", "attention_head_dim"});
     reader.whole(config.layers, {"layers", "depth", "num_layers"});

@@ -14,7 +14,7 @@ namespace ropescope {
 /// What a configuration says about a model; empty where it is silent. Three dialects are understood: the program's own
 /// metadata (`ropescope.config`), diffusers' and timm's config.json.
 struct ModelConfig {
-    std::string name, architecture, encoding, objective, content;
+    std::string name, architecture, encoding, objective, content, axisOrder;
     std::optional<int> heads, headDim, layers, patch, inChannels, outChannels, classes;
     std::optional<double> theta;
     Grid grid;   ///< 0x0: not said

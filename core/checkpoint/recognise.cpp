@@ -117,7 +117,7 @@ Result<void> recogniseNetwork(Recognition& r) {
         return failure(std::move(error));
     }
     const bool ditNames = any("x_embedder.proj.") || any("y_embedder.") || any("t_embedder.") || any("final_layer.");
-    if (any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || any("blocks.0.attn.learnable_rot."))) {
+    if (any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || !r.firstMap().name.empty())) {
         return recogniseDit(r);
     }
     Error error = r.refused("unknown-model", {}, "no known architecture",

@@ -5,18 +5,23 @@ namespace ropescope {
 namespace {
 
 /// Encoding from the tensors; the configuration only where they are silent.
-void findEncoding(Recognition& r, bool maps) {
+void findEncoding(Recognition& r) {
     const std::string& said = r.config.encoding;
-    if (maps) {
-        r.card.encoding = "harope";
+    const Recognition::FoundMap map = r.firstMap();
+    const bool fixed = said == "harope" || said == "axial" || said == "none" || said == "rope1d" || said == "video";
+    if (!map.name.empty()) {
+        r.card.encoding = map.encoding;
+    } else if (r.table.find("blocks.0.attn.freqs")) {
+        r.card.encoding = "mixed";
     } else if (r.table.find("pos_embed")) {
         r.card.encoding = "absolute";
-    } else if (said == "harope" || said == "axial" || said == "none" || said == "rope1d" || said == "video") {
+    } else if (fixed) {
         r.card.encoding = said;
     } else {
         r.card.encoding = "axial";
         r.note("encoding: axial RoPE, assumed because there is neither pos_embed nor a learned map");
     }
+    if (r.config.axisOrder == "column") r.card.axisOrder = AxisOrder::ColumnFirst;
     if (!said.empty() && said != r.card.encoding) {
         r.note("encoding: the configuration says " + printable(said, 30) + ", the tensors show " + r.card.encoding);
     }
@@ -56,11 +61,10 @@ Result<void> recogniseDit(Recognition& r) {
     card.width = static_cast<int>(std::min<std::int64_t>(r.size(attention + "qkv.weight", 1), 1 << 20));
     if (card.width == 0)
         card.width = static_cast<int>(std::min<std::int64_t>(r.size("x_embedder.proj.weight", 0), 1 << 20));
-    const bool maps = !r.firstMap().empty();
     if (card.width == 0) {
         return r.refused("TC-05", attention + "qkv.weight", "the width cannot be told: this tensor is missing");
     }
-    findEncoding(r, maps);
+    findEncoding(r);
     if (auto done = r.findHeads(); !done) return done;
     if (card.axes > 0 && card.headDim % (2 * card.axes) != 0) {
         return r.refused("TC-08", {},

@@ -22,7 +22,7 @@ Result<void> recogniseViT(Recognition& r) {
     card.inChannels = clamped(r.size("patch_embed.proj.weight", 1));
     card.patch = clamped(r.size("patch_embed.proj.weight", 2));
     card.classes = card.outChannels = clamped(r.size("head.weight", 0));
-    const bool maps = !r.firstMap().empty();
+    const bool maps = !r.firstMap().name.empty();
     const bool mixed = r.table.find("rope.freqs") || r.table.find("freqs");
     // The only trace of axial RoPE is what it lacks: timm's rotary ViTs have layer scale under these names.
     const bool axial = !mixed && r.table.find("blocks.0.gamma_1") != nullptr;
@@ -56,7 +56,7 @@ Result<void> recogniseMmdit(Recognition& r) {
     card.patch = clamped(r.size(patches, 2));
     const std::int64_t rows = r.size(diffusers ? "proj_out.weight" : "final_layer.linear.weight", 0);
     if (card.patch > 0) card.outChannels = clamped(rows / card.patch / card.patch);
-    const bool maps = !r.firstMap().empty();
+    const bool maps = !r.firstMap().name.empty();
     card.encoding = maps ? "harope" : "absolute";
     card.axes = maps ? 2 : 0;
     if (auto done = r.findHeads(r.size(norm, 0)); !done) return done;
@@ -82,7 +82,7 @@ Result<void> recogniseFlux(Recognition& r) {
     card.inChannels = clamped(r.size(patches, 1));
     card.outChannels = clamped(r.size(diffusers ? "proj_out.weight" : "final_layer.linear.weight", 0));
     card.patch = r.config.patch.value_or(1);
-    const bool maps = !r.firstMap().empty();
+    const bool maps = !r.firstMap().name.empty();
     card.encoding = maps ? "harope" : "axial";
     card.axes = 3;
     const std::string norm =

@@ -61,25 +61,42 @@ Result<int> Recognition::countLayers(std::string_view prefix) const {
     return layers;
 }
 
-std::string Recognition::firstMap() const {
-    for (const TensorEntry& entry : table.tensors()) {
-        if (entry.name.ends_with("learnable_rot.A_u")) return entry.name;
-    }
+Recognition::FoundMap Recognition::firstMap() const {
+    for (const TensorEntry& entry : table.tensors())
+        for (const MapNames& map : mapNames()) {
+            const bool ofModel = entry.name.starts_with(map.prefix);
+            const std::size_t at = ofModel ? 0 : entry.name.find("attn." + std::string(map.prefix));
+            if (at == std::string::npos) continue;
+            const std::string own = entry.name.substr(at + (ofModel ? 0 : 5) + map.prefix.size());
+            for (const MatrixKind kind : map.kinds)
+                for (const MatrixParameter& p : matrixParameters(kind, 0))
+                    // The first parameter of a kind names it.
+                    if (p.name == own && p.name == matrixParameters(kind, 0).front().name)
+                        return {entry.name, std::string(map.encoding), kind, p.shape, ofModel};
+        }
     return {};
 }
 
 Result<void> Recognition::findHeads(std::int64_t headDim) {
-    const std::string map = firstMap();
-    const std::size_t mapRank = rank(map);
-    const bool perHead = mapRank == 3 && size(map, 0) > 1;
-    if (mapRank == 2 || mapRank == 3) {
-        headDim = size(map, mapRank - 1);
-        if (size(map, mapRank - 2) != headDim) {
-            return refused("TC-07", map, "a map is not square", std::to_string(size(map, mapRank - 2)),
+    const FoundMap map = firstMap();
+    const std::size_t mapRank = rank(map.name), part = map.part.size();
+    const bool perHead = mapRank == part + 1 && size(map.name, 0) > 1;
+    if (!map.name.empty()) {
+        if (mapRank != part && mapRank != part + 1)
+            return refused("TC-07", map.name, "a map has the wrong rank", std::to_string(mapRank),
+                           std::to_string(part) + " or " + std::to_string(part + 1));
+        // Low rank and Givens keep D elsewhere than last.
+        const bool first = map.kind == MatrixKind::LowRank;
+        headDim = size(map.name, first ? mapRank - 2 : mapRank - 1) * (map.kind == MatrixKind::Givens ? 2 : 1);
+        const bool square = part == 2 && map.part[0] == map.part[1] && map.kind != MatrixKind::Givens && !first;
+        if (square && map.kind != MatrixKind::Householder && size(map.name, mapRank - 2) != headDim) {
+            return refused("TC-07", map.name, "a map is not square", std::to_string(size(map.name, mapRank - 2)),
                            std::to_string(headDim));
         }
     }
-    std::int64_t heads = perHead ? size(map, 0) : 0;
+    const std::string learned = "blocks.0.attn.freqs";
+    if (headDim == 0 && rank(learned) == 3) headDim = 2 * size(learned, 2);
+    std::int64_t heads = perHead ? size(map.name, 0) : 0;
     if (heads == 0 && headDim > 0) heads = card.width / headDim;
     const std::int64_t wanted = ref.heads > 0 ? ref.heads : config.heads.value_or(0);
     if (heads == 0 && wanted > 0) {
@@ -105,8 +122,13 @@ Result<void> Recognition::findHeads(std::int64_t headDim) {
     }
     card.heads = static_cast<int>(heads);
     card.headDim = static_cast<int>(headDim);
-    card.sharedMaps = mapRank != 0 && !perHead && heads > 1;
-    if (card.sharedMaps) note("one map per layer, shared by its " + std::to_string(heads) + " heads");
+    card.matrix = map.kind;
+    card.sharing = map.ofModel                                  ? MapSharing::Model
+                   : !map.name.empty() && !perHead && heads > 1 ? MapSharing::Layer
+                                                                : MapSharing::Head;
+    card.sharedMaps = card.sharing != MapSharing::Head;
+    if (map.ofModel) note("one map for all layers and heads");
+    if (card.sharing == MapSharing::Layer) note("one map per layer, shared by its " + std::to_string(heads) + " heads");
     return {};
 }
 

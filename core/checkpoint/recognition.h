@@ -5,6 +5,7 @@
 
 #include "core/checkpoint/model_config.h"
 #include "core/checkpoint/tensor_table.h"
+#include "core/data/matrix_kind.h"
 
 namespace ropescope {
 
@@ -24,8 +25,15 @@ struct Recognition {
 
     /// Number of layers: one more than the largest i of "<prefix>i.". Errors: TC-08 beyond 1000.
     [[nodiscard]] Result<int> countLayers(std::string_view prefix) const;
-    /// Name of the first "...learnable_rot.A_u"; empty when the file holds no maps.
-    [[nodiscard]] std::string firstMap() const;
+    /// The first tensor of a learned matrix and what it says; empty name when the file holds none.
+    struct FoundMap {
+        std::string name;
+        std::string encoding;  ///< whose matrix it is
+        MatrixKind kind = MatrixKind::None;
+        std::vector<std::int64_t> part;  ///< shape of one head's part of a new matrix, D = 0
+        bool ofModel = false;            ///< shared by all layers
+    };
+    [[nodiscard]] FoundMap firstMap() const;
     /// Fills heads, headDim, sharedMaps for card.width: from the maps, --heads, the configuration.
     /// `headDim` is what other tensors say, 0 if they do not. Errors: TC-07, TC-08; Usage naming --heads.
     [[nodiscard]] Result<void> findHeads(std::int64_t headDim = 0);

@@ -35,6 +35,16 @@ inline constexpr auto enumNames(GuidanceChannels) {
 inline constexpr auto enumNames(RecordFields) {
     return std::to_array<std::string_view>({"none", "listed", "all"});
 }
+inline constexpr auto enumNames(MatrixKind) {
+    return std::to_array<std::string_view>({"none", "svd", "full", "diagonal", "exponential", "cayley", "householder",
+                                            "givens", "lu", "low_rank", "circulant"});
+}
+inline constexpr auto enumNames(MapSharing) {
+    return std::to_array<std::string_view>({"head", "layer", "model"});
+}
+inline constexpr auto enumNames(AxisOrder) {
+    return std::to_array<std::string_view>({"row", "column"});
+}
 inline constexpr auto enumNames(About) {
     return std::to_array<std::string_view>({"map", "head"});
 }

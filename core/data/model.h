@@ -12,6 +12,14 @@ namespace ropescope {
 /// How a HARoPE matrix enters the two sides: Same puts A on queries and keys (paper v1), Inverse puts M on queries and
 /// M^-T on keys (released code). None: the encoding has no map. Unknown: the file has maps but does not say.
 enum class Convention { None, Same, Inverse, Unknown };
+/// How a learned matrix is made of its stored parameters (core/encoding/matrix.h). None: the encoding has no matrix.
+enum class MatrixKind {
+    None, Svd, Full, Diagonal, Exponential, Cayley, Householder, Givens, Lu, LowRank, Circulant
+};
+/// What has a matrix (and learned frequencies) of its own: every head, every layer, or the whole model only once.
+enum class MapSharing { Head, Layer, Model };
+/// Which axis owns the first half of an axial head's planes.
+enum class AxisOrder { RowFirst, ColumnFirst };
 enum class Precision { Fp32, Bf16, Fp16 };
 enum class WeightChoice { Ema, Model };
 
@@ -69,6 +77,9 @@ struct ModelCard {
     Grid grid;
     std::string gridSource;  ///< where the grid comes from, in words
     double theta = 0;
+    MatrixKind matrix = MatrixKind::None;
+    MapSharing sharing = MapSharing::Head;
+    AxisOrder axisOrder = AxisOrder::RowFirst;
     int axes = 2;  ///< position axes of the rotary map: 2 (row, column), 1, or 0 when there is none
     int patch = 0;
     int inChannels = 0;
@@ -102,7 +113,8 @@ void fields(V& v, ModelCard& c) {
     v("path", c.path), v("name", c.name), v("format", c.format), v("architecture", c.architecture),
         v("encoding", c.encoding), v("convention", c.convention), v("layers", c.layers), v("heads", c.heads),
         v("head_dim", c.headDim), v("width", c.width), v("grid", c.grid), v("grid_source", c.gridSource),
-        v("theta", c.theta), v("axes", c.axes), v("patch", c.patch), v("in_channels", c.inChannels),
+        v("theta", c.theta), v("matrix", c.matrix), v("sharing", c.sharing), v("axis_order", c.axisOrder),
+        v("axes", c.axes), v("patch", c.patch), v("in_channels", c.inChannels),
         v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance), v("objective", c.objective),
         v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
         v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes),

@@ -4,48 +4,126 @@
 #include <ATen/ATen.h>
 
 #include <array>
-#include <cmath>
+#include <stdexcept>
 
 namespace ropescope {
 namespace {
 
-HeadMaps storedHaropeMaps(const WeightTable& w, const std::string& prefix, Convention convention) {
-    const auto factor = [&](const char* name) {
-        const at::Tensor& t = w.at(prefix + "learnable_rot." + name);
-        return t.requires_grad() ? t : t.to(at::kDouble);  // exact where no training has to pay for it
-    };
-    return haropeMaps(haropeFactors(factor("A_u"), factor("A_v"), factor("sigma")), convention);
+using K = MatrixKind;
+
+const std::array<Encoding, 9>& table() {
+    constexpr PositionTable no = PositionTable::None;
+    static const std::array<Encoding, 9> rows = {{
+        {"none", no, 0, Frequencies::None, nullptr},
+        {"absolute", PositionTable::Added, 0, Frequencies::None, nullptr},
+        {"rope1d", no, 1, Frequencies::Fixed, flatFrequency},
+        {"axial", no, 2, Frequencies::Fixed, axialFrequency},
+        {"mixed", no, 2, Frequencies::Learned, mixedFrequency},
+        {"string", no, 2, Frequencies::Learned, axialFrequency, findMapNames("string")},
+        {"rethinking", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("rethinking")},
+        {"video", no, 2, Frequencies::Fixed, videoFrequency},
+        {"harope", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("harope"), true},
+    }};
+    return rows;
 }
 
-WeightTable initialHarope(const std::string& prefix, int heads, int headDim) {
-    const std::string rot = prefix + "learnable_rot.";
-    // softplus(ln(e - 1)) = 1: singular values start at one.
-    return {{rot + "A_u", at::zeros({heads, headDim, headDim})},
-            {rot + "A_v", at::zeros({heads, headDim, headDim})},
-            {rot + "sigma", at::full({heads, headDim}, std::log(std::expm1(1.0)))}};
+std::string mapPrefix(const EncodingSpec& spec) {
+    return spec.encoding->map ? std::string(spec.encoding->map->prefix) : std::string();
 }
 
-constexpr std::array<Encoding, 4> kEncodings = {{
-    {"none", PositionTable::None, Rotation::None, nullptr, nullptr},
-    {"absolute", PositionTable::Added, Rotation::None, nullptr, nullptr},
-    {"axial", PositionTable::None, Rotation::Axial, nullptr, nullptr},
-    {"harope", PositionTable::None, Rotation::Axial, storedHaropeMaps, initialHarope},
-}};
+/// float64 where no training has to pay for it.
+at::Tensor exact(const at::Tensor& t) {
+    return t.requires_grad() ? t : t.to(at::kDouble);
+}
+
+const at::Tensor& find(const WeightTable& w, const std::string& prefix, const std::string& name) {
+    const auto own = w.find(prefix + name);
+    return own != w.end() ? own->second : w.at(name);
+}
+
+/// Circulant matrices hold their frequencies themselves.
+bool storesFrequencies(const EncodingSpec& spec) {
+    return spec.encoding->frequencies == Frequencies::Learned && spec.matrix != K::Circulant;
+}
 
 }  // namespace
 
 std::span<const Encoding> encodings() {
-    return kEncodings;
+    return table();
 }
 
 Result<const Encoding*> findEncoding(std::string_view name) {
     std::string known;
-    for (const Encoding& e : kEncodings) {
+    for (const Encoding& e : table()) {
         if (e.name == name) return &e;
         known += (known.empty() ? "" : ", ") + std::string(e.name);
     }
     return failure({ErrorKind::Usage, "encoding", "", "no such positional encoding", printable(name), known,
                     "Choose one of the known encodings"});
+}
+
+std::vector<MatrixParameter> positionTensors(const std::string& prefix, const EncodingSpec& spec) {
+    std::vector<MatrixParameter> all = matrixParameters(spec.matrix, spec.headDim);
+    for (MatrixParameter& p : all) p.name = prefix + mapPrefix(spec) + p.name;
+    if (storesFrequencies(spec)) all.push_back({prefix + "freqs", {2, spec.headDim / 2}});
+    return all;
+}
+
+WeightTable initialPositions(const std::string& prefix, const EncodingSpec& spec, at::Generator& generator) {
+    WeightTable w;
+    const int count = spec.sharing == MapSharing::Head ? spec.heads : 1;
+    const std::string map = mapPrefix(spec);
+    const bool first = prefix.find("blocks.0.") != std::string::npos;
+    if (spec.matrix == K::Circulant)
+        w[prefix + map + "c"] = circulantParameters(axialFrequency(spec, nullptr))
+                                    .to(at::kFloat)
+                                    .expand({count, 2, spec.headDim})
+                                    .contiguous();
+    else if (spec.sharing != MapSharing::Model || first)
+        for (auto& [name, tensor] : initialMatrix(spec.matrix, count, spec.headDim, generator))
+            w[(spec.sharing == MapSharing::Model ? "" : prefix) + map + name] = tensor;
+    if (storesFrequencies(spec)) {
+        // [H,P,2] row first in use, [2,H,P] column first in files.
+        const at::Tensor f = spec.encoding->frequency(spec, &generator);
+        w[prefix + "freqs"] = f.expand({count, f.size(1), 2}).permute({2, 0, 1}).flip(0).to(at::kFloat).contiguous();
+    }
+    return w;
+}
+
+WeightTable matrixWeights(const WeightTable& weights, const std::string& prefix, const EncodingSpec& spec) {
+    WeightTable own;
+    for (const MatrixParameter& p : matrixParameters(spec.matrix, spec.headDim))
+        own[p.name] = exact(find(weights, prefix, mapPrefix(spec) + p.name));
+    return own;
+}
+
+LayerPositions layerPositions(const WeightTable& weights, const std::string& prefix, const EncodingSpec& spec) {
+    LayerPositions positions;
+    const WeightTable matrix = matrixWeights(weights, prefix, spec);
+    if (spec.encoding->hasMaps()) {
+        const bool same = !spec.encoding->conventions;
+        positions.maps = matrixMaps(spec.matrix, matrix, same ? Convention::Same : spec.convention);
+    }
+    if (!spec.encoding->turns()) return positions;
+    if (spec.matrix == K::Circulant)
+        positions.frequency = circulantFrequencies(matrix.at("c"));
+    else if (storesFrequencies(spec))
+        positions.frequency = exact(weights.at(prefix + "freqs")).flip(0).permute({1, 2, 0});
+    else
+        positions.frequency = spec.encoding->frequency(spec, nullptr);
+    return positions;
+}
+
+bool sharesRotation(const EncodingSpec& spec) {
+    return spec.encoding->frequencies != Frequencies::Learned;
+}
+
+bool isPositionParameter(std::string_view name) {
+    if (name.ends_with("attn.freqs")) return true;
+    for (const MapNames& map : mapNames())
+        if (name.starts_with(map.prefix) || name.find("attn." + std::string(map.prefix)) != std::string_view::npos)
+            return true;
+    return false;
 }
 
 }  // namespace ropescope

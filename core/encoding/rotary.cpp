@@ -8,37 +8,32 @@
 
 namespace ropescope {
 
-std::vector<double> axialFrequencies(int headDim, double theta) {
-    if (headDim <= 0 || headDim % 4 != 0)
-        throw std::invalid_argument("axial RoPE needs a head dimension divisible by 4");
-    if (!(theta > 0)) throw std::invalid_argument("theta must be positive");
-    std::vector<double> w(headDim / 4);
-    for (std::size_t i = 0; i < w.size(); ++i) w[i] = std::pow(theta, -4.0 * static_cast<double>(i) / headDim);
-    return w;
-}
-
-std::vector<double> axialPlaneFrequencies(int headDim, double theta) {
-    const std::vector<double> w = axialFrequencies(headDim, theta);
-    std::vector<double> planes(headDim, 0.0);  // P * 2 = D numbers
-    for (std::size_t i = 0; i < w.size(); ++i) {
-        planes[2 * i] = w[i];
-        planes[2 * (w.size() + i) + 1] = w[i];
-    }
-    return planes;
+RotaryTable rotaryTable(const at::Tensor& frequency, Grid grid, Grid origin) {
+    const std::int64_t axes = frequency.size(-1);
+    at::Tensor position = at::empty({grid.tokens(), axes}, at::kDouble);
+    auto p = position.accessor<double, 2>();
+    for (int r = 0; r < grid.rows; ++r)
+        for (int c = 0; c < grid.cols; ++c) {
+            const int n = r * grid.cols + c;
+            if (axes == 1) {
+                p[n][0] = n + origin.rows * grid.cols + origin.cols;
+            } else {
+                p[n][0] = r + origin.rows;
+                p[n][1] = c + origin.cols;
+            }
+        }
+    // [H,N,P]: exact where no gradient has to pass, for large positions lose digits.
+    const at::ScalarType work = frequency.requires_grad() ? frequency.scalar_type() : at::kDouble;
+    at::Tensor angle = at::matmul(position.to(work), frequency.to(at::kCPU, work).mT());
+    if (angle.size(0) == 1) angle = angle[0];
+    const bool wide = frequency.requires_grad() && work == at::kDouble;
+    const at::ScalarType out = wide ? at::kDouble : at::kFloat;
+    return {angle.cos().to(out), angle.sin().to(out)};
 }
 
 RotaryTable axialRotary(Grid grid, int headDim, double theta, Grid origin) {
-    const std::vector<double> w = axialFrequencies(headDim, theta);
-    const int perAxis = static_cast<int>(w.size());
-    at::Tensor angle = at::empty({grid.tokens(), 2 * perAxis}, at::kDouble);
-    auto a = angle.accessor<double, 2>();
-    for (int r = 0; r < grid.rows; ++r)
-        for (int c = 0; c < grid.cols; ++c)
-            for (int i = 0; i < perAxis; ++i) {
-                a[r * grid.cols + c][i] = (r + origin.rows) * w[i];
-                a[r * grid.cols + c][perAxis + i] = (c + origin.cols) * w[i];
-            }
-    return {angle.cos().to(at::kFloat), angle.sin().to(at::kFloat)};
+    const std::vector<double> planes = axialPlaneFrequencies(headDim, theta);
+    return rotaryTable(at::tensor(planes, at::kDouble).view({1, headDim / 2, 2}), grid, origin);
 }
 
 at::Tensor rotate(const at::Tensor& x, const RotaryTable& table) {

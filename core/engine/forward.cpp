@@ -91,7 +91,7 @@ Result<Run> prepare(const ForwardCommand& command, at::Device device) {
     const at::ScalarType type = scalarType(command.compute.precision);
     for (auto& [name, tensor] : *weights) {
         // The maps stay float32: their exponential is wrong in half types.
-        const bool map = name.find("learnable_rot") != std::string::npos;
+        const bool map = isPositionParameter(name);
         tensor = tensor.to(device, map ? at::kFloat : type);
     }
     return Run{std::move(*weights), *shape, {in->x.to(device, type), in->t.to(device), in->y.to(device)}};

@@ -38,7 +38,7 @@ Result<std::shared_ptr<HeadStore>> HeadStore::open(const ModelRef& ref) {
     if (!table) return failure(table.error());
     Result<ModelCard> card = recognise(*table, ref);
     if (!card) return failure(card.error());
-    if (const Result<RotaryPlanes> planes = rotaryPlanes(*card); !planes) return failure(planes.error());
+    if (const Result<EncodingSpec> spec = encodingOf(*card); !spec) return failure(spec.error());
     return std::make_shared<HeadStore>(std::move(*table), std::move(*card));
 }
 

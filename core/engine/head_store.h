@@ -16,7 +16,7 @@ namespace ropescope {
 /// The heads of one opened file, loaded layer by layer when asked for. Safe to use from several threads.
 class HeadStore {
 public:
-    /// Errors: those of the reader, of recognising the file and of rotaryPlanes().
+    /// Errors: those of the reader, of recognising the file and of encodingOf().
     [[nodiscard]] static Result<std::shared_ptr<HeadStore>> open(const ModelRef& ref);
 
     [[nodiscard]] const ModelCard& card() const { return m_card; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <limits>
 
@@ -74,15 +75,26 @@ void addKernels(LayerTensors& t, const LayerSizes& n, int head, const HeadReport
     t.add("sensitivity_weights", n.heads, head, sensitivity(r.sensitivityWeights), offsets);
 }
 
+/// [H,P,axes] of heads that turn alike to [P,axes], from a head that is not marked.
+void shareFrequency(Array& frequency) {
+    const std::span<const float> all = frequency.as<float>();
+    const std::size_t each = all.size() / static_cast<std::size_t>(frequency.shape[0]);
+    std::size_t first = 0;
+    while (first + each < all.size() && std::isnan(all[first])) first += each;
+    frequency = makeArray(std::vector<float>(all.begin() + first, all.begin() + first + each),
+                          {frequency.shape[1], frequency.shape[2]});
+}
+
 }  // namespace
 
 Result<void> inspectModel(const InspectCommand& command) {
     const Result<std::shared_ptr<HeadStore>> store = headStore(command.model);
     if (!store) return failure(store.error());
     const ModelCard& card = (*store)->card();
-    const Result<RotaryPlanes> planes = rotaryPlanes(card);
-    if (!planes) return failure(planes.error());
-    const LayerSizes sizes{card.heads, card.headDim, planes->count(), planes->axes, card.grid};
+    const Result<EncodingSpec> spec = encodingOf(card);
+    if (!spec) return failure(spec.error());
+    const bool turns = spec->encoding->turns(), axial = turns && sharesRotation(*spec);
+    const LayerSizes sizes{card.heads, card.headDim, turns ? card.headDim / 2 : 0, spec->encoding->axes, card.grid};
     std::map<std::string, Array> out;
     for (int layer = 0; layer < card.layers; ++layer) {
         HeadsRequest request{command.model, {}};
@@ -90,17 +102,16 @@ Result<void> inspectModel(const InspectCommand& command) {
         const Result<HeadsReport> report = reportHeads(request, {});
         if (!report) return failure(report.error());
         LayerTensors tensors{"layer." + std::to_string(layer) + ".", out};
-        if (planes->count() > 0)
-            out[tensors.prefix + "frequency"] = makeArray(
-                std::vector<float>(planes->frequency.begin(), planes->frequency.end()), {sizes.planes, sizes.axes});
         for (int head = 0; head < card.heads; ++head) {
             const HeadReport& r = report->heads[head];
             if (!r.problem.empty()) std::cerr << r.id.name() << ": " << r.problem << '\n';
             addMap(tensors, sizes, head, r);
-            if (planes->count() == 0) continue;
-            addPlanes(tensors, sizes, head, r, planes->axial());
+            if (!turns) continue;
+            tensors.add("frequency", sizes.heads, head, r.energy.frequency, {sizes.planes, sizes.axes});
+            addPlanes(tensors, sizes, head, r, axial);
             addKernels(tensors, sizes, head, r);
         }
+        if (axial) shareFrequency(out[tensors.prefix + "frequency"]);
     }
     return writeSafetensors(command.out, out);
 }

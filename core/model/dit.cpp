@@ -21,25 +21,24 @@ at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at:
     return at::layer_norm(x, {x.size(-1)}, {}, {}, 1e-6) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
 }
 
-void applyMaps(const WeightTable& w, const DitShape& shape, int layer, const DitTaps& taps, at::Tensor& q,
-               at::Tensor& k) {
-    if (!shape.encoding->maps) return;
-    HeadMaps maps = shape.encoding->maps(w, blockPrefix(layer) + "attn.", shape.convention);
-    if (taps.maps) taps.maps(layer, maps);
-    q = at::matmul(q, maps.query.to(q.device(), q.scalar_type()).mT());
-    k = at::matmul(k, maps.key.to(k.device(), k.scalar_type()).mT());
-}
-
-at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& x,
-                     const RotaryTable& rotary, const DitTaps& taps) {
+at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& x, Grid grid,
+                     const DitTaps& taps, Grid origin) {
     const std::string name = blockPrefix(layer) + "attn.";
     const std::int64_t batch = x.size(0), tokens = x.size(1);
     // [3,B,H,N,D]: the rows of qkv are ordered which, head, feature.
     const at::Tensor qkv =
         dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
     at::Tensor q = qkv[0], k = qkv[1];
-    applyMaps(w, shape, layer, taps, q, k);
-    if (shape.encoding->rotation == Rotation::Axial) q = rotate(q, rotary), k = rotate(k, rotary);
+    LayerPositions positions = layerPositions(w, name, shape.positions());
+    if (shape.encoding->hasMaps()) {
+        if (taps.maps) taps.maps(layer, positions.maps);
+        q = at::matmul(q, positions.maps.query.to(q.device(), q.scalar_type()).mT());
+        k = at::matmul(k, positions.maps.key.to(k.device(), k.scalar_type()).mT());
+    }
+    if (shape.encoding->turns()) {
+        const RotaryTable rotary = rotaryTable(positions.frequency, grid, origin);
+        q = rotate(q, rotary), k = rotate(k, rotary);
+    }
     if (taps.queryKey) taps.queryKey(layer, q, k);
     // Explicit, not fused: the taps need the probabilities, and LibTorch's fused backward is slower at these sizes.
     const at::Tensor weight = at::softmax(at::matmul(q, k.mT()) * std::pow(shape.headDim, -0.5), -1);
@@ -89,11 +88,11 @@ at::Tensor ditModulation(const WeightTable& w, int layer, const at::Tensor& cond
 }
 
 at::Tensor ditBlock(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& tokens,
-                    const at::Tensor& modulation, const RotaryTable& rotary, const DitTaps& taps) {
+                    const at::Tensor& modulation, Grid grid, const DitTaps& taps, Grid origin) {
     const std::vector<at::Tensor> m = modulation.chunk(6, 1);
     const std::string mlp = blockPrefix(layer) + "mlp.";
     const at::Tensor x =
-        tokens + m[2].unsqueeze(1) * attention(w, shape, layer, modulatedNorm(tokens, m[0], m[1]), rotary, taps);
+        tokens + m[2].unsqueeze(1) * attention(w, shape, layer, modulatedNorm(tokens, m[0], m[1]), grid, taps, origin);
     const at::Tensor hidden = at::gelu(dense(w, mlp + "fc1", modulatedNorm(x, m[3], m[4])), "tanh");
     return x + m[5].unsqueeze(1) * dense(w, mlp + "fc2", hidden);
 }
@@ -115,33 +114,46 @@ at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Ten
     at::Tensor tokens = ditEmbed(w, shape, x);
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
     const at::Tensor condition = ditCondition(w, t, y);
-    RotaryTable rotary;
-    if (shape.encoding->rotation == Rotation::Axial) rotary = axialRotary(grid, shape.headDim, shape.theta);
     for (int layer = 0; layer < shape.layers; ++layer)
-        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), rotary, taps);
+        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps);
     return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
 }
 
+DitShape folded(DitShape shape) {
+    if (!shape.encoding->hasMaps()) return shape;
+    const bool learned = shape.encoding->frequencies == Frequencies::Learned;
+    shape.encoding = findEncoding(learned ? "mixed" : "axial").value();
+    shape.convention = Convention::None;
+    shape.matrix = MatrixKind::None;
+    shape.sharing = MapSharing::Head;
+    return shape;
+}
+
 WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
-    if (!shape.encoding->maps) return w;
-    WeightTable folded = w;
+    if (!shape.encoding->hasMaps()) return w;
+    WeightTable result = w;
     const std::int64_t heads = shape.heads, d = shape.headDim, width = shape.width();
+    const EncodingSpec spec = shape.positions();
     for (int layer = 0; layer < shape.layers; ++layer) {
         const std::string name = blockPrefix(layer) + "attn.";
-        const HeadMaps maps = shape.encoding->maps(w, name, shape.convention);
+        const LayerPositions positions = layerPositions(w, name, spec);
         const at::Tensor& weight = w.at(name + "qkv.weight");
         const at::Tensor& bias = w.at(name + "qkv.bias");
-        const at::ScalarType work = maps.query.scalar_type();
+        const at::ScalarType work = positions.maps.query.scalar_type();
         // One row block per (which, head): [3, H, D, C+1], the bias as a last column.
         const at::Tensor rows =
             at::cat({weight.to(work), bias.to(work).unsqueeze(1)}, 1).view({3, heads, d, width + 1});
-        const at::Tensor mapped = at::stack({at::matmul(maps.query, rows[0]), at::matmul(maps.key, rows[1]), rows[2]});
+        const at::Tensor mapped =
+            at::stack({at::matmul(positions.maps.query, rows[0]), at::matmul(positions.maps.key, rows[1]), rows[2]});
         const at::Tensor flat = mapped.reshape({3 * width, width + 1}).to(weight.scalar_type());
-        folded[name + "qkv.weight"] = flat.narrow(1, 0, width).contiguous();
-        folded[name + "qkv.bias"] = flat.select(1, width).contiguous();
-        for (const char* factor : {"A_u", "A_v", "sigma"}) folded.erase(name + "learnable_rot." + factor);
+        result[name + "qkv.weight"] = flat.narrow(1, 0, width).contiguous();
+        result[name + "qkv.bias"] = flat.select(1, width).contiguous();
+        for (const MatrixParameter& p : positionTensors(name, spec)) result.erase(p.name);
+        if (spec.encoding->frequencies == Frequencies::Learned)
+            result[name + "freqs"] = positions.frequency.permute({2, 0, 1}).flip(0).to(weight.scalar_type());
     }
-    return folded;
+    for (const MatrixParameter& p : positionTensors("", spec)) result.erase(p.name);
+    return result;
 }
 
 }  // namespace ropescope

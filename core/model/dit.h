@@ -29,7 +29,15 @@ struct DitShape {
     double theta = 10000;
     const Encoding* encoding = nullptr;  ///< a row of encodings()
     Convention convention = Convention::None;
+    MatrixKind matrix = MatrixKind::None;  ///< None: the usual one of the encoding
+    MapSharing sharing = MapSharing::Head;
+    AxisOrder order = AxisOrder::RowFirst;
     [[nodiscard]] int width() const { return heads * headDim; }
+    [[nodiscard]] EncodingSpec positions() const {
+        const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
+        return {encoding, heads, headDim, theta, convention, usual ? encoding->map->kinds.front() : matrix,
+                sharing,  order};
+    }
 };
 
 /// Points where a probe listens or an intervention changes something; empty ones cost nothing.
@@ -68,18 +76,21 @@ struct DitTaps {
 [[nodiscard]] at::Tensor timeSinusoids(const at::Tensor& t);
 /// The six modulations of a block, [B, 6C] in the order shift, scale, gate (attention), shift, scale, gate (MLP).
 [[nodiscard]] at::Tensor ditModulation(const WeightTable& weights, int layer, const at::Tensor& condition);
-/// One block: tokens in, tokens out. `rotary` is unused for encodings without rotation.
+/// One block: tokens in, tokens out. `origin` shifts all positions, which changes nothing but rounding.
 [[nodiscard]] at::Tensor ditBlock(const WeightTable& weights, const DitShape& shape, int layer,
-                                  const at::Tensor& tokens, const at::Tensor& modulation, const RotaryTable& rotary,
-                                  const DitTaps& taps = {});
+                                  const at::Tensor& tokens, const at::Tensor& modulation, Grid grid,
+                                  const DitTaps& taps = {}, Grid origin = {});
 /// Final norm, modulation ([B, 2C]: shift, scale) and projection, [B, N, patch*patch*outChannels].
 [[nodiscard]] at::Tensor ditFinal(const WeightTable& weights, const at::Tensor& tokens, const at::Tensor& condition);
 /// Patches [B,N,p*p*channels] (channel fastest) back to [B,channels,h,w].
 [[nodiscard]] at::Tensor unpatchify(const at::Tensor& patches, Grid grid, int patch);
 
 /// The same weights with every head's maps multiplied into its query and key projections, so that the model becomes a
-/// plain RoPE one (drop the maps: encoding "axial"). Computed in float64 for float32 weights that need no gradient, in
+/// model of rotations alone (see `folded`). Computed in float64 for float32 weights that need no gradient, in
 /// their own type otherwise. Weights without maps are returned as they are.
 [[nodiscard]] WeightTable foldMaps(const WeightTable& weights, const DitShape& shape);
+/// The shape of foldMaps' result: "axial" in the place of axial encodings with maps, "mixed" where frequencies are
+/// learned per head (foldMaps then holds them as "freqs").
+[[nodiscard]] DitShape folded(DitShape shape);
 
 }  // namespace ropescope

@@ -10,24 +10,25 @@
 namespace ropescope {
 namespace {
 
-DitShape withoutMaps(DitShape shape) {
-    if (shape.encoding->maps) {
-        shape.encoding = findEncoding("axial").value();
-        shape.convention = Convention::None;
-    }
-    return shape;
-}
-
 std::vector<int> distinctLabels(std::vector<int> labels) {
     std::sort(labels.begin(), labels.end());
     labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
     return labels;
 }
 
-at::Tensor complexRotary(const DitShape& shape, Grid grid, at::Device device) {
-    if (shape.encoding->rotation != Rotation::Axial) return {};
-    const RotaryTable table = axialRotary(grid, shape.headDim, shape.theta);
-    return at::complex(table.cos, table.sin).to(device).view({grid.tokens(), 1, 1, shape.headDim / 2});
+/// Complex turns of every layer, [N,1,1,P] or, where the heads turn differently, [N,1,H,P]; one for all layers where
+/// they turn alike, none where nothing turns.
+std::vector<at::Tensor> complexRotary(const WeightTable& weights, const DitShape& shape, Grid grid, at::Device device) {
+    std::vector<at::Tensor> all;
+    if (!shape.encoding->turns()) return all;
+    const int distinct = sharesRotation(shape.positions()) ? 1 : shape.layers;
+    for (int layer = 0; layer < distinct; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        const RotaryTable table = rotaryTable(layerPositions(weights, prefix, shape.positions()).frequency, grid);
+        const at::Tensor turn = at::complex(table.cos, table.sin).to(device);  // [N,P] or [H,N,P]
+        all.push_back(turn.dim() == 2 ? turn.unsqueeze(1).unsqueeze(1) : turn.transpose(0, 1).unsqueeze(1));
+    }
+    return all;
 }
 
 /// Rotates queries and keys inside qkv [B,N,3,H,D], in place. Planes are neighbouring features: complex numbers.
@@ -50,8 +51,9 @@ at::Tensor rowsOf(const at::Tensor& all, const DitConditions& c, int time) {
 }  // namespace
 
 DitInference::DitInference(const WeightTable& weights, const DitShape& shape, at::Device device, at::ScalarType type)
-    : m_shape(withoutMaps(shape)), m_device(device), m_type(type) {
-    for (auto& [name, tensor] : foldMaps(weights, shape)) m_weights[name] = tensor.to(device, type).contiguous();
+    : m_shape(folded(shape)), m_device(device), m_type(type) {
+    for (auto& [name, tensor] : foldMaps(weights, shape))
+        m_weights[name] = tensor.to(device, isPositionParameter(name) ? at::kFloat : type).contiguous();
     for (int layer = 0; layer < shape.layers; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".";
         const auto take = [&](const char* name) { return m_weights.at(prefix + name); };
@@ -78,7 +80,7 @@ DitConditions DitInference::conditions(const std::vector<double>& times, const s
     for (int layer = 0; layer < m_shape.layers; ++layer) c.blocks.push_back(ditModulation(m_weights, layer, condition));
     c.last = at::linear(at::silu(condition), m_weights.at("final_layer.adaLN_modulation.1.weight"),
                         m_weights.at("final_layer.adaLN_modulation.1.bias"));
-    c.rotary = complexRotary(m_shape, grid, m_device);
+    c.rotary = complexRotary(m_weights, m_shape, grid, m_device);
     return c;
 }
 
@@ -93,7 +95,7 @@ at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitCond
     const std::int64_t batch = x.size(0), tokens = x.size(1);
     const at::Tensor qkv =
         at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
-    if (c.rotary.defined()) rotateInPlace(qkv, c.rotary);
+    if (!c.rotary.empty()) rotateInPlace(qkv, c.rotary[c.rotary.size() == 1 ? 0 : layer]);
     const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
     const auto from = [&](int which, std::int64_t first) { return parts[which].narrow(0, first, batch - first); };
     at::Tensor out;

@@ -16,7 +16,7 @@ struct DitConditions {
     at::Tensor last;                 ///< [E*U, 2C]: shift, scale of the final norm
     std::int64_t distinct = 1;       ///< U: label rows that differ
     at::Tensor rowOf;                ///< [B] which of the U each image of the batch takes
-    at::Tensor rotary;               ///< complex [N,1,1,P], or undefined
+    std::vector<at::Tensor> rotary;  ///< complex [N,1,1 or H,P]: none, one for all layers, or one per layer
     Grid grid;
 };
 

@@ -67,29 +67,49 @@ Error badCard(const ModelCard& card, std::string reason, std::string found, std:
             "Open a DiT checkpoint with this command"};
 }
 
+/// Stored as [H,shape...], [1,shape...] or [shape...]; frequencies [2,H,P] or [2,1,P]. Numbers of reflections, rounds
+/// and ranks are free: whatever is not a head dimension may differ from a new matrix' own.
+bool fitsPosition(at::IntArrayRef found, const Shape& part, std::int64_t heads, bool frequencies) {
+    if (frequencies)
+        return found.size() == 3 && found[0] == 2 && (found[1] == heads || found[1] == 1) && found[2] == part[1];
+    if (found.size() == part.size() + 1 && (found[0] == heads || found[0] == 1)) found = found.slice(1);
+    if (found.size() != part.size()) return false;
+    for (std::size_t i = 0; i < part.size(); ++i) {
+        const bool last = i + 1 == part.size(), lowRank = part.size() == 2 && last && part[1] < part[0];
+        const bool free = part.size() == 2 && (lowRank || (i == 0 && part[0] != part[1]));
+        if (found[i] != part[i] && !(free && found[i] > 0)) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 Result<DitShape> ditShape(const ModelCard& card) {
     if (card.architecture != "dit") return failure(badCard(card, "not a DiT", card.architecture, "dit"));
     Result<const Encoding*> encoding = findEncoding(card.encoding);
     if (!encoding)
-        return failure(badCard(card, "an encoding that a DiT does not have", card.encoding, "absolute, axial, harope"));
-    const bool turns = (*encoding)->rotation == Rotation::Axial;
+        return failure(
+            badCard(card, "an encoding that a DiT does not have", card.encoding, "one that `train --help` lists"));
+    const bool maps = (*encoding)->hasMaps(), turns = (*encoding)->turns();
     if (card.layers < 1 || card.heads < 1 || card.headDim < 1 || card.patch < 1 || card.inChannels < 1)
         return failure(badCard(card, "sizes of the model are unknown", "", ""));
-    if (turns && card.headDim % 4 != 0)
-        return failure(
-            badCard(card, "axial RoPE needs a head dimension divisible by 4", std::to_string(card.headDim), ""));
+    const int parts = 2 * std::max(1, (*encoding)->axes);
+    if (turns && card.headDim % parts != 0)
+        return failure(badCard(card, "the head dimension does not hold the rotary planes", std::to_string(card.headDim),
+                               "a multiple of " + std::to_string(parts)));
     if (turns && !(card.theta > 0))
         return failure(badCard(card, "theta must be positive", std::to_string(card.theta), ""));
-    if ((*encoding)->maps && card.convention != Convention::Same && card.convention != Convention::Inverse)
+    const bool said = card.convention == Convention::Same || card.convention == Convention::Inverse;
+    if ((*encoding)->conventions && !said)
         return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
                         "", "same or inverse", "Add --convention same or --convention inverse"});
-    return DitShape{card.layers,     card.heads,
-                    card.headDim,    card.patch,
-                    card.inChannels, card.outChannels,
-                    card.classes,    card.theta,
-                    *encoding,       (*encoding)->maps ? card.convention : Convention::None};
+    DitShape shape{card.layers,      card.heads,   card.headDim, card.patch, card.inChannels,
+                   card.outChannels, card.classes, card.theta,   *encoding};
+    shape.convention = (*encoding)->conventions ? card.convention : Convention::None;
+    shape.matrix = maps ? card.matrix : MatrixKind::None;
+    shape.sharing = card.sharing;
+    shape.order = card.axisOrder;
+    return shape;
 }
 
 Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& shape) {
@@ -110,20 +130,20 @@ Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& sha
                                      "[1,N," + std::to_string(shape.width()) + "]"));
         weights["pos_embed"] = *positions;
     }
-    for (int layer = 0; shape.encoding->initial && layer < shape.layers; ++layer)
-        for (const auto& [name, like] :
-             shape.encoding->initial("blocks." + std::to_string(layer) + ".attn.", shape.heads, shape.headDim)) {
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        for (const MatrixParameter& parameter : positionTensors(prefix, shape.positions())) {
+            std::string name = parameter.name;
+            if (shape.sharing == MapSharing::Model && !table.find(name)) name = name.substr(prefix.size());
+            if (weights.contains(name)) continue;
             Result<at::Tensor> tensor = readTensor(table, name);
             if (!tensor) return failure(tensor.error());
-            // Shared by the heads of a layer: (D,D) or (1,D,D).
-            at::IntArrayRef per = like.sizes().slice(1), found = tensor->sizes();
-            if (found.size() == like.sizes().size() && (found[0] == 1 || found[0] == shape.heads))
-                found = found.slice(1);
-            if (found != per)
+            if (!fitsPosition(tensor->sizes(), parameter.shape, shape.heads, name.ends_with("freqs")))
                 return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes().vec()),
-                                         shapeText(like.sizes().vec())));
+                                         "per head " + shapeText(parameter.shape)));
             weights[name] = *tensor;
         }
+    }
     return weights;
 }
 
@@ -145,8 +165,8 @@ WeightTable initialDitWeights(const DitShape& shape, Grid grid, std::uint64_t se
         w[name] = t;
     }
     if (shape.encoding->added == PositionTable::Added) w["pos_embed"] = sinCosPositions(grid, shape.width());
-    for (int layer = 0; shape.encoding->initial && layer < shape.layers; ++layer)
-        w.merge(shape.encoding->initial("blocks." + std::to_string(layer) + ".attn.", shape.heads, shape.headDim));
+    for (int layer = 0; layer < shape.layers; ++layer)
+        w.merge(initialPositions("blocks." + std::to_string(layer) + ".attn.", shape.positions(), generator));
     return w;
 }
 

@@ -2,6 +2,7 @@
 #include "core/probe/model_heads.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
 #include <array>
@@ -83,54 +84,104 @@ struct LayerReader {
 };
 
 struct LayerMaps {
-    HeadMaps maps;      ///< [H,D,D]
-    at::Tensor stored;  ///< [H,D]
+    HeadMaps maps;         ///< [H,D,D]
+    at::Tensor stored;     ///< [H,D]
+    at::Tensor frequency;  ///< [H or 1, P, axes]; undefined where nothing turns
 };
 
-/// Marks heads whose factors or maps stopped being finite or orthogonal on the way, for example by overflow.
-void checkDerived(LayerReader& reader, const std::string& prefix, const HaropeFactors& f, const HeadMaps& maps) {
-    const at::Tensor one = at::eye(f.u.size(-1), at::kDouble);
-    const auto exponential = [&](int head, int own, const char* name, const at::Tensor& all) {
-        const double off = (at::matmul(all[own].mT(), all[own]) - one).abs().max().item<double>();
-        if (!(off <= kOrthogonal))
-            reader.mark(head, "TC-03", prefix + name, "its matrix exponential is not orthogonal",
-                        "off by " + std::to_string(off));
-    };
+/// Marks heads whose maps stopped being finite or orthogonal on the way, for example by overflow.
+void checkDerived(LayerReader& reader, const std::string& name, const EncodingSpec& spec, const WeightTable& matrix,
+                  const HeadMaps& maps) {
+    std::vector<at::Tensor> orthogonal;
+    if (spec.matrix == MatrixKind::Svd) {
+        const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
+        orthogonal = {f.u, f.v};
+    } else if (isOrthogonal(spec.matrix)) {
+        orthogonal = {maps.query};
+    }
     for (int head = 0; head < reader.card.heads; ++head) {
-        const int own = f.u.size(0) == 1 ? 0 : head;
-        exponential(head, own, "A_u", f.u);
-        exponential(head, own, "A_v", f.v);
-        for (const at::Tensor& t : {f.s, maps.query, maps.key})
-            if (!t[own].isfinite().all().item<bool>())
-                reader.mark(head, "TC-03", prefix + "sigma", "the map made of it is not finite");
+        for (const at::Tensor& all : orthogonal) {
+            const at::Tensor& own = all[all.size(0) == 1 ? 0 : head];
+            const double off =
+                (at::matmul(own.mT(), own) - at::eye(own.size(0), own.options())).abs().max().item<double>();
+            if (!(off <= kOrthogonal))
+                reader.mark(head, "TC-03", name, "its matrix exponential is not orthogonal",
+                            "off by " + std::to_string(off));
+        }
+        for (const at::Tensor& t : {maps.query, maps.key})
+            if (!t[t.size(0) == 1 ? 0 : head].isfinite().all().item<bool>())
+                reader.mark(head, "TC-03", name, "the map made of it is not finite");
     }
 }
 
-Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block) {
-    const std::int64_t h = reader.card.heads, d = reader.card.headDim;
-    const std::string prefix = block + "learnable_rot.";
-    std::array<at::Tensor, 3> factors;
-    const std::array<const char*, 3> names = {"A_u", "A_v", "sigma"};
-    for (std::size_t i = 0; i < 3; ++i) {
-        const Shape own = i < 2 ? Shape{d, d} : Shape{d};
+/// The parameters of one layer's encoding with the values of unsound heads replaced by those of a new one: functions of
+/// the whole batch must not see NaN. Nothing (and every head marked) when a tensor is missing or has a wrong shape.
+Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std::string& block,
+                                                 const EncodingSpec& spec) {
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
+    EncodingSpec layerSpec = spec;
+    if (layerSpec.sharing == MapSharing::Model) layerSpec.sharing = MapSharing::Layer;
+    const WeightTable fresh = initialPositions(block, layerSpec, generator);
+    WeightTable weights;
+    for (const MatrixParameter& parameter : positionTensors(block, spec)) {
+        std::string name = parameter.name;
+        if (!reader.table.find(name) && reader.table.find(name.substr(block.size()))) name = name.substr(block.size());
+        const bool frequencies = name.ends_with("freqs");
+        const TensorEntry* entry = reader.table.find(name);
+        Shape own = parameter.shape;
+        const bool free = spec.matrix == MatrixKind::Householder || spec.matrix == MatrixKind::Givens;
+        if (entry && free && entry->shape.size() >= 2) own[0] = entry->shape[entry->shape.size() - 2];
+        if (entry && spec.matrix == MatrixKind::LowRank && !entry->shape.empty()) own[1] = entry->shape.back();
+        const std::int64_t h = reader.card.heads;
         Shape perHead = own, shared = own;
-        perHead.insert(perHead.begin(), h), shared.insert(shared.begin(), 1);
-        auto tensor = reader.read(prefix + names[i], {perHead, shared, own});
+        perHead.insert(perHead.begin() + (frequencies ? 1 : 0), h),
+            shared.insert(shared.begin() + (frequencies ? 1 : 0), 1);
+        std::vector<Shape> shapes = {perHead, shared};
+        if (!frequencies) shapes.push_back(own);
+        auto tensor = reader.read(name, shapes);
         if (!tensor) return failure(tensor.error());
         if (!*tensor) return std::nullopt;
         const at::Tensor whole = **tensor;
         const at::Tensor heads = whole.dim() == static_cast<std::int64_t>(own.size()) ? whole.unsqueeze(0) : whole;
-        factors[i] = heads.clone();
+        at::Tensor sound = heads.clone();
+        const std::int64_t axis = frequencies ? 1 : 0;
         for (int head = 0; head < h; ++head) {
-            const int source = heads.size(0) == 1 ? 0 : head;
-            // Zeros instead: the exponential works on the whole batch and must not see NaN.
-            if (!reader.finite(head, prefix + names[i], heads[source], whole)) factors[i][source].zero_();
+            const int source = heads.size(axis) == 1 ? 0 : head;
+            bool finite = true;
+            if (frequencies)
+                for (int side = 0; side < 2; ++side) finite &= reader.finite(head, name, heads[side][source], whole);
+            else
+                finite = reader.finite(head, name, heads[source], whole);
+            if (finite) continue;
+            // A reflection has no zero; everything else is sound at zero (exponentials, turns, frequencies).
+            at::Tensor bad = sound.select(axis, source);
+            const bool regular = spec.matrix == MatrixKind::Householder || spec.matrix == MatrixKind::Full;
+            if (regular && bad.sizes() == fresh.at(parameter.name).select(0, 0).sizes())
+                bad.copy_(fresh.at(parameter.name)[0]);
+            else
+                bad.zero_();
         }
+        weights[parameter.name] = sound;
     }
-    const HaropeFactors f = haropeFactors(factors[0], factors[1], factors[2]);
-    const HeadMaps maps = haropeMaps(f, reader.card.convention);
-    checkDerived(reader, prefix, f, maps);
-    return LayerMaps{{maps.query.expand({h, d, d}), maps.key.expand({h, d, d})}, f.s.expand({h, d})};
+    return weights;
+}
+
+Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block, const EncodingSpec& spec) {
+    const std::int64_t h = reader.card.heads, d = reader.card.headDim;
+    auto weights = readPositions(reader, block, spec);
+    if (!weights) return failure(weights.error());
+    if (!*weights) return std::nullopt;
+    const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
+    const LayerPositions positions = layerPositions(**weights, block, spec);
+    LayerMaps layer{{one, one}, at::ones({h, d}, at::kDouble), positions.frequency};
+    if (!spec.encoding->hasMaps()) return layer;
+    const WeightTable matrix = matrixWeights(**weights, block, spec);
+    checkDerived(reader, positionTensors(block, spec).front().name, spec, matrix, positions.maps);
+    layer.maps = {positions.maps.query.expand({h, d, d}), positions.maps.key.expand({h, d, d})};
+    // An SVD of NaN may be finite: marked heads get none.
+    bool sound = positions.maps.query.isfinite().all().item<bool>();
+    if (sound) layer.stored = storedSingularValues(spec.matrix, matrix).expand({h, d});
+    return layer;
 }
 
 /// W_q and W_k of every head with the bias as the last column, [2,H,D,C+1].
@@ -168,7 +219,7 @@ Error unsuitable(const ModelCard& card, std::string reason, std::string found, s
 
 }  // namespace
 
-Result<RotaryPlanes> rotaryPlanes(const ModelCard& card) {
+Result<EncodingSpec> encodingOf(const ModelCard& card) {
     if (card.architecture != "dit") return failure(unsuitable(card, "not a DiT", card.architecture, "dit"));
     const Result<const Encoding*> encoding = findEncoding(card.encoding);
     if (!encoding) return failure(unsuitable(card, "an encoding without weight probes", card.encoding, ""));
@@ -177,32 +228,37 @@ Result<RotaryPlanes> rotaryPlanes(const ModelCard& card) {
                                   std::to_string(card.layers) + " layers, " + std::to_string(card.heads) +
                                       " heads of " + std::to_string(card.headDim),
                                   "an even head dimension"));
-    if ((*encoding)->maps && card.convention != Convention::Same && card.convention != Convention::Inverse)
+    const bool said = card.convention == Convention::Same || card.convention == Convention::Inverse;
+    if ((*encoding)->conventions && !said)
         return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
                         "", "same or inverse", "Add --convention same or --convention inverse"});
-    if ((*encoding)->rotation == Rotation::None) return RotaryPlanes{{}, 0};
-    if (card.headDim % 4 != 0 || !(card.theta > 0))
+    const int parts = 2 * std::max(1, (*encoding)->axes);
+    if ((*encoding)->turns() && (card.headDim % parts != 0 || !(card.theta > 0)))
         return failure(
-            unsuitable(card, "axial RoPE does not fit",
+            unsuitable(card, "rotary positions do not fit",
                        "head dimension " + std::to_string(card.headDim) + ", theta " + std::to_string(card.theta),
-                       "a multiple of 4 and a positive theta"));
-    return RotaryPlanes{axialPlaneFrequencies(card.headDim, card.theta), 2};
+                       "a multiple of " + std::to_string(parts) + " and a positive theta"));
+    EncodingSpec spec{*encoding, card.heads, card.headDim, card.theta};
+    if ((*encoding)->conventions) spec.convention = card.convention;
+    if ((*encoding)->hasMaps())
+        spec.matrix = card.matrix != MatrixKind::None ? card.matrix : (*encoding)->map->kinds[0];
+    spec.sharing = card.sharing;
+    spec.order = card.axisOrder;
+    return spec;
 }
 
 Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer) {
-    const Result<RotaryPlanes> planes = rotaryPlanes(card);
-    if (!planes) return failure(planes.error());
-    const bool mapped = (*findEncoding(card.encoding))->maps != nullptr;
+    const Result<EncodingSpec> spec = encodingOf(card);
+    if (!spec) return failure(spec.error());
+    const bool mapped = spec->encoding->hasMaps();
     const std::string block = "blocks." + std::to_string(layer) + ".attn.";
     LayerReader reader{table, card, std::vector<std::string>(card.heads)};
     const std::int64_t h = card.heads, d = card.headDim;
     const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
-    LayerMaps maps{{one, one}, at::ones({h, d}, at::kDouble)};
-    if (mapped) {
-        auto read = readMaps(reader, block);
-        if (!read) return failure(read.error());
-        if (*read) maps = **read;
-    }
+    LayerMaps maps{{one, one}, at::ones({h, d}, at::kDouble), {}};
+    auto read = readMaps(reader, block, *spec);
+    if (!read) return failure(read.error());
+    if (*read) maps = **read;
     auto content = readContent(reader, block);
     if (!content) return failure(content.error());
     // Behind a q,k norm the size of the projections says nothing about the content.
@@ -214,9 +270,14 @@ Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelC
         HeadOperator& value = heads[i].value;
         value.map = {maps.maps.query[i].contiguous(), maps.maps.key[i].contiguous()};
         value.stored = maps.stored[i];
-        value.convention = mapped ? card.convention : Convention::None;
+        value.convention = !mapped                       ? Convention::None
+                           : spec->encoding->conventions ? card.convention
+                                                         : Convention::Same;
         if (!normed) value.content = momentsOf((**content)[0][i], (**content)[1][i]);
-        value.planes = *planes;
+        value.planes = {{}, 0};
+        if (maps.frequency.defined())
+            value.planes = {flat(maps.frequency[maps.frequency.size(0) == 1 ? 0 : i].contiguous()),
+                            spec->encoding->axes};
     }
     return heads;
 }

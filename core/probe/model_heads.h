@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/encoding/encoding.h"
 #include "core/probe/head_operator.h"
 
 namespace ropescope {
@@ -15,10 +16,9 @@ struct LoadedHead {
     std::string problem;  ///< one line of the message contract; empty where sound
 };
 
-/// The rotary planes of a DiT's heads: first half of the head turns with the row, second half with the column; none for
-/// encodings that do not turn. Errors: Refused for architectures and encodings without weight probes and for sizes that
-/// do not fit; Usage naming --convention when the file holds maps and nobody said how they enter.
-[[nodiscard]] Result<RotaryPlanes> rotaryPlanes(const ModelCard& card);
+/// The encoding of a DiT with all choices made. Errors: Refused for architectures and encodings without weight probes
+/// and for sizes that do not fit; Usage naming --convention when the file holds maps and nobody said how they enter.
+[[nodiscard]] Result<EncodingSpec> encodingOf(const ModelCard& card);
 
 /// The heads of one layer, float64. Maps are made of the file's own factors; one map shared by the layer's heads is
 /// given to each. Tensors are checked before any mathematics: a head with values that are not finite (in its factors,

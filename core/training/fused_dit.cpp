@@ -182,7 +182,7 @@ at::Tensor fusedForward(const WeightTable& w, const DitShape& shape, const at::T
                         const at::Tensor& y) {
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
     RotaryTable rotary{at::empty({0}), at::empty({0})};
-    if (shape.encoding->rotation == Rotation::Axial) rotary = axialRotary(grid, shape.headDim, shape.theta);
+    if (shape.encoding->turns()) rotary = rotaryTable(layerPositions(w, "", shape.positions()).frequency, grid);
     at::Tensor tokens = ditEmbed(w, shape, x);
     const at::Tensor condition = ditCondition(w, t, y);
     for (int layer = 0; layer < shape.layers; ++layer) {
@@ -210,10 +210,11 @@ at::Tensor fusedForward(const WeightTable& w, const DitShape& shape, const at::T
 
 at::Tensor trainingForward(const WeightTable& leaves, const DitShape& shape, const at::Tensor& x, const at::Tensor& t,
                            const at::Tensor& y, Precision precision) {
-    DitShape plain = shape;
+    const DitShape plain = folded(shape);
     const WeightTable weights = foldMaps(leaves, shape);
-    if (shape.encoding->maps) plain.encoding = *findEncoding("axial");
-    return precision == Precision::Bf16 ? fusedForward(weights, plain, x, t, y) : ditForward(weights, plain, x, t, y);
+    // The fused passes know one table for all heads and no gradient of it.
+    const bool fused = precision == Precision::Bf16 && sharesRotation(plain.positions());
+    return fused ? fusedForward(weights, plain, x, t, y) : ditForward(weights, plain, x, t, y);
 }
 
 }  // namespace ropescope

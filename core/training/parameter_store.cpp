@@ -28,7 +28,7 @@ ParameterStore::ParameterStore(const WeightTable& initial, const OptimizerSettin
             continue;
         }
         Range range{name, tensor.sizes().vec(), total, tensor.numel()};
-        const bool map = name.find("learnable_rot") != std::string::npos;
+        const bool map = isPositionParameter(name);
         if (map)
             range.rateScale = settings.mapRateScale;
         else if (tensor.dim() >= 2 && !name.starts_with("y_embedder"))

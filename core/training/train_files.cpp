@@ -22,7 +22,7 @@ std::string statePath(const TrainSettings& s) {
 }
 
 bool isMap(const std::string& name) {
-    return name.find("learnable_rot") != std::string::npos;
+    return isPositionParameter(name);
 }
 
 // The weights as a reader of the file sees them.
@@ -52,7 +52,7 @@ std::map<std::string, std::string> modelMetadata(const TrainSettings& s, const D
                                                  std::int64_t step, Share share) {
     nlohmann::json config = nlohmann::json::parse(recipeJson(s));
     const std::int64_t height = data.images.size(2), width = data.images.size(3);
-    const nlohmann::json model = {{"architecture", "dit"},
+    nlohmann::json model = {{"architecture", "dit"},
                                   {"encoding", s.encoding},
                                   {"theta", s.theta},
                                   {"objective", "flow"},
@@ -70,8 +70,9 @@ std::map<std::string, std::string> modelMetadata(const TrainSettings& s, const D
                                   {"step", step},
                                   {"data", data.description},
                                   {"training", config}};
+    if (s.axisOrder == AxisOrder::ColumnFirst) model["axis_order"] = "column";
     std::map<std::string, std::string> metadata = {{"format", "pt"}, {"ropescope.config", model.dump()}};
-    if (shape.encoding->maps) {
+    if (shape.encoding->conventions) {
         metadata["harope.convention"] = s.convention == Convention::Same ? "same" : "inverse";
         metadata["harope.apply"] = "all";
     }

@@ -6,6 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/data/enum_names.h"
+#include "core/encoding/encoding.h"
+
 namespace ropescope {
 namespace {
 
@@ -19,12 +22,36 @@ std::string nameOf(const std::map<std::string, T>& names, T value) {
     return "";
 }
 
+const std::map<std::string, MapSharing> kSharings = {
+    {"head", MapSharing::Head}, {"layer", MapSharing::Layer}, {"model", MapSharing::Model}};
+const std::map<std::string, AxisOrder> kOrders = {{"row", AxisOrder::RowFirst}, {"column", AxisOrder::ColumnFirst}};
+
+std::vector<std::string> encodingNames() {
+    std::vector<std::string> names;
+    for (const Encoding& e : encodings()) names.emplace_back(e.name);
+    return names;
+}
+
+std::map<std::string, MatrixKind> matrixNames() {
+    std::map<std::string, MatrixKind> names;
+    for (const Matrix& m : matrices()) names[std::string(m.name)] = m.kind;
+    return names;
+}
+
 void addModelOptions(CLI::App& app, TrainSettings& s) {
     app.add_option("--encoding", s.encoding, "positional encoding")
-        ->check(CLI::IsMember({"none", "absolute", "axial", "harope"}))
+        ->check(CLI::IsMember(encodingNames()))
         ->capture_default_str();
     app.add_option("--convention", s.convention, "harope: how the maps enter, same or inverse")
         ->transform(CLI::CheckedTransformer(kConventions));
+    app.add_option("--matrix", s.matrix, "harope, string, rethinking: how the learned matrix is made")
+        ->transform(CLI::CheckedTransformer(matrixNames()));
+    app.add_option("--sharing", s.sharing, "what has a matrix of its own: head, layer or model")
+        ->transform(CLI::CheckedTransformer(kSharings))
+        ->default_str("head");
+    app.add_option("--axis-order", s.axisOrder, "axis of the first half of the rotary planes: row or column")
+        ->transform(CLI::CheckedTransformer(kOrders))
+        ->default_str("row");
     app.add_option("--theta", s.theta, "base of the rotary frequencies")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
@@ -84,36 +111,40 @@ Error usage(std::string code, std::string reason) {
 
 std::string recipeJson(const TrainSettings& s) {
     const OptimizerSettings& o = s.optimizer;
-    const nlohmann::json recipe = {{"architecture", "dit"},
-                                   {"encoding", s.encoding},
-                                   {"convention", nameOf(kConventions, s.convention)},
-                                   {"theta", s.theta},
-                                   {"layers", s.layers},
-                                   {"heads", s.heads},
-                                   {"head_dim", s.headDim},
-                                   {"patch", s.patch},
-                                   {"batch", s.batch},
-                                   {"epochs", s.epochs},
-                                   {"steps", s.steps},
-                                   {"images", s.images},
-                                   {"lr", s.rate},
-                                   {"warmup", s.warmUp},
-                                   {"label_dropout", s.labelDropout},
-                                   {"beta1", o.beta1},
-                                   {"beta2", o.beta2},
-                                   {"epsilon", o.epsilon},
-                                   {"weight_decay", o.weightDecay},
-                                   {"map_lr_scale", o.mapRateScale},
-                                   {"sigma_decay", o.sigmaDecay},
-                                   {"clip", o.clipNorm},
-                                   {"ema", o.averageDecay},
-                                   {"seed", s.seed},
-                                   {"series", s.series},
-                                   {"precision", nameOf(kPrecisions, s.precision)},
-                                   {"threads", s.threads},
-                                   {"objective", "flow"},
-                                   {"times", "logit-normal"},
-                                   {"schedule", "warm-up, cosine to 0"}};
+    nlohmann::json recipe = {{"architecture", "dit"},
+                             {"encoding", s.encoding},
+                             {"convention", nameOf(kConventions, s.convention)},
+                             {"theta", s.theta},
+                             {"layers", s.layers},
+                             {"heads", s.heads},
+                             {"head_dim", s.headDim},
+                             {"patch", s.patch},
+                             {"batch", s.batch},
+                             {"epochs", s.epochs},
+                             {"steps", s.steps},
+                             {"images", s.images},
+                             {"lr", s.rate},
+                             {"warmup", s.warmUp},
+                             {"label_dropout", s.labelDropout},
+                             {"beta1", o.beta1},
+                             {"beta2", o.beta2},
+                             {"epsilon", o.epsilon},
+                             {"weight_decay", o.weightDecay},
+                             {"map_lr_scale", o.mapRateScale},
+                             {"sigma_decay", o.sigmaDecay},
+                             {"clip", o.clipNorm},
+                             {"ema", o.averageDecay},
+                             {"seed", s.seed},
+                             {"series", s.series},
+                             {"precision", nameOf(kPrecisions, s.precision)},
+                             {"threads", s.threads},
+                             {"objective", "flow"},
+                             {"times", "logit-normal"},
+                             {"schedule", "warm-up, cosine to 0"}};
+    // Only where they say something: older state files have none.
+    if (s.matrix != MatrixKind::None && s.matrix != MatrixKind::Svd) recipe["matrix"] = enumName(s.matrix);
+    if (s.sharing != MapSharing::Head) recipe["sharing"] = nameOf(kSharings, s.sharing);
+    if (s.axisOrder != AxisOrder::RowFirst) recipe["axis_order"] = nameOf(kOrders, s.axisOrder);
     return recipe.dump();
 }
 
@@ -139,6 +170,15 @@ Result<TrainSettings> parseTrainSettings(const std::vector<std::string>& argumen
         return failure(usage("convention", "--encoding harope needs --convention same or --convention inverse"));
     if (s.encoding != "harope" && s.convention != Convention::None)
         return failure(usage("convention", "--convention belongs to --encoding harope"));
+    const Encoding& encoding = **findEncoding(s.encoding);
+    if (!encoding.hasMaps() && (s.matrix != MatrixKind::None || s.sharing != MapSharing::Head))
+        return failure(usage("matrix", "--matrix and --sharing belong to harope, string and rethinking"));
+    if (encoding.hasMaps() && s.matrix == MatrixKind::None) s.matrix = encoding.map->kinds.front();
+    if (encoding.hasMaps() && std::ranges::find(encoding.map->kinds, s.matrix) == encoding.map->kinds.end())
+        return failure(usage(
+            "matrix", "--encoding " + s.encoding + " has no matrix of this kind: " + std::string(enumName(s.matrix))));
+    if (s.sharing == MapSharing::Model && encoding.frequencies == Frequencies::Learned)
+        return failure(usage("sharing", "learned frequencies belong to a layer: --sharing head or layer"));
     if (s.headDim % 4 != 0) return failure(usage("head-dim", "--head-dim must be a multiple of 4"));
     return s;
 }

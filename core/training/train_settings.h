@@ -17,6 +17,9 @@ struct TrainSettings {
     std::string out;  ///< folder: model.safetensors, series/, loss.csv, training.json, state.safetensors
     std::string encoding = "harope";
     Convention convention = Convention::None;
+    MatrixKind matrix = MatrixKind::None;  ///< of encodings with a matrix; None: the usual one
+    MapSharing sharing = MapSharing::Head;
+    AxisOrder axisOrder = AxisOrder::RowFirst;
     double theta = 100;
     int layers = 6;
     int heads = 4;

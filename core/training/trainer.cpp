@@ -90,7 +90,7 @@ Result<Run> prepare(const TrainSettings& s) {
     const int channels = static_cast<int>(run.data.images.size(1));
     run.shape = {
         s.layers, s.heads,   s.headDim,   s.patch, channels, channels, static_cast<int>(run.data.classNames.size()),
-        s.theta,  *encoding, s.convention};
+        s.theta,  *encoding, s.convention, s.matrix, s.sharing, s.axisOrder};
     const std::int64_t perEpoch = std::max<std::int64_t>(1, run.data.images.size(0) / s.batch);
     run.total =
         s.steps > 0 ? s.steps : std::max<std::int64_t>(1, std::llround(s.epochs * static_cast<double>(perEpoch)));

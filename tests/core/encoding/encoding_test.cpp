@@ -2,6 +2,7 @@
 #include "core/encoding/encoding.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -75,8 +76,9 @@ TEST(Harope, AcceptsSharedMapsInBothShapesAndRefusesHalfTypes) {
 }
 
 TEST(Harope, StartsAsTheIdentity) {
-    const Encoding& harope = *findEncoding("harope").value();
-    const HeadMaps maps = harope.maps(harope.initial("x.", 2, 8), "x.", Convention::Same);
+    EncodingSpec spec{findEncoding("harope").value(), 2, 8, 100, Convention::Same, MatrixKind::Svd};
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
+    const HeadMaps maps = layerPositions(initialPositions("x.", spec, generator), "x.", spec).maps;
     expectNear(maps.query, at::eye(8, at::kDouble).expand({2, 8, 8}), 2e-6);
 }
 
@@ -95,27 +97,35 @@ TEST(Rotary, FrequenciesAndAnglesFollowTheReleasedCode) {
     EXPECT_THROW((void)axialFrequencies(6, 100), std::invalid_argument);
 }
 
-TEST(Rotary, LogitsDependOnOffsetsOnlyForEveryEncodingOfTheTable) {
-    for (const Encoding& encoding : encodings()) {
-        if (encoding.rotation == Rotation::None) continue;
-        const int dim = 16;
-        at::manual_seed(5);
-        const at::Tensor q = at::randn({1, 1, 20, dim}, at::kDouble), k = at::randn({1, 1, 20, dim}, at::kDouble);
-        HeadMaps maps{at::eye(dim, at::kDouble).unsqueeze(0), at::eye(dim, at::kDouble).unsqueeze(0)};
-        if (encoding.maps) {
-            WeightTable w = encoding.initial("x.", 1, dim);
-            for (auto& [name, tensor] : w) tensor = tensor + at::randn_like(tensor) * 0.3;
-            maps = encoding.maps(w, "x.", Convention::Inverse);
-        }
-        const auto logits = [&](Grid origin) {
-            const RotaryTable table = axialRotary({4, 5}, dim, 100, origin);
-            return at::matmul(rotate(at::matmul(q, maps.query.mT()), table),
-                              rotate(at::matmul(k, maps.key.mT()), table).mT());
-        };
-        const double scale = (q.norm(2, -1).max() * k.norm(2, -1).max()).item<double>();
-        for (const Grid shift : {Grid{1, 0}, Grid{-7, 31}, Grid{256, -256}})
-            EXPECT_LE((logits({}) - logits(shift)).abs().max().item<double>(), 1e-5 * scale) << encoding.name;
-    }
+TEST(Rotary, LaddersFollowTheirPapers) {
+    EncodingSpec spec{findEncoding("rope1d").value(), 2, 8, 10000};
+    expectNear(layerPositions({}, "x.", spec).frequency[0].flatten(), row({1, 0.1, 0.01, 0.001}), 1e-12);
+    // The flattened index: token (1, 2) of three columns is 5.
+    const RotaryTable flat = rotaryTable(layerPositions({}, "x.", spec).frequency, {2, 3});
+    EXPECT_NEAR(flat.cos[5][0].item<double>(), std::cos(5.0), 1e-7);
+    spec.encoding = findEncoding("axial").value(), spec.theta = 100, spec.order = AxisOrder::ColumnFirst;
+    // Angles of the token (1, 2) under timm's 'xy' order: 2, 0.2, 1, 0.1.
+    const RotaryTable xy = rotaryTable(layerPositions({}, "x.", spec).frequency, {3, 5});
+    expectNear(xy.cos[7], row({2, 0.2, 1, 0.1}).cos(), 1e-7);
+    // One image under VideoRoPE: 12 spatial planes of 16, row and column by turns, one ladder; the others are still.
+    EncodingSpec video{findEncoding("video").value(), 1, 32, 10000};
+    const at::Tensor v = layerPositions({}, "x.", video).frequency[0];
+    EXPECT_NEAR(v[2][0].item<double>(), std::pow(10000.0, -4.0 / 32), 1e-12);
+    EXPECT_NEAR(v[3][1].item<double>(), std::pow(10000.0, -6.0 / 32), 1e-12);
+    EXPECT_EQ(v[3][0].item<double>(), 0);
+    EXPECT_EQ(at::count_nonzero(v).item<std::int64_t>(), 12);
+}
+
+TEST(Rotary, MixedFrequenciesHaveTheLengthsOfTheLadderAndOrthogonalHalves) {
+    EncodingSpec spec{findEncoding("mixed").value(), 3, 16, 10};
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(2);
+    const WeightTable w = initialPositions("blocks.0.attn.", spec, generator);
+    EXPECT_EQ(w.at("blocks.0.attn.freqs").sizes(), at::IntArrayRef({2, 3, 8}));
+    const at::Tensor f = layerPositions(w, "blocks.0.attn.", spec).frequency;  // [3,8,2]
+    const at::Tensor ladder = at::pow(10.0, at::arange(4, at::kDouble) * (-4.0 / 16));
+    expectNear(f.norm(2, {-1}), at::cat({ladder, ladder}).expand({3, 8}), 1e-6);
+    expectNear((f.narrow(1, 0, 4) * f.narrow(1, 4, 4)).sum(-1), at::zeros({3, 4}, at::kDouble), 1e-6);
+    EXPECT_GT((f[0] - f[1]).abs().max().item<double>(), 0.1);  // every head its own direction
 }
 
 TEST(Positions, SinCosTableHasTheColumnFirst) {

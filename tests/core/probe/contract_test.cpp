@@ -44,19 +44,28 @@ Seen throughBlock(const WeightTable& w, const DitShape& shape, Grid origin) {
     };
     const at::Tensor tokens = draw({2, kGrid.tokens(), shape.width()}, 7).to(at::kFloat);
     const at::Tensor modulation = (draw({2, 6 * shape.width()}, 8) * 0.2).to(at::kFloat);
-    RotaryTable table;
-    if (shape.encoding->rotation == Rotation::Axial) table = axialRotary(kGrid, shape.headDim, shape.theta, origin);
-    seen.output = ditBlock(w, shape, 0, tokens, modulation, table, taps);
+    seen.output = ditBlock(w, shape, 0, tokens, modulation, kGrid, taps, origin);
     return seen;
 }
 
+/// Every encoding with every matrix, convention and sharing it can have.
 std::vector<DitShape> allShapes() {
     std::vector<DitShape> shapes;
-    for (const Encoding& e : encodings())
-        for (Convention c : {Convention::Same, Convention::Inverse}) {
-            if (!e.maps && c == Convention::Inverse) continue;
-            shapes.push_back(shapeOf(e, e.maps ? c : Convention::None));
+    for (const Encoding& e : encodings()) {
+        if (!e.hasMaps()) {
+            shapes.push_back(shapeOf(e, Convention::None));
+            continue;
         }
+        for (const MatrixKind kind : e.map->kinds)
+            for (const MapSharing sharing : {MapSharing::Head, MapSharing::Layer, MapSharing::Model})
+                for (const Convention c : {Convention::Same, Convention::Inverse}) {
+                    if (!e.conventions && c == Convention::Inverse) continue;
+                    if (e.frequencies == Frequencies::Learned && sharing == MapSharing::Model) continue;
+                    DitShape shape = shapeOf(e, e.conventions ? c : Convention::None);
+                    shape.matrix = kind, shape.sharing = sharing;
+                    shapes.push_back(shape);
+                }
+    }
     return shapes;
 }
 

@@ -33,7 +33,7 @@ double relative(const at::Tensor& a, const at::Tensor& b) {
 }
 
 DitShape smallShape(const Encoding& encoding) {
-    return {2, 3, 16, 4, 1, 1, 6, 100, &encoding, encoding.maps ? Convention::Inverse : Convention::None};
+    return {2, 3, 16, 4, 1, 1, 6, 100, &encoding, encoding.conventions ? Convention::Inverse : Convention::None};
 }
 
 WeightTable roughWeights(const DitShape& shape) {
