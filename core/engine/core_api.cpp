@@ -13,6 +13,7 @@
 #include "core/engine/generate.h"
 #include "core/engine/heads.h"
 #include "core/training/evaluate_command.h"
+#include "core/training/study_command.h"
 #include "core/training/train_command.h"
 
 namespace ropescope {
@@ -92,6 +93,9 @@ public:
     }
     int evaluate(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runEvaluate(arguments); }));
+    }
+    int study(const std::vector<std::string>& arguments) override {
+        return exitCode(guarded([&]() -> Result<int> { return runStudyCommand(arguments); }));
     }
     int bench(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runBench(arguments); }));

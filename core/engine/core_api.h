@@ -41,9 +41,10 @@ public:
     /// inspect and forward: write `out`, a safetensors file.
     [[nodiscard]] virtual Result<void> inspect(const InspectCommand& command) = 0;
     [[nodiscard]] virtual Result<void> forward(const ForwardCommand& command) = 0;
-    /// train, evaluate, bench: parse their own arguments (without the program and subcommand name).
+    /// train, evaluate, study, bench: parse their own arguments (without the program and subcommand name).
     [[nodiscard]] virtual int train(const std::vector<std::string>& arguments) = 0;
     [[nodiscard]] virtual int evaluate(const std::vector<std::string>& arguments) = 0;
+    [[nodiscard]] virtual int study(const std::vector<std::string>& arguments) = 0;
     [[nodiscard]] virtual int bench(const std::vector<std::string>& arguments) = 0;
 };
 
