@@ -54,7 +54,9 @@ public:
             return;
         }
         Job job{message.job, message.view, requestOf(message.body)};
-        (std::holds_alternative<GenerateRequest>(job.request) ? m_heavy : m_light).add(std::move(job));
+        const bool heavy = std::holds_alternative<GenerateRequest>(job.request) ||
+                           std::holds_alternative<ClassifyRequest>(job.request);
+        (heavy ? m_heavy : m_light).add(std::move(job));
     }
 
     void finish() {

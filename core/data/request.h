@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/data/classification.h"
 #include "core/data/error.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
@@ -13,7 +14,7 @@
 
 namespace ropescope {
 
-// Every request is complete, so that a restarted engine can replay it. Lanes: Generate runs in the heavy lane, all
+// Every request is complete, so that a restarted engine can replay it. Lanes: Generate and Classify run in the heavy lane, all
 // others in the light lane.
 
 /// Header only: what is this file?
@@ -55,8 +56,8 @@ struct SavedFile {
 };
 
 using Request =
-    std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile>;
+    std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ClassifyRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, ClassifyResult>;
 
 template <class V>
 void fields(V& v, OpenRequest& r) { v("model", r.model); }

@@ -15,7 +15,7 @@ namespace {
 const char* const kTypes[] = {"Hello",          "Alive",        "ShareProgress", "GenerateProgress", "Error",
                               "OpenRequest",    "AtlasRequest", "HeadsRequest",  "DevicesRequest",   "GenerateRequest",
                               "SavePngRequest", "ModelCard",    "AtlasReport",   "HeadsReport",      "DevicesReport",
-                              "GenerateResult", "SavedFile"};
+                              "GenerateResult", "SavedFile",    "ClassifyRequest", "ClassifyResult"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;
