@@ -54,9 +54,7 @@ public:
             return;
         }
         Job job{message.job, message.view, requestOf(message.body)};
-        const bool heavy = std::holds_alternative<GenerateRequest>(job.request) ||
-                           std::holds_alternative<ClassifyRequest>(job.request);
-        (heavy ? m_heavy : m_light).add(std::move(job));
+        (isHeavy(job.request) ? m_heavy : m_light).add(std::move(job));
     }
 
     void finish() {
@@ -106,6 +104,7 @@ private:
         JobContext context;
         context.stop = stop;
         context.onProgress = [&](const GenerateProgress& p) { m_out.push({MessageKind::Progress, job.id, "", p}); };
+        context.onAtlas = [&](const AtlasProgress& p) { m_out.push({MessageKind::Progress, job.id, "", p}); };
         context.onShare = [&](double done, const std::string& word) {
             m_out.push({MessageKind::Progress, job.id, "", ShareProgress{done, word}});
         };

@@ -28,6 +28,11 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "DevicesReport",
                                                                                 "GenerateResult",
                                                                                 "SavedFile",
+                                                                                "AtlasProgress",
+                                                                                "CalibrateRequest",
+                                                                                "CalibrationReport",
+                                                                                "CompareRequest",
+                                                                                "CompareReport",
                                                                                 "ClassifyRequest",
                                                                                 "ClassifyResult"};
 
