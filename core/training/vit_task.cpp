@@ -37,6 +37,7 @@ public:
         file.config["classes"] = m_shape.classes;
         file.config["in_channels"] = m_shape.inChannels;
         file.config["class_token"] = true;
+        if (m_shape.encoding->hasMaps()) file.config["map_tokens"] = "all";
         file.config["mean"] = file.config["std"] = std::vector<double>(m_shape.inChannels, 0.5);  // toSignal
         file.config["interpolation"] = "bicubic";
         file.config["crop_pct"] = 1.0;
