@@ -84,14 +84,16 @@ TEST_P(EveryKind, StepsOfTrainingChangeTheParametersOfTheEncoding) {
     EXPECT_EQ(parameters > 0, e.hasMaps() || e.frequencies == Frequencies::Learned);
 }
 
-INSTANTIATE_TEST_SUITE_P(Training, EveryKind, testing::ValuesIn(allChoices()), [](const auto& info) {
-    const Choice& c = info.param;
+std::string nameOf(const testing::TestParamInfo<Choice>& info) {
     static const char* const conventions[] = {"", "Same", "Inverse", ""};
     static const char* const sharings[] = {"Head", "Layer", "Model"};
+    const Choice& c = info.param;
     return c.architecture + (c.precision == Precision::Fp32 ? "Fp32" : "Bf16") + c.encoding +
            conventions[static_cast<int>(c.convention)] + std::to_string(static_cast<int>(c.matrix)) +
            sharings[static_cast<int>(c.sharing)];
-});
+}
+
+INSTANTIATE_TEST_SUITE_P(Training, EveryKind, testing::ValuesIn(allChoices()), nameOf);
 
 TEST(TrainTask, ViTFilesSayWhatTheyAreAndHoldARecordedPair) {
     const IdxFolder folder("ropescope-vit-file");
