@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -20,9 +21,10 @@ std::string textOf(const std::string& path) {
 }
 
 std::vector<std::string> arguments(const IdxFolder& data, const std::string& out, std::vector<std::string> more) {
-    std::vector<std::string> all = {"--data",  data.path(),  "--out",    out,       "--layers", "2",       "--heads",
-                                    "2",       "--head-dim", "8",        "--patch", "2",        "--batch", "8",
-                                    "--steps", "25",         "--warmup", "2",       "--sizes",  "8",       "12"};
+    std::vector<std::string> all = {"--data",  data.path(), "--out",   out,    "--layers",   "2",
+                                    "--heads", "2",         "--patch", "2",    "--head-dim", "8",
+                                    "--batch", "8",         "--steps", "25",   "--sizes",    "8",
+                                    "12",      "--warmup",  "2",       "--lr", "0.01"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
 }
@@ -62,32 +64,35 @@ TEST(Study, LearnsWhatIsEasyAndReportsIt) {
     const std::string out = data.file("out");
     const auto run = [&](std::vector<std::string> more) {
         testing::internal::CaptureStdout();
-        const int code = runStudyCommand(arguments(data, out, std::move(more)));
+        std::vector<std::string> all = arguments(data, out, std::move(more));
+        *std::find(all.begin(), all.end(), "25") = "150";
+        const int code = runStudyCommand(all);
         return std::pair(code, testing::internal::GetCapturedStdout());
     };
     const std::string figures = data.file("published.csv");
-    std::ofstream(figures) << "source,model,data,metric,resolution,row,value\n\"A, B\",ViT-B,X,top-1,224,axial,81.35\n";
-    ASSERT_EQ(run({"--row", "axial", "--seeds", "3", "--published", figures}).first, 0);
+    std::ofstream(figures)
+        << "source,model,data,metric,resolution,row,value\n\"A, B\",ViT-B,X,top-1,224,absolute,81.35\n";
+    ASSERT_EQ(run({"--row", "absolute", "--seeds", "3", "--published", figures}).first, 0);
     const auto runs = finishedRuns(out).value();
     ASSERT_EQ(runs.size(), 3u);
     // Two classes, one bright on the left, one on the right.
     for (const StudyRun& r : runs) EXPECT_GE(r.top1.at(8), 0.9) << r.seed;
-    const std::string before = textOf(out + "/axial/seed-1/model.safetensors"), table = textOf(out + "/table.md");
-    EXPECT_NE(table.find("| RoPE, axial | 3 |"), std::string::npos) << table;
+    const std::string before = textOf(out + "/absolute/seed-1/model.safetensors"), table = textOf(out + "/table.md");
+    EXPECT_NE(table.find("| absolute, learned | 3 |"), std::string::npos) << table;
     EXPECT_NE(table.find("| 81.35 |"), std::string::npos) << table;
     EXPECT_NE(table.find("A, B"), std::string::npos);
     EXPECT_NE(textOf(out + "/figure.svg").find("<polyline"), std::string::npos);
     EXPECT_NE(textOf(out + "/results.json").find("model_sha256"), std::string::npos);
     // Finished runs are not repeated, and the budget counts them.
-    const auto stamp = std::filesystem::last_write_time(out + "/axial/seed-1/model.safetensors");
-    EXPECT_EQ(run({"--row", "axial", "none", "--seeds", "3", "--budget", "1e-9"}).first, 0);
+    const auto stamp = std::filesystem::last_write_time(out + "/absolute/seed-1/model.safetensors");
+    EXPECT_EQ(run({"--row", "absolute", "none", "--seeds", "3", "--budget", "1e-9"}).first, 0);
     EXPECT_EQ(finishedRuns(out).value().size(), 3u);
-    EXPECT_EQ(std::filesystem::last_write_time(out + "/axial/seed-1/model.safetensors"), stamp);
-    EXPECT_EQ(textOf(out + "/axial/seed-1/model.safetensors"), before);
+    EXPECT_EQ(std::filesystem::last_write_time(out + "/absolute/seed-1/model.safetensors"), stamp);
+    EXPECT_EQ(textOf(out + "/absolute/seed-1/model.safetensors"), before);
     // Other settings in the same folder, an unknown row, a size that does not fit.
-    EXPECT_EQ(run({"--row", "axial", "--lr", "0.5"}).first, 1);
+    EXPECT_EQ(run({"--row", "absolute", "--images", "20"}).first, 1);
     EXPECT_EQ(run({"--row", "nonsense"}).first, 2);
-    EXPECT_EQ(run({"--row", "axial", "--sizes", "9"}).first, 2);
+    EXPECT_EQ(run({"--row", "absolute", "--sizes", "9"}).first, 2);
 }
 
 TEST(Study, PublishedFiguresAreCheckedAndShipped) {
