@@ -32,7 +32,9 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "CalibrateRequest",
                                                                                 "CalibrationReport",
                                                                                 "CompareRequest",
-                                                                                "CompareReport"};
+                                                                                "CompareReport",
+                                                                                "ClassifyRequest",
+                                                                                "ClassifyResult"};
 
 template <class T, class Variant>
 struct IsMember;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/analysis.h"
+#include "core/data/classification.h"
 #include "core/data/error.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
@@ -15,7 +16,7 @@
 namespace ropescope {
 
 // Every request is complete, so that a restarted engine can replay it. Lanes: what samples or runs a network
-// (Generate, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
+// (Generate, Classify, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
 
 /// Header only: what is this file?
 struct OpenRequest {
@@ -56,14 +57,15 @@ struct SavedFile {
 };
 
 using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
-                             CalibrateRequest, CompareRequest>;
+                             CalibrateRequest, CompareRequest, ClassifyRequest>;
 using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
-                           CalibrationReport, CompareReport>;
+                           CalibrationReport, CompareReport, ClassifyResult>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
     return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
+           std::holds_alternative<ClassifyRequest>(request) ||
            (compare && compare->needsData());
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/engine/bench.h"
+#include "core/engine/classify.h"
 #include "core/engine/device.h"
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
@@ -69,6 +70,7 @@ struct Answer {
     Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
     Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }
     Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
+    Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
     Result<Reply> operator()(const CalibrateRequest&) const { return failure(without("calibrate")); }
     Result<Reply> operator()(const CompareRequest&) const { return failure(without("compare")); }
     Result<Reply> operator()(const SavePngRequest&) const {

@@ -17,7 +17,7 @@ const char* const kTypes[] = {"Hello",          "Alive",           "ShareProgres
                               "DevicesRequest", "GenerateRequest", "SavePngRequest",   "ModelCard",
                               "AtlasReport",    "HeadsReport",     "DevicesReport",    "GenerateResult",
                               "SavedFile",      "AtlasProgress",   "CalibrateRequest", "CalibrationReport",
-                              "CompareRequest", "CompareReport"};
+                              "CompareRequest", "CompareReport",   "ClassifyRequest",  "ClassifyResult"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;
