@@ -27,7 +27,9 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "HeadsReport",
                                                                                 "DevicesReport",
                                                                                 "GenerateResult",
-                                                                                "SavedFile"};
+                                                                                "SavedFile",
+                                                                                "SelfCheckRequest",
+                                                                                "SelfCheckReport"};
 
 template <class T, class Variant>
 struct IsMember;

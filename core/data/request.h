@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "core/data/error.h"
+#include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/self_check.h"
 
 namespace ropescope {
 
@@ -26,10 +28,12 @@ struct AtlasRequest {
     ModelRef model;
 };
 
-/// Full reports of the heads that are visible.
+/// Full reports of the heads that are visible. With `extrapolate` the model's grid is the new one, and kernels and
+/// frequencies are those of that method.
 struct HeadsRequest {
     ModelRef model;
     std::vector<HeadId> heads;
+    Extrapolate extrapolate = {};
 };
 struct HeadsReport {
     std::vector<HeadReport> heads;
@@ -55,15 +59,16 @@ struct SavedFile {
 };
 
 using Request =
-    std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile>;
+    std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
+                             SelfCheckRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport>;
 
 template <class V>
 void fields(V& v, OpenRequest& r) { v("model", r.model); }
 template <class V>
 void fields(V& v, AtlasRequest& r) { v("model", r.model); }
 template <class V>
-void fields(V& v, HeadsRequest& r) { v("model", r.model), v("heads", r.heads); }
+void fields(V& v, HeadsRequest& r) { v("model", r.model), v("heads", r.heads), v("extrapolate", r.extrapolate); }
 template <class V>
 void fields(V& v, HeadsReport& r) { v("heads", r.heads); }
 template <class V>

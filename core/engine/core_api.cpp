@@ -12,6 +12,7 @@
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
 #include "core/engine/heads.h"
+#include "core/engine/self_check.h"
 #include "core/training/evaluate_command.h"
 #include "core/training/train_command.h"
 
@@ -65,6 +66,7 @@ struct Answer {
     Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
     Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }
     Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
+    Result<Reply> operator()(const SelfCheckRequest& r) const { return asReply(selfCheck(r, context)); }
     Result<Reply> operator()(const SavePngRequest&) const {
         throw std::logic_error("pictures are saved by the media library");
     }
