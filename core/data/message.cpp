@@ -29,7 +29,12 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "GenerateResult",
                                                                                 "SavedFile",
                                                                                 "SelfCheckRequest",
-                                                                                "SelfCheckReport"};
+                                                                                "SelfCheckReport",
+                                                                                "AtlasProgress",
+                                                                                "CalibrateRequest",
+                                                                                "CalibrationReport",
+                                                                                "CompareRequest",
+                                                                                "CompareReport"};
 
 template <class T, class Variant>
 struct IsMember;
