@@ -23,6 +23,9 @@ inline constexpr auto enumNames(ErrorKind) {
 inline constexpr auto enumNames(Convention) {
     return std::to_array<std::string_view>({"none", "same", "inverse", "unknown"});
 }
+inline constexpr auto enumNames(MapTokens) {
+    return std::to_array<std::string_view>({"all", "patches", "unknown"});
+}
 inline constexpr auto enumNames(Precision) {
     return std::to_array<std::string_view>({"fp32", "bf16", "fp16"});
 }

@@ -30,6 +30,8 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "SavedFile",
                                                                                 "SelfCheckRequest",
                                                                                 "SelfCheckReport",
+                                                                                "ClassifyRequest",
+                                                                                "ClassifyResult",
                                                                                 "AtlasProgress",
                                                                                 "CalibrateRequest",
                                                                                 "CalibrationReport",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/analysis.h"
+#include "core/data/classification.h"
 #include "core/data/error.h"
 #include "core/data/extrapolation.h"
 #include "core/data/generation.h"
@@ -17,7 +18,7 @@
 namespace ropescope {
 
 // Every request is complete, so that a restarted engine can replay it. Lanes: what samples or runs a network
-// (Generate, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
+// (Generate, Classify, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
 
 /// Header only: what is this file?
 struct OpenRequest {
@@ -59,15 +60,15 @@ struct SavedFile {
     std::string path;
 };
 
-using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, SelfCheckRequest,
+using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, SelfCheckRequest, ClassifyRequest,
                              CalibrateRequest, CompareRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport,
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport, ClassifyResult,
                            CalibrationReport, CompareReport>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
-    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
+    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<ClassifyRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
            (compare && compare->needsData());
 }
 

@@ -15,11 +15,16 @@ namespace {
 
 at::ScalarType scalarOf(DType type) {
     switch (type) {
-        case DType::F64: return at::kDouble;
-        case DType::F32: return at::kFloat;
-        case DType::F16: return at::kHalf;
-        case DType::BF16: return at::kBFloat16;
-        default: throw std::invalid_argument("exported tensors are F64, F32, F16 or BF16");
+        case DType::F64:
+            return at::kDouble;
+        case DType::F32:
+            return at::kFloat;
+        case DType::F16:
+            return at::kHalf;
+        case DType::BF16:
+            return at::kBFloat16;
+        default:
+            throw std::invalid_argument("exported tensors are F64, F32, F16 or BF16");
     }
 }
 

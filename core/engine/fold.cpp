@@ -10,6 +10,7 @@
 
 #include "core/data/matrix_kind.h"
 #include "core/data/safetensors.h"
+#include "core/engine/convert.h"
 #include "core/engine/export_tensors.h"
 #include "core/probe/model_heads.h"
 
@@ -22,9 +23,9 @@ Error cannot(const ModelCard& card, const std::string& tensor, std::string reaso
 
 /// What is measured on the way.
 struct Folding {
-    double farthest = 0;   ///< largest |M - I| entry of all maps
-    double rounding = 0;   ///< largest error of a stored projection over its largest entry
-    std::string type;      ///< of the folded projections
+    double farthest = 0;  ///< largest |M - I| entry of all maps
+    double rounding = 0;  ///< largest error of a stored projection over its largest entry
+    std::string type;     ///< of the folded projections
 };
 
 class Folder {
@@ -43,6 +44,10 @@ public:
         m_file.metadata = describe(m_table, plain);
         m_file.metadata["ropescope.folded_from"] = std::filesystem::path(m_card.path).filename().string() + " (" +
                                                    m_card.encoding + ", sha256 of its head " + m_card.fileSha256 + ")";
+        const std::string names = m_card.architecture == "vit"   ? m_card.naming == "rope-vit" ? "naver" : "timm"
+                                  : m_card.naming == "diffusers" ? "diffusers"
+                                                                 : "dit";
+        if (auto renamed = renameTensors(m_file, plain, names); !renamed) return failure(renamed.error());
         return std::move(m_file);
     }
 
@@ -134,8 +139,7 @@ private:
         std::vector<at::Tensor> all;
         for (const at::Tensor& f : m_frequencies)
             all.push_back(f.expand({m_card.heads, f.size(1), 2}).permute({2, 0, 1}).flip(0));
-        if (m_card.architecture == "vit") m_file.arrays["rope.freqs"] = arrayAs(at::stack(all, 1), type);
-        for (int layer = 0; layer < m_card.layers && m_card.architecture != "vit"; ++layer)
+        for (int layer = 0; layer < m_card.layers; ++layer)
             m_file.arrays[prefix(layer) + "freqs"] = arrayAs(all[layer], type);
     }
 
@@ -168,6 +172,14 @@ Result<std::string> foldModel(const ExportCommand& command) {
                               "It needs no folding; convert writes it as safetensors"));
     const Result<EncodingSpec> spec = encodingOf(*card);
     if (!spec) return failure(spec.error());
+    if (card->architecture == "vit" && card->classToken && card->mapTokens != MapTokens::All)
+        return failure(cannot(*card, "",
+                              card->mapTokens == MapTokens::PatchesOnly
+                                  ? "the class token shares the projections, but the maps pass it by"
+                                  : "the file does not say whether its maps turn the class token",
+                              card->mapTokens == MapTokens::PatchesOnly
+                                  ? "Keep the maps; no projection can hold them"
+                                  : "Add --map-tokens all if they turn all tokens"));
     Folder folder(*table, *card, *spec, command);
     const Result<ExportFile> file = folder.run();
     if (!file) return failure(file.error());

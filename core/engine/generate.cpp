@@ -189,6 +189,9 @@ Result<GenerateResult> generate(const GenerateRequest& request, const JobContext
     const int threads = useThreads(request.compute.threads);
     const auto model = loadModel(request.model, *device, request.compute.precision);
     if (!model) return failure(model.error());
+    if (!(*model)->dit)
+        return failure({ErrorKind::Refused, "not-a-generator", place({request.model.path}), "this model draws nothing",
+                        (*model)->card.architecture, "dit", "Open a DiT checkpoint"});
     const auto setup = setUpGeneration(request, *model);
     if (!setup) return failure(setup.error());
     try {
