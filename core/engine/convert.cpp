@@ -187,7 +187,11 @@ Result<void> renameTensors(ExportFile& file, const ModelCard& card, const std::s
                         : card.architecture == "dit" ? "Use --names dit or diffusers"
                                                      : "Convert a DiT or a ViT"});
     if (vit) return toViT(file.arrays, card, names == "naver");
-    return names == "diffusers" ? toDiffusers(file, card) : Result<void>();
+    if (names == "diffusers") return toDiffusers(file, card);
+    // Diffusers computes the table, the original DiT keeps it.
+    if (card.encoding == "absolute" && !file.arrays.contains("pos_embed"))
+        file.arrays["pos_embed"] = arrayAs(sinCosPositions(card.grid, card.width), DType::F32);
+    return {};
 }
 
 Result<std::string> convertModel(const ExportCommand& command) {

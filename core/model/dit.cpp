@@ -116,7 +116,7 @@ at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Ten
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
     const at::Tensor condition = ditCondition(w, t, y);
     for (int layer = 0; layer < shape.layers; ++layer)
-        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps);
+        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps, taps.origin);
     return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
 }
 

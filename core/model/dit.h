@@ -44,6 +44,8 @@ struct DitShape {
 struct DitTaps {
     /// Before the encoding's map is used: the maps of that layer, which may be replaced. Not called without maps.
     std::function<void(int layer, HeadMaps& maps)> maps;
+    /// Shifts all positions, which changes nothing but rounding (and, in a ViT, what the class token sees).
+    Grid origin = {};
     /// Before the positions of that layer are used: frequencies and factors, which may be replaced.
     std::function<void(int layer, LayerPositions& positions)> positions;
     /// Queries and keys [B,H,N,D] after map and rotary, before the product; may be replaced.
