@@ -146,7 +146,7 @@ std::pair<Grid, std::string> resizedSize(Grid picture, const Preprocessing& p) {
         std::min(static_cast<double>(picture.rows) / scaled.rows, static_cast<double>(picture.cols) / scaled.cols);
     return {{static_cast<int>(std::nearbyint(picture.rows / ratio)),
              static_cast<int>(std::nearbyint(picture.cols / ratio))},
-            "bilinear"};
+            p.interpolation};
 }
 
 }  // namespace
