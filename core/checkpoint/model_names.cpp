@@ -60,7 +60,7 @@ struct Renaming {
     std::string_view from, to;
 };
 
-// core/checkpoint/README.md says where these come from.
+// DiTTransformer2DModel of diffusers; every block carries the embeddings, the first one's are taken.
 constexpr Renaming kWhole[] = {
     {"pos_embed.proj.", "x_embedder.proj."},
     {"transformer_blocks.0.norm1.emb.timestep_embedder.linear_1.", "t_embedder.mlp.0."},

@@ -177,6 +177,8 @@ void Recognition::findTheta(double usual) {
 
 Result<void> Recognition::findGrid(std::int64_t positions) {
     const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions))));
+    const int patch = std::max(card.patch, 1);
+    const Grid image{config.image.rows / patch, config.image.cols / patch};
     const int arguments = numberIn(table.trainingArgs(), "image_size").value_or(0);
     const auto take = [&](std::int64_t rows, std::int64_t cols, std::string source) {
         card.grid = {static_cast<int>(rows), static_cast<int>(cols)};
@@ -186,6 +188,8 @@ Result<void> Recognition::findGrid(std::int64_t positions) {
         take(ref.grid.rows, ref.grid.cols, "as given");
     } else if (positions > 0 && config.grid.tokens() == positions) {
         take(config.grid.rows, config.grid.cols, "own metadata, agrees with pos_embed");
+    } else if (positions > 0 && image.tokens() == positions) {
+        take(image.rows, image.cols, "image size of the configuration, agrees with pos_embed");
     } else if (positions > 0 && side * side == positions) {
         take(side, side, "pos_embed");
     } else if (config.grid.tokens() > 0) {
@@ -193,7 +197,7 @@ Result<void> Recognition::findGrid(std::int64_t positions) {
     } else if (config.latent.tokens() > 0 && card.patch > 0) {
         take(config.latent.rows / card.patch, config.latent.cols / card.patch, "sample size of the configuration");
     } else if (config.image.tokens() > 0 && card.patch > 0) {
-        take(config.image.rows / card.patch, config.image.cols / card.patch, "image size of the configuration");
+        take(image.rows, image.cols, "image size of the configuration");
     } else if (card.patch > 0 && arguments >= 8 * card.patch) {
         take(arguments / 8 / card.patch, arguments / 8 / card.patch, "args.image_size / 8 / patch");
     } else {

@@ -60,8 +60,9 @@ std::vector<Taps> tapsOf(int in, int out, const Filter& filter) {
             total += weights.back();
         }
         all[i].first = first;
+        const double inverse = total != 0 ? 1 / total : 1;
         for (const double w : weights) {
-            const double fixed = (total != 0 ? w / total : w) * (1 << kBits);
+            const double fixed = w * inverse * (1 << kBits);
             all[i].weights.push_back(static_cast<int>(fixed < 0 ? fixed - 0.5 : fixed + 0.5));
         }
     }

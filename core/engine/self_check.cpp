@@ -57,7 +57,7 @@ void checkMaps(const TensorTable& table, const EncodingSpec& spec, int layer, co
     }
     for (const at::Tensor& q : orthogonal) rows.orthogonal.take(layer, sound, offIdentity(q.mT(), q));
     const bool inverse = spec.convention == Convention::Inverse;
-    const at::Tensor back = inverse ? maps.key.mT() : at::linalg_inv_ex(maps.query, false).inverse;
+    const at::Tensor back = inverse ? maps.key.mT() : std::get<0>(at::linalg_inv_ex(maps.query, false));
     rows.inverse.take(layer, sound, offIdentity(maps.query, back));
 }
 
