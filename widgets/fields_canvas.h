@@ -29,6 +29,7 @@ struct OffsetMap {
 
 struct FieldsPanel {
     HeadRef head;
+    QString name;  ///< of the head, or "A - B"
     QString title;
     QString problem;  ///< not empty: hatched, with this message
     int colour = 0;

@@ -42,6 +42,13 @@ QSlider* newSlider(QWidget* parent, int low, int high, const QString& tip) {
     return slider;
 }
 
+/// a minus b; nothing where they do not lie on the same grid.
+OffsetMap minus(OffsetMap a, const OffsetMap& b) {
+    if (a.values.size() != b.values.size() || !(a.grid == b.grid)) return {};
+    for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] -= b.values[i];
+    return a;
+}
+
 }  // namespace
 
 FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent)
@@ -50,6 +57,7 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
       m_content(new QComboBox(this)),
       m_measured(new QComboBox(this)),
       m_scale(new QComboBox(this)),
+      m_difference(new QCheckBox(tr("Difference"), this)),
       m_rows(newSlider(this, 2, kLargestSide, tr("Rows of the grid that the analytic field is drawn on"))),
       m_cols(newSlider(this, 2, kLargestSide, tr("Columns of the grid"))),
       m_square(new QCheckBox(tr("square"), this)),
@@ -93,6 +101,9 @@ void FieldsView::buildControls() {
     addLabel(tr("Measured"));
     controls().addWidget(m_measured);
     controls().addWidget(m_scale);
+    m_difference->setToolTip(tr("The first head minus the second, offset by offset; for two shown heads"));
+    controls().addWidget(m_difference);
+    connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
 
     auto* sliders = new FlowLayout;
     m_square->setChecked(true);
@@ -150,6 +161,10 @@ void FieldsView::setMeasured(Measured measured) {
 }
 void FieldsView::setScale(Scale scale) {
     m_scale->setCurrentIndex(static_cast<int>(scale));
+}
+
+void FieldsView::setDifference(bool on) {
+    m_difference->setChecked(on);
 }
 
 void FieldsView::setGrid(Grid grid) {
@@ -235,7 +250,8 @@ OffsetMap FieldsView::analyticOf(const HeadReport& report) const {
 FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
     FieldsPanel panel;
     panel.head = head;
-    panel.title = m_models.headName(head) + (report.identity ? tr("  identity") : QString());
+    panel.name = m_models.headName(head);
+    panel.title = panel.name + (report.identity ? tr("  identity") : QString());
     panel.problem = QString::fromStdString(report.problem);
     panel.colour = m_selection.colourIndex(head);
     if (!report.problem.empty()) return panel;
@@ -248,11 +264,29 @@ FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
     return panel;
 }
 
+/// Two panels become one: the first minus the second.
+void FieldsView::subtract(FieldsFigure& figure) {
+    const bool able =
+        figure.panels.size() == 2 && figure.panels[0].problem.isEmpty() && figure.panels[1].problem.isEmpty();
+    m_difference->setEnabled(able);
+    m_subtracted = able && m_difference->isChecked();
+    if (!m_subtracted) return;
+    FieldsPanel one = figure.panels[0];
+    const FieldsPanel& other = figure.panels[1];
+    one.analytic = minus(one.analytic, other.analytic);
+    one.measured = minus(one.measured, other.measured);
+    one.name = tr("%1 \u2212 %2").arg(one.name, other.name);
+    one.title = one.name;
+    one.numbers.reset();
+    figure.panels = {one};
+    figure.noField = tr("No difference: both heads need a measured field on the same grid");
+}
+
 void FieldsView::setScales(FieldsFigure& figure) const {
     double analytic = 0, measured = 0;
     for (const FieldsPanel& panel : figure.panels) {
         for (double value : panel.analytic.values) analytic = std::max(analytic, std::abs(value));
-        for (double value : panel.measured.values) measured = std::max(measured, value);
+        for (double value : panel.measured.values) measured = std::max(measured, std::abs(value));
     }
     if (!(analytic > 0)) analytic = 1;
     if (!(measured > 0)) measured = 1;
@@ -266,6 +300,13 @@ void FieldsView::setScales(FieldsFigure& figure) const {
                        m_measured->currentIndex() == 0 ? tr("Measured attention per pair (share)")
                                                        : tr("Measured attention by offset (share)"),
                        log};
+    if (!m_subtracted) return;
+    for (FieldScale* scale : {&figure.analytic, &figure.measured}) {
+        scale->map = ColourMap::Diverging;
+        scale->low = -scale->high;
+        scale->log = false;
+        scale->title = tr("Difference: %1").arg(scale->title);
+    }
 }
 
 void FieldsView::refresh() {
@@ -278,6 +319,7 @@ void FieldsView::refresh() {
         if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));
     }
     showEmpty(figure.panels.empty());
+    subtract(figure);
     setScales(figure);
     const bool softmax = m_analytic->currentIndex() == static_cast<int>(Analytic::Softmax);
     m_beta->setVisible(softmax);
@@ -291,14 +333,14 @@ void FieldsView::showHover(int index, QPoint offset) {
     QString text;
     if (index >= 0 && !m_canvas->figure().panels[index].problem.isEmpty()) {
         const FieldsPanel& panel = m_canvas->figure().panels[index];
-        text = m_models.headName(panel.head) + QStringLiteral("  ") + panel.problem;
+        text = panel.name + QStringLiteral("  ") + panel.problem;
         m_canvas->setToolTip(text);
     } else if (index >= 0) {
         m_canvas->setToolTip({});
         text = tr("offset row %1, column %2: ").arg(offset.y()).arg(offset.x());
         QStringList parts;
         for (const FieldsPanel& panel : m_canvas->figure().panels) {
-            QString part = m_models.headName(panel.head);
+            QString part = panel.name;
             if (panel.analytic.holds(offset.y(), offset.x())) {
                 part += QLatin1Char(' ') + shortNumber(panel.analytic.at(offset.y(), offset.x()));
             }
@@ -340,8 +382,8 @@ QString FieldsView::numbers(QChar separator) const {
             const QString kind = map == &panel.analytic ? QStringLiteral("analytic") : QStringLiteral("measured");
             for (int row = 1 - map->grid.rows; row < map->grid.rows; ++row) {
                 for (int col = 1 - map->grid.cols; col < map->grid.cols; ++col) {
-                    text += m_models.headName(panel.head) + separator + kind + separator + QString::number(row) +
-                            separator + QString::number(col) + separator + QString::number(map->at(row, col), 'g', 10) +
+                    text += panel.name + separator + kind + separator + QString::number(row) + separator +
+                            QString::number(col) + separator + QString::number(map->at(row, col), 'g', 10) +
                             QLatin1Char('\n');
                 }
             }

@@ -30,6 +30,9 @@ public:
     void setContentKind(Content content);
     void setMeasured(Measured measured);
     void setScale(Scale scale);
+    /// With exactly two shown heads: the first one minus the second, centred on zero.
+    void setDifference(bool on);
+    [[nodiscard]] bool showsDifference() const { return m_subtracted; }
     void setGrid(Grid grid);  ///< up to 31 x 31; starts as the model's own grid
     [[nodiscard]] Grid grid() const;
     void setBeta(double beta);  ///< content strength of the softmax
@@ -59,12 +62,14 @@ private:
     [[nodiscard]] OffsetMap analyticOf(const HeadReport& report) const;
     [[nodiscard]] FieldsPanel panelOf(HeadRef head, const HeadReport& report) const;
     void setScales(FieldsFigure& figure) const;
+    void subtract(FieldsFigure& figure);
     void showHover(int index, QPoint offset);
 
     QComboBox* m_analytic;
     QComboBox* m_content;
     QComboBox* m_measured;
     QComboBox* m_scale;
+    QCheckBox* m_difference;
     QSlider* m_rows;
     QSlider* m_cols;
     QCheckBox* m_square;
@@ -74,6 +79,7 @@ private:
     QSlider* m_step;
     QLabel* m_stepText;
     FieldsCanvas* m_canvas;
+    bool m_subtracted = false;  ///< the canvas holds a difference
     bool m_betaChosen = false;  ///< by hand; otherwise the current head's own strength
     int m_gridOf = -1;          ///< the model whose own grid the sliders took
 };

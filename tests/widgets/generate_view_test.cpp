@@ -42,6 +42,25 @@ private slots:
         view.setModel(models.add({}, sampleCard("generator")));
         QVERIFY(view.generateButton()->isEnabled());
     }
+    void sizeIsInPatchesAndTheRequestInPixels() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("generator");
+        card.patch = 4;
+        view.setModel(models.add({}, card));
+        QCOMPARE(view.patches(), (Grid{7, 7}));
+        QCOMPARE(view.request().size, Grid{});  // as trained
+        view.setSize({8, 11});
+        QCOMPARE(view.request().size, (Grid{32, 44}));
+        const GenerateRequest larger = view.request();
+        view.setSize({});
+        QCOMPARE(view.request().size, Grid{});
+        view.restore(larger);
+        QCOMPARE(view.patches(), (Grid{8, 11}));
+        card.encoding = "absolute";
+        view.setModel(models.add({}, card));  // its positions exist for the trained size alone
+        QCOMPARE(view.request().size, Grid{});
+    }
     void emitsItsSettings() {
         OpenedSample sample;
         GenerateView view(sample.models);
