@@ -54,7 +54,7 @@ public:
             return;
         }
         Job job{message.job, message.view, requestOf(message.body)};
-        (std::holds_alternative<GenerateRequest>(job.request) ? m_heavy : m_light).add(std::move(job));
+        (isHeavy(job.request) ? m_heavy : m_light).add(std::move(job));
     }
 
     void finish() {
@@ -104,6 +104,7 @@ private:
         JobContext context;
         context.stop = stop;
         context.onProgress = [&](const GenerateProgress& p) { m_out.push({MessageKind::Progress, job.id, "", p}); };
+        context.onAtlas = [&](const AtlasProgress& p) { m_out.push({MessageKind::Progress, job.id, "", p}); };
         context.onShare = [&](double done, const std::string& word) {
             m_out.push({MessageKind::Progress, job.id, "", ShareProgress{done, word}});
         };

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "core/data/analysis.h"
 #include "core/data/error.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
@@ -47,6 +48,15 @@ inline constexpr auto enumNames(AxisOrder) {
 }
 inline constexpr auto enumNames(About) {
     return std::to_array<std::string_view>({"map", "head"});
+}
+inline constexpr auto enumNames(SampleSource) {
+    return std::to_array<std::string_view>({"generated", "folder"});
+}
+inline constexpr auto enumNames(CompareMetric) {
+    return std::to_array<std::string_view>({"field", "frequency", "kernel", "plane"});
+}
+inline constexpr auto enumNames(ContentSource) {
+    return std::to_array<std::string_view>({"weights", "data"});
 }
 inline constexpr auto enumNames(MessageKind) {
     return std::to_array<std::string_view>({"hello", "request", "progress", "part", "result", "error", "cancel"});

@@ -27,7 +27,12 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "HeadsReport",
                                                                                 "DevicesReport",
                                                                                 "GenerateResult",
-                                                                                "SavedFile"};
+                                                                                "SavedFile",
+                                                                                "AtlasProgress",
+                                                                                "CalibrateRequest",
+                                                                                "CalibrationReport",
+                                                                                "CompareRequest",
+                                                                                "CompareReport"};
 
 template <class T, class Variant>
 struct IsMember;

@@ -45,7 +45,8 @@ enum class MessageKind { Hello, Request, Progress, Part, Result, Error, Cancel }
 
 using Body = std::variant<std::monostate, Hello, Alive, ShareProgress, GenerateProgress, Part, Error, OpenRequest,
                           AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard,
-                          AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile>;
+                          AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, AtlasProgress,
+                          CalibrateRequest, CalibrationReport, CompareRequest, CompareReport>;
 
 struct Message {
     MessageKind kind = MessageKind::Hello;

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/data/analysis.h"
 #include "core/data/error.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
@@ -13,8 +14,8 @@
 
 namespace ropescope {
 
-// Every request is complete, so that a restarted engine can replay it. Lanes: Generate runs in the heavy lane, all
-// others in the light lane.
+// Every request is complete, so that a restarted engine can replay it. Lanes: what samples or runs a network
+// (Generate, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
 
 /// Header only: what is this file?
 struct OpenRequest {
@@ -54,18 +55,34 @@ struct SavedFile {
     std::string path;
 };
 
-using Request =
-    std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile>;
+using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
+                             CalibrateRequest, CompareRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
+                           CalibrationReport, CompareReport>;
+
+/// Does it run a network? Then it belongs to the heavy lane.
+[[nodiscard]] inline bool isHeavy(const Request& request) {
+    const auto* compare = std::get_if<CompareRequest>(&request);
+    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
+           (compare && compare->needsData());
+}
 
 template <class V>
-void fields(V& v, OpenRequest& r) { v("model", r.model); }
+void fields(V& v, OpenRequest& r) {
+    v("model", r.model);
+}
 template <class V>
-void fields(V& v, AtlasRequest& r) { v("model", r.model); }
+void fields(V& v, AtlasRequest& r) {
+    v("model", r.model);
+}
 template <class V>
-void fields(V& v, HeadsRequest& r) { v("model", r.model), v("heads", r.heads); }
+void fields(V& v, HeadsRequest& r) {
+    v("model", r.model), v("heads", r.heads);
+}
 template <class V>
-void fields(V& v, HeadsReport& r) { v("heads", r.heads); }
+void fields(V& v, HeadsReport& r) {
+    v("heads", r.heads);
+}
 template <class V>
 void fields(V&, DevicesRequest&) {}
 template <class V>
@@ -73,8 +90,12 @@ void fields(V& v, DevicesReport& r) {
     v("names", r.names), v("titles", r.titles), v("note", r.note), v("resident_bytes", r.residentBytes);
 }
 template <class V>
-void fields(V& v, SavePngRequest& r) { v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe); }
+void fields(V& v, SavePngRequest& r) {
+    v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe);
+}
 template <class V>
-void fields(V& v, SavedFile& f) { v("path", f.path); }
+void fields(V& v, SavedFile& f) {
+    v("path", f.path);
+}
 
 }  // namespace ropescope

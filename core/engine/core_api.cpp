@@ -52,6 +52,10 @@ auto guarded(const Work& work) -> decltype(work()) {
     }
 }
 
+Error without(const char* work) {
+    return {ErrorKind::Refused, "engine", "", std::string("this engine cannot ") + work, "", "", "Use a newer one"};
+}
+
 template <class T>
 Result<Reply> asReply(Result<T> result) {
     if (!result) return failure(std::move(result.error()));
@@ -65,6 +69,8 @@ struct Answer {
     Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
     Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }
     Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
+    Result<Reply> operator()(const CalibrateRequest&) const { return failure(without("calibrate")); }
+    Result<Reply> operator()(const CompareRequest&) const { return failure(without("compare")); }
     Result<Reply> operator()(const SavePngRequest&) const {
         throw std::logic_error("pictures are saved by the media library");
     }

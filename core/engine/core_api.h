@@ -15,9 +15,10 @@ namespace ropescope {
 
 /// What a running job may tell and ask. Callbacks arrive on the thread that runs the job.
 struct JobContext {
-    std::stop_token stop;                                         ///< polled at least once per sampling step / layer
-    std::function<void(const GenerateProgress&)> onProgress;      ///< may be empty
-    std::function<void(const HeadReport&)> onHead;                ///< heads as they are ready; may be empty
+    std::stop_token stop;                                     ///< polled at least once per sampling step / layer
+    std::function<void(const GenerateProgress&)> onProgress;  ///< may be empty
+    std::function<void(const HeadReport&)> onHead;            ///< heads as they are ready; may be empty
+    std::function<void(const AtlasProgress&)> onAtlas;        ///< the Atlas so far, a few times a second; may be empty
     std::function<void(double done, const std::string&)> onShare;  ///< share done in [0,1] and a word; may be empty
 };
 

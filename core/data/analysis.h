@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/data/field.h"
+#include "core/data/generation.h"
+#include "core/data/head_report.h"
+#include "core/data/model.h"
+
+namespace ropescope {
+
+// What a model does with data, and how heads differ. L layers, H heads, P planes, A axes, S sampling steps, n images.
+// Definitions: core/probe/README.md.
+
+enum class SampleSource { Generated, Folder };  ///< images the model draws itself, or the files of a folder
+
+/// One pass over images that measures heads (of the head). Complete: all that decides the numbers is in it.
+struct CalibrateRequest {
+    ModelRef model;
+    Compute compute;
+    SampleSource source = SampleSource::Generated;
+    int images = 16;          ///< how many; a folder's first ones in order of their names
+    std::string folder;       ///< SampleSource::Folder
+    std::vector<int> labels;  ///< Generated: classes, taken in turn; empty: all of the model in turn
+    std::uint64_t seed = 0;   ///< Generated: image i uses seed + i
+    int steps = 20;
+    double guidance = 2;  ///< steers the images; measured is the conditional half alone
+    Sampler sampler = Sampler::Auto;
+    std::vector<HeadId> heads;  ///< empty: all
+};
+
+/// A number of every head from data: mean over images and its standard error (NaN for a single image).
+struct MeasuredNumber {
+    std::string key;         ///< stable, e.g. "data_mean_distance"
+    std::string title;       ///< "Mean attention distance"
+    std::string unit;        ///< "", "nats", "tokens", "degrees", "share"
+    std::string definition;  ///< one sentence
+    About about = About::Head;
+    double neutral = 0;             ///< NaN where there is none
+    std::vector<double> mean;       ///< [L*H] over images and steps; NaN where marked, not asked for or undefined
+    std::vector<double> error;      ///< [L*H] standard error
+    std::vector<double> stepMean;   ///< [S, L*H]
+    std::vector<double> stepError;  ///< [S, L*H]
+};
+
+/// The curves of one head from data, averaged over images and steps.
+struct HeadCalibration {
+    HeadId id;
+    std::string problem;               ///< not empty: the head is marked and nothing below is valid
+    std::vector<double> frequency;     ///< [P,A] radians per token; empty where nothing turns, then P = 0
+    std::vector<double> energy;        ///< [P] plane energies of the measured moments, sum 1
+    std::vector<double> energyError;   ///< [P] standard error over images
+    std::vector<double> reference;     ///< [P] the same with the map taken out, sum 1 (of the map)
+    KernelSeries kernel;               ///< C = mean of (mean key)(mean query)^T; scale: sum of plane energies
+    std::vector<double> kernelErrorA;  ///< [P] standard errors of kernel.a ...
+    std::vector<double> kernelErrorB;  ///< [P] ... and of kernel.b
+    SensitivityForm sensitivity;       ///< with the measured second moments
+    double contentStrength = 0;        ///< sum of plane energies / sqrt(D): beta of the softmax view
+    HeadField field;                   ///< of image tokens
+};
+
+struct CalibrationReport {
+    int layers = 0;
+    int heads = 0;
+    int images = 0;
+    Grid grid;           ///< tokens of one image
+    std::string source;  ///< in words, e.g. "16 generated images, 20 ddim steps, guidance 2, seed 0"
+    std::string device;  ///< what it ran on
+    double seconds = 0;
+    std::vector<double> times;  ///< [S] model time of each measured step; empty when nothing is sampled
+    std::vector<MeasuredNumber> numbers;
+    std::vector<HeadCalibration> curves;  ///< of the heads asked for, layer by layer
+};
+
+enum class CompareMetric { FieldCorrelation, FrequencyWasserstein, KernelCorrelation, PlaneOverlap };
+enum class ContentSource { Weights, Data };
+
+/// Every head against every other, of one model or of several. Fields and data contents are measured with the settings
+/// of `measure` (its model, compute and heads are replaced); a measurement that was made before is used again.
+struct CompareRequest {
+    std::vector<ModelRef> models;  ///< one or more; PlaneOverlap: two states of one training run
+    std::vector<HeadId> heads;     ///< the same heads of each model; empty: all
+    CompareMetric metric = CompareMetric::KernelCorrelation;
+    ContentSource content = ContentSource::Weights;  ///< for frequencies and kernels
+    CalibrateRequest measure;
+    /// True when the request has to sample: the heavy lane takes it.
+    [[nodiscard]] bool needsData() const {
+        return metric == CompareMetric::FieldCorrelation ||
+               (metric != CompareMetric::PlaneOverlap && content == ContentSource::Data);
+    }
+};
+
+struct CompareReport {
+    std::vector<std::string> names;  ///< [n] "L0.H1", with the model's name before it when there are several
+    std::vector<int> models;         ///< [n] index in the request
+    std::vector<HeadId> heads;       ///< [n]
+    std::vector<double> matrix;      ///< [n,n]; NaN where a head is marked or two heads cannot be compared
+    std::vector<double> embedding;   ///< [n,2] classical scaling; NaN for heads left out; empty for PlaneOverlap
+    std::vector<double> axisShare;   ///< [2] share of variance of each axis of the embedding
+    std::vector<double> perPlane;    ///< PlaneOverlap: [n/2, P] of each head of the first state; empty otherwise
+    bool similarity = true;          ///< the diagonal is 1 (correlation, overlap), not 0 (distance)
+    std::string title, unit, definition;
+    About about = About::Head;
+    std::string note;  ///< what was measured and what was left out, in words
+};
+
+/// The Atlas while it is being measured: layers 0 .. layersReady-1 are in, the others are NaN. The newest replaces
+/// older.
+struct AtlasProgress {
+    int layersReady = 0;
+    AtlasReport atlas;
+};
+
+template <class V>
+void fields(V& v, CalibrateRequest& c) {
+    v("model", c.model), v("compute", c.compute), v("source", c.source), v("images", c.images), v("folder", c.folder),
+        v("labels", c.labels), v("seed", c.seed), v("steps", c.steps), v("guidance", c.guidance),
+        v("sampler", c.sampler), v("heads", c.heads);
+}
+template <class V>
+void fields(V& v, MeasuredNumber& n) {
+    v("key", n.key), v("title", n.title), v("unit", n.unit), v("definition", n.definition), v("about", n.about),
+        v("neutral", n.neutral), v("mean", n.mean), v("error", n.error), v("step_mean", n.stepMean),
+        v("step_error", n.stepError);
+}
+template <class V>
+void fields(V& v, HeadCalibration& h) {
+    v("id", h.id), v("problem", h.problem), v("frequency", h.frequency), v("energy", h.energy),
+        v("energy_error", h.energyError), v("reference", h.reference), v("kernel", h.kernel),
+        v("kernel_error_a", h.kernelErrorA), v("kernel_error_b", h.kernelErrorB), v("sensitivity", h.sensitivity),
+        v("content_strength", h.contentStrength), v("field", h.field);
+}
+template <class V>
+void fields(V& v, CalibrationReport& c) {
+    v("layers", c.layers), v("heads", c.heads), v("images", c.images), v("grid", c.grid), v("source", c.source),
+        v("device", c.device), v("seconds", c.seconds), v("times", c.times), v("numbers", c.numbers),
+        v("curves", c.curves);
+}
+template <class V>
+void fields(V& v, CompareRequest& c) {
+    v("models", c.models), v("heads", c.heads), v("metric", c.metric), v("content", c.content), v("measure", c.measure);
+}
+template <class V>
+void fields(V& v, CompareReport& c) {
+    v("names", c.names), v("models", c.models), v("heads", c.heads), v("matrix", c.matrix), v("embedding", c.embedding),
+        v("axis_share", c.axisShare), v("per_plane", c.perPlane), v("similarity", c.similarity), v("title", c.title),
+        v("unit", c.unit), v("definition", c.definition), v("about", c.about), v("note", c.note);
+}
+template <class V>
+void fields(V& v, AtlasProgress& a) {
+    v("layers_ready", a.layersReady), v("atlas", a.atlas);
+}
+
+}  // namespace ropescope
