@@ -18,10 +18,12 @@
 #include "app/resources.h"
 #include "app/window_actions.h"
 #include "widgets/atlas_view.h"
+#include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
+#include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
 #include "widgets/planes_view.h"
@@ -39,7 +41,7 @@ constexpr int kTreeWidth = 176;
 }  // namespace
 
 QList<View*> Panels::views() const {
-    return {atlas, spectrum, planes, frequencies, fields};
+    return {atlas, spectrum, planes, frequencies, fields, compare};
 }
 
 MainWindow::MainWindow(const WindowOptions& options)
@@ -56,6 +58,7 @@ MainWindow::MainWindow(const WindowOptions& options)
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
     m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);
+    m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.compare);
     buildDocks();
     buildStatusBar();
     new WindowActions(*this);  // a child of the window
@@ -79,6 +82,8 @@ void MainWindow::buildPanels() {
     m_panels.planes = new PlanesView(*m_models, *m_selection);
     m_panels.frequencies = new FrequenciesView(*m_models, *m_selection);
     m_panels.fields = new FieldsView(*m_models, *m_selection);
+    m_panels.compare = new CompareView(*m_models, *m_selection);
+    m_panels.measure = new MeasureBar(this);
     m_panels.generate = new GenerateView(*m_models);
     m_panels.head = new HeadPanel(*m_models, *m_selection);
     m_panels.tree = new ModelTree(*m_models, *m_selection);
@@ -98,6 +103,7 @@ void MainWindow::buildDocks() {
     centre->setWindowFlags(Qt::Widget);  // its constructor always asks for a window of its own
     column->addWidget(m_panels.questions);
     column->addWidget(m_panels.messages);
+    column->addWidget(m_panels.measure);
     column->addWidget(centre, 1);
     setCentralWidget(middle);
     for (QMainWindow* window : {static_cast<QMainWindow*>(this), centre}) {
@@ -114,6 +120,7 @@ void MainWindow::buildDocks() {
     m_docks.planes = makeDock("planesDock", "Planes", m_panels.planes, centre);
     m_docks.frequencies = makeDock("frequenciesDock", "Frequencies", m_panels.frequencies, centre);
     m_docks.fields = makeDock("fieldsDock", "Fields", m_panels.fields, centre);
+    m_docks.compare = makeDock("compareDock", "Compare", m_panels.compare, centre);
 }
 
 void MainWindow::buildStatusBar() {
@@ -180,6 +187,7 @@ void MainWindow::connectEngine() {
                                  }});
     });
     connect(m_panels.status, &EngineStatus::deviceChanged, m_generation.get(), &Generation::setDevice);
+    connect(m_panels.status, &EngineStatus::deviceChanged, m_dataJobs.get(), &DataJobs::setDevice);
     connect(m_panels.status, &EngineStatus::deviceChanged, this, &MainWindow::saveSoon);
     connect(m_generation.get(), &Generation::runningChanged, this, [this](bool running) {
         m_cancelJob->setVisible(running);
@@ -196,11 +204,13 @@ void MainWindow::connectViews() {
     for (View* view : m_panels.views()) {
         connect(view, &View::exportRequested, this, &MainWindow::saveFigure);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
+        connect(view, &View::measureRequested, this, &MainWindow::offerMeasurement);
         connect(view, &View::emptyActionRequested, this, [this, view] {
             if (view == m_panels.fields && !m_models->all().empty()) return m_panels.generate->requestGenerate();
             m_models->all().empty() ? openWithDialog() : m_loader->selectInteresting(m_models->all().begin()->first);
         });
     }
+    connect(m_panels.head, &HeadPanel::measureRequested, this, &MainWindow::offerMeasurement);
     connect(m_panels.generate, &GenerateView::saveRequested, this, &MainWindow::savePicture);
     connect(m_panels.generate, &GenerateView::stepShown, m_panels.fields, &FieldsView::setStep);
     connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
@@ -288,9 +298,18 @@ void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
                              }});
 }
 
+int MainWindow::currentModel() const {
+    const int model = m_selection->current().model;
+    if (m_models->find(model)) return model;
+    return m_models->all().empty() ? -1 : m_models->all().begin()->first;
+}
+
+void MainWindow::offerMeasurement() {
+    m_dataJobs->offerMeasurement(currentModel());
+}
+
 void MainWindow::showCurrentModel() {
-    int model = m_selection->current().model;
-    if (!m_models->find(model)) model = m_models->all().empty() ? -1 : m_models->all().begin()->first;
+    const int model = currentModel();
     const OpenModel* open = m_models->find(model);
     setWindowTitle(open ? QString("%1 \u2014 ropescope").arg(QString::fromStdString(open->card.name)) : "ropescope");
     if (!m_generation->isRunning() && m_panels.generate->model() != model) m_panels.generate->setModel(model);

@@ -15,6 +15,7 @@
 #include "app/main_window.h"
 #include "app/resources.h"
 #include "widgets/atlas_view.h"
+#include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
@@ -80,6 +81,7 @@ void MainWindow::restore(const QStringList& files) {
     m_panels.generate->restore(m_session.generate);
     m_panels.status->setWanted(m_session.device);
     m_generation->setDevice(m_session.device);
+    m_dataJobs->setDevice(m_session.device);
     m_loader->setConventions(m_session.conventions);
     if (!files.isEmpty()) {
         m_session.models.clear();
@@ -158,9 +160,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 void MainWindow::updateCommandLines() {
-    int model = m_selection->current().model;
-    if (!m_models->find(model) && !m_models->all().empty()) model = m_models->all().begin()->first;
-    const OpenModel* open = m_models->find(model);
+    const OpenModel* open = m_models->find(currentModel());
     QString line;
     if (open) {
         line = QString("ropescope inspect %1%2 --out heads.safetensors")
@@ -179,7 +179,8 @@ void MainWindow::updateJobLine() {
 
 void MainWindow::setViewsStale(bool stale) {
     for (View* view : m_panels.views()) {
-        if (view != m_panels.atlas) view->setStale(stale);  // the Atlas does not wait for single heads
+        // The Atlas and Compare do not wait for single heads.
+        if (view != m_panels.atlas && view != m_panels.compare) view->setStale(stale);
     }
 }
 

@@ -75,16 +75,20 @@ void ModelLoader::close(int model) {
 void ModelLoader::askAtlas(int model) {
     const OpenModel* open = m_models.find(model);
     if (!open) return;
-    m_engine.request(AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
-                     [this, model](const Result<Reply>& reply) {
-                         if (!m_models.find(model)) return;
-                         if (!reply) {
-                             if (reply.error().kind != ErrorKind::Cancelled) emit atlasFailed(model, reply.error());
-                             return;
-                         }
-                         m_models.setAtlas(model, std::get<AtlasReport>(*reply));
-                         emit atlasArrived(model);
-                     });
+    m_engine.request(
+        AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
+        [this, model](const Result<Reply>& reply) {
+            if (!m_models.find(model)) return;
+            if (!reply) {
+                if (reply.error().kind != ErrorKind::Cancelled) emit atlasFailed(model, reply.error());
+                return;
+            }
+            m_models.setAtlas(model, std::get<AtlasReport>(*reply));
+            emit atlasArrived(model);
+        },
+        Watch{.picture = {}, .share = {}, .atlas = [this, model](const AtlasProgress& progress) {
+                  m_models.setAtlas(model, progress.atlas);  // layer by layer, for large models
+              }});
 }
 
 void ModelLoader::selectInteresting(int model) {

@@ -150,7 +150,9 @@ void AtlasGrid::drawCells(QPainter& painter, const Layout& layout, const Looks& 
         for (int head = 0; head < m_figure.heads; ++head) {
             const QRectF cell = layout.cell(placeOf({layer, head}));
             if (std::isnan(value(layer, head))) {
-                drawHatched(painter, cell, looks);
+                const std::size_t index = layer * m_figure.heads + head;
+                const bool marked = index < m_figure.problems.size() && !m_figure.problems[index].isEmpty();
+                marked ? drawHatched(painter, cell, looks) : painter.fillRect(cell, looks.grid);  // no value (yet)
                 continue;
             }
             const QColor ground = colour({layer, head});

@@ -75,6 +75,7 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
     connect(&m_models, &OpenModels::headChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::modelsChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::fieldsChanged, this, &FieldsView::refresh);
+    connect(&m_models, &OpenModels::calibrationChanged, this, &FieldsView::refresh);
     connect(m_canvas, &FieldsCanvas::repainted, this, &FieldsView::repainted);
     connect(m_canvas, &FieldsCanvas::hovered, this, &FieldsView::showHover);
     refresh();
@@ -86,10 +87,11 @@ void FieldsView::buildControls() {
         tr("Kernel: mean logit by offset for the chosen content, in [-1, 1].\n"
            "Softmax: attention that such logits alone would give, seen from the centre.\n"
            "Sensitivity: how much the offset can change a logit."));
-    m_content->addItems({tr("weights (of the head)"), tr("white (of the map)")});
+    m_content->addItems({tr("weights (of the head)"), tr("white (of the map)"), tr("data (of the head)")});
     m_content->setToolTip(
         tr("Content at both tokens. Weights: the same white input through the head's projections.\n"
-           "White: key equals query; the same picture for every orthogonal map."));
+           "White: key equals query; the same picture for every orthogonal map.\n"
+           "Data: the mean queries and keys of images; needs a measurement."));
     m_measured->addItems({tr("mean per pair"), tr("sum of attention")});
     m_measured->setToolTip(
         tr("Mean: attention per pair of tokens, free of the border's bias; its corners rest on single "
@@ -105,6 +107,7 @@ void FieldsView::buildControls() {
     controls().addWidget(m_difference);
     connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
 
+    addMeasureButton();
     auto* sliders = new FlowLayout;
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
@@ -205,9 +208,12 @@ void FieldsView::takeDefaults() {
         m_cols->setValue(model->card.grid.cols);
     }
     const HeadReport* report = m_models.head(current);
-    if (!m_betaChosen && report != nullptr && report->contentStrength > 0) {
+    const HeadCalibration* data = m_models.calibration(current);
+    const bool measured = m_content->currentIndex() == static_cast<int>(Content::Data) && data != nullptr;
+    const double strength = measured ? data->contentStrength : report == nullptr ? 0 : report->contentStrength;
+    if (!m_betaChosen && strength > 0) {
         const QSignalBlocker block(m_beta);
-        m_beta->setValue(positionOf(report->contentStrength));
+        m_beta->setValue(positionOf(strength));
     }
 }
 
@@ -220,7 +226,9 @@ void FieldsView::refreshSteps() {
     m_step->setMaximum(std::max(0, last));
     if (follows) m_step->setValue(last);
     m_step->setVisible(last > 0);
-    m_stepText->setVisible(last >= 0);
+    const bool averaged = last < 0 && model != nullptr && model->calibration;
+    m_stepText->setVisible(last >= 0 || averaged);
+    if (averaged) m_stepText->setText(tr("Measured: mean over %1 images").arg(model->calibration->images));
     if (last < 0) return;
     for (const StepFields& fields : model->fields) {
         if (fields.step != m_step->value()) continue;
@@ -229,22 +237,35 @@ void FieldsView::refreshSteps() {
     }
 }
 
-OffsetMap FieldsView::analyticOf(const HeadReport& report) const {
+OffsetMap FieldsView::analyticOf(HeadRef head, const HeadReport& report) const {
     OffsetMap map{grid(), {}};
-    const bool weights = m_content->currentIndex() == 0;
+    const auto content = static_cast<Content>(m_content->currentIndex());
+    const HeadCalibration* data = m_models.calibration(head);
+    if (content == Content::Data && (data == nullptr || !data->problem.empty())) return map;
+    const KernelSeries& kernel = content == Content::Weights ? report.kernelWeights
+                                 : content == Content::White ? report.kernelWhite
+                                                             : data->kernel;
+    const SensitivityForm& sensitivity = content == Content::Weights ? report.sensitivityWeights
+                                         : content == Content::White ? report.sensitivityWhite
+                                                                     : data->sensitivity;
     switch (static_cast<Analytic>(m_analytic->currentIndex())) {
         case Analytic::Kernel:
-            map.values = evaluateKernel(weights ? report.kernelWeights : report.kernelWhite, map.grid);
+            map.values = evaluateKernel(kernel, map.grid);
             break;
         case Analytic::Softmax:
-            map.values = softmaxOfOffsets(evaluateKernel(weights ? report.kernelWeights : report.kernelWhite, map.grid),
-                                          betaAt(m_beta->value()));
+            map.values = softmaxOfOffsets(evaluateKernel(kernel, map.grid), betaAt(m_beta->value()));
             break;
         case Analytic::Sensitivity:
-            map.values = evaluateSensitivity(weights ? report.sensitivityWeights : report.sensitivityWhite, map.grid);
+            map.values = evaluateSensitivity(sensitivity, map.grid);
             break;
     }
     return map;
+}
+
+const HeadField* FieldsView::fieldOf(HeadRef head) const {
+    if (const HeadField* field = m_models.field(head, m_step->value())) return field;
+    const HeadCalibration* data = m_models.calibration(head);
+    return data == nullptr || data->field.sum.empty() ? nullptr : &data->field;
 }
 
 FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
@@ -255,8 +276,8 @@ FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
     panel.problem = QString::fromStdString(report.problem);
     panel.colour = m_selection.colourIndex(head);
     if (!report.problem.empty()) return panel;
-    panel.analytic = analyticOf(report);
-    if (const HeadField* field = m_models.field(head, m_step->value())) {
+    panel.analytic = analyticOf(head, report);
+    if (const HeadField* field = fieldOf(head)) {
         const std::vector<float>& values = m_measured->currentIndex() == 0 ? field->mean : field->sum;
         panel.measured = {field->grid, {values.begin(), values.end()}};
         panel.numbers = measureField(field->sum, field->grid);
@@ -315,6 +336,7 @@ void FieldsView::refresh() {
     refreshSteps();
     FieldsFigure figure;
     figure.noField = tr("Measured field: it fills in while an image is generated");
+    figure.noAnalytic = tr("Nothing measured yet: \"Measure data ...\" above fills this in");
     for (HeadRef head : m_selection.shown()) {
         if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));
     }

@@ -21,7 +21,7 @@ class FieldsView : public View {
     Q_OBJECT
 public:
     enum class Analytic { Kernel, Softmax, Sensitivity };
-    enum class Content { Weights, White };
+    enum class Content { Weights, White, Data };
     enum class Measured { Mean, Sum };
     enum class Scale { Linear, Log };
     FieldsView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
@@ -59,7 +59,9 @@ private:
     void refresh();
     void refreshSteps();
     void takeDefaults();
-    [[nodiscard]] OffsetMap analyticOf(const HeadReport& report) const;
+    [[nodiscard]] OffsetMap analyticOf(HeadRef head, const HeadReport& report) const;
+    /// The field of the shown step, else the one measured over many images; nullptr without any.
+    [[nodiscard]] const HeadField* fieldOf(HeadRef head) const;
     [[nodiscard]] FieldsPanel panelOf(HeadRef head, const HeadReport& report) const;
     void setScales(FieldsFigure& figure) const;
     void subtract(FieldsFigure& figure);

@@ -50,6 +50,22 @@ private slots:
         sample.models.putFields(sample.model, sampleFields(8, 9));
         QCOMPARE(view.step(), 2);  // stays where the user put it
     }
+    void dataContentComesFromTheMeasurement() {
+        OpenedSample sample;
+        FieldsView view(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        view.setContentKind(FieldsView::Content::Data);
+        QVERIFY(view.drawnAnalytic(sample.head(4, 2)).empty());
+        QVERIFY(coloursShown(view) > 5);
+        sample.models.setCalibration(sample.model, sampleCalibration());
+        const HeadCalibration data = sampleCalibration().curves[18];
+        QCOMPARE(view.drawnAnalytic(sample.head(4, 2)), evaluateKernel(data.kernel, {7, 7}));
+        // Without a generation the field measured over the images stands beside it.
+        QCOMPARE(view.drawnMeasured(sample.head(4, 2)),
+                 std::vector<double>(data.field.mean.begin(), data.field.mean.end()));
+        view.setAnalytic(FieldsView::Analytic::Sensitivity);
+        QCOMPARE(view.drawnAnalytic(sample.head(4, 2)), evaluateSensitivity(data.sensitivity, {7, 7}));
+    }
     void differenceOfTwoHeads() {
         OpenedSample sample;
         sample.models.putFields(sample.model, sampleFields(0, 1));

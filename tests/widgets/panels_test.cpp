@@ -13,6 +13,7 @@
 #include "tests/widgets/opened_sample.h"
 #include "widgets/head_chips.h"
 #include "widgets/head_panel.h"
+#include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
 #include "widgets/plot_style.h"
@@ -35,6 +36,46 @@ private slots:
         QTest::mouseClick(panel.pinButton(), Qt::LeftButton);
         QVERIFY(sample.selection.isPinned(sample.head(2, 3)));
         QVERIFY(coloursShown(panel) > 10);
+    }
+    void headPanelShowsMeasuredNumbersWithTheirError() {
+        OpenedSample sample;
+        HeadPanel panel(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        QVERIFY(panel.drawnText(QStringLiteral("data_mean_distance")).isEmpty());
+        sample.models.setCalibration(sample.model, sampleCalibration());
+        QCOMPARE(panel.drawnText(QStringLiteral("data_mean_distance")),
+                 QStringLiteral("3.8 tokens \u00b1 0.07 tokens"));
+        QCOMPARE(panel.drawnText(QStringLiteral("data_offset_share")), QStringLiteral("0.46 \u00b1 0.01"));
+        const std::size_t count = sampleAtlas().numbers.size() + 2;
+        QCOMPARE(sample.models.find(sample.model)->atlas->numbers.size(), count);
+        sample.models.setCalibration(sample.model, sampleCalibration());  // measured again: no second row
+        QCOMPARE(sample.models.find(sample.model)->atlas->numbers.size(), count);
+    }
+    void measureBarRunsAndCancels() {
+        MeasureBar bar;
+        QVERIFY(bar.isHidden());
+        bar.offer(QStringLiteral("sample"), true);
+        CalibrateRequest settings;
+        settings.images = 5;
+        settings.steps = 3;
+        settings.guidance = 1.5;
+        bar.setSettings(settings);
+        CalibrateRequest got;
+        connect(&bar, &MeasureBar::measureRequested, this, [&](const CalibrateRequest& request) { got = request; });
+        QTest::mouseClick(bar.startButton(), Qt::LeftButton);
+        QCOMPARE(got.images, 5);
+        QCOMPARE(got.steps, 3);
+        QCOMPARE(got.guidance, 1.5);
+        QVERIFY(got.source == SampleSource::Generated);
+        QSignalSpy cancelled(&bar, &MeasureBar::cancelRequested);
+        bar.showProgress(QStringLiteral("image 2 of 5"), 0.4);
+        QVERIFY(bar.isRunning() && bar.messages().showsProgress());
+        emit bar.messages().cancelRequested();
+        QCOMPARE(cancelled.count(), 1);
+        bar.finish({});
+        QVERIFY(!bar.isRunning() && bar.isHidden());
+        bar.offer(QStringLiteral("classifier"), false);  // it makes no images: a folder's are taken
+        QVERIFY(bar.settings().source == SampleSource::Folder);
     }
     void chipsSayTheState() {
         OpenedSample sample;
