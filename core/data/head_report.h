@@ -35,8 +35,8 @@ struct PlaneAlignment {
     std::vector<double> gain1;            ///< [P] larger singular value of the plane's 2xD block
     std::vector<double> gain2;            ///< [P] smaller one
     std::vector<double> gain;             ///< [P] sqrt((g1^2+g2^2)/2)
-    std::vector<double> axisMixing;       ///< [A,A], rows sum to 1; empty when planes belong to no single axis
-    double crossAxisMixing = 0;           ///< mean of 1 - diagonal: 0 for RoPE, 0.5 for a random basis of two axes
+    std::vector<double> axisMixing;       ///< [A,A], rows sum to 1; empty for one axis or mixed planes
+    double crossAxisMixing = 0;           ///< mean of 1 - diagonal: 0 for RoPE, 0.5 for a random basis; NaN likewise
 };
 
 /// Energy over frequency. Each distribution is over planes and sums to 1.
@@ -47,7 +47,7 @@ struct FrequencyEnergy {
     std::vector<double> reference;      ///< [P] the same as `weights` with B = I
     double meanLogOmega = 0;            ///< energy-weighted, of `weights`, still planes left out
     double stdLogOmega = 0;
-    std::vector<double> axisShare;      ///< [A]
+    std::vector<double> axisShare;      ///< [A]; empty for a single axis and for mixed planes
     double stillShare = 0;              ///< share of planes that never turn
     double longWaveShare = 0;           ///< wavelengths > 4 x grid side
     double wasserstein = 0;             ///< 1-Wasserstein over ln|omega| from `weights` to `reference`

@@ -20,6 +20,9 @@ enum class MatrixKind {
 enum class MapSharing { Head, Layer, Model };
 /// Which axis owns the first half of an axial head's planes.
 enum class AxisOrder { RowFirst, ColumnFirst };
+/// Which tokens a learned matrix turns where a model has a class token: all of them or the patches alone. Unknown: the
+/// file has maps and a class token but does not say.
+enum class MapTokens { All, PatchesOnly, Unknown };
 enum class Precision { Fp32, Bf16, Fp16 };
 enum class WeightChoice { Ema, Model };
 
@@ -47,6 +50,7 @@ struct ModelRef {
     std::string path;
     WeightChoice weights = WeightChoice::Ema;     ///< which copy, where a file holds both
     Convention convention = Convention::Unknown;  ///< Unknown: what the file says
+    MapTokens mapTokens = MapTokens::Unknown;     ///< Unknown: what the file says
     int heads = 0;                                ///< 0: from the tensors
     Grid grid;                                    ///< 0x0: from the file
     double theta = 0;                             ///< 0: from the file
@@ -62,6 +66,17 @@ struct Compute {
     bool operator==(const Compute&) const = default;
 };
 
+/// How an image becomes a classifier's input: its shorter side resized to floor(size / cropFraction), the middle cut
+/// out, values in [0, 1] taken minus mean, divided by std.
+struct Preprocessing {
+    Grid size;  ///< pixels of the input; 0x0: nothing is known
+    double cropFraction = 1;
+    std::string interpolation;  ///< bicubic | bilinear | nearest, as PIL computes them (with antialias)
+    std::vector<double> mean;   ///< per channel
+    std::vector<double> std;
+    std::string source;  ///< where this comes from, in words
+};
+
 /// What a header says about a model; no tensor data is read for it.
 struct ModelCard {
     std::string path;
@@ -70,6 +85,7 @@ struct ModelCard {
     std::string architecture;  ///< dit | vit | mmdit | flux | vae
     std::string encoding;      ///< none | absolute | rope1d | axial | mixed | string | rethinking | video | harope
     Convention convention = Convention::None;
+    MapTokens mapTokens = MapTokens::All;
     int layers = 0;
     int heads = 0;
     int headDim = 0;  ///< D, even
@@ -85,6 +101,12 @@ struct ModelCard {
     int inChannels = 0;
     int outChannels = 0;
     bool learnedVariance = false;         ///< out = 2 * in channels (DDPM with learned range)
+    bool classToken = false;              ///< a token without a place leads the patches
+    int positionRows = 0;                 ///< rows of an added position table (pos_embed); 0 without one
+    bool layerScale = false;              ///< gamma_1, gamma_2 in every block
+    int mlpHidden = 0;                    ///< width inside the MLP; 0: 4 x width
+    std::string naming;                   ///< diffusers: its names and its forward pass; timm | rope-vit; else empty
+    Preprocessing preprocessing;          ///< of classifiers
     std::string objective;                ///< ddpm (eps prediction) | flow (velocity) | classify
     int classes = 0;                      ///< without the null class
     std::vector<std::string> classNames;  ///< empty, or one per class
@@ -103,19 +125,26 @@ template <class V>
 void fields(V& v, HeadId& h) { v("layer", h.layer), v("head", h.head); }
 template <class V>
 void fields(V& v, ModelRef& m) {
-    v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("heads", m.heads), v("grid", m.grid),
-        v("theta", m.theta), v("config", m.config);
+    v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("map_tokens", m.mapTokens),
+        v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config);
 }
 template <class V>
 void fields(V& v, Compute& c) { v("device", c.device), v("precision", c.precision), v("threads", c.threads); }
 template <class V>
+void fields(V& v, Preprocessing& p) {
+    v("size", p.size), v("crop_fraction", p.cropFraction), v("interpolation", p.interpolation), v("mean", p.mean),
+        v("std", p.std), v("source", p.source);
+}
+template <class V>
 void fields(V& v, ModelCard& c) {
     v("path", c.path), v("name", c.name), v("format", c.format), v("architecture", c.architecture),
-        v("encoding", c.encoding), v("convention", c.convention), v("layers", c.layers), v("heads", c.heads),
+        v("encoding", c.encoding), v("convention", c.convention), v("map_tokens", c.mapTokens), v("layers", c.layers), v("heads", c.heads),
         v("head_dim", c.headDim), v("width", c.width), v("grid", c.grid), v("grid_source", c.gridSource),
         v("theta", c.theta), v("matrix", c.matrix), v("sharing", c.sharing), v("axis_order", c.axisOrder),
         v("axes", c.axes), v("patch", c.patch), v("in_channels", c.inChannels),
-        v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance), v("objective", c.objective),
+        v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance), v("class_token", c.classToken),
+        v("position_rows", c.positionRows), v("layer_scale", c.layerScale), v("mlp_hidden", c.mlpHidden),
+        v("naming", c.naming), v("preprocessing", c.preprocessing), v("objective", c.objective),
         v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
         v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes),
         v("metadata", c.metadata), v("training_args", c.trainingArgs), v("series", c.series);

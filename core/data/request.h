@@ -7,15 +7,18 @@
 #include <vector>
 
 #include "core/data/analysis.h"
+#include "core/data/classification.h"
 #include "core/data/error.h"
+#include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/self_check.h"
 
 namespace ropescope {
 
 // Every request is complete, so that a restarted engine can replay it. Lanes: what samples or runs a network
-// (Generate, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
+// (Generate, Classify, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
 
 /// Header only: what is this file?
 struct OpenRequest {
@@ -27,10 +30,12 @@ struct AtlasRequest {
     ModelRef model;
 };
 
-/// Full reports of the heads that are visible.
+/// Full reports of the heads that are visible. With `extrapolate` the model's grid is the new one, and kernels and
+/// frequencies are those of that method.
 struct HeadsRequest {
     ModelRef model;
     std::vector<HeadId> heads;
+    Extrapolate extrapolate = {};
 };
 struct HeadsReport {
     std::vector<HeadReport> heads;
@@ -55,15 +60,15 @@ struct SavedFile {
     std::string path;
 };
 
-using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
+using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, SelfCheckRequest, ClassifyRequest,
                              CalibrateRequest, CompareRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport, ClassifyResult,
                            CalibrationReport, CompareReport>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
-    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
+    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<ClassifyRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
            (compare && compare->needsData());
 }
 
@@ -77,7 +82,7 @@ void fields(V& v, AtlasRequest& r) {
 }
 template <class V>
 void fields(V& v, HeadsRequest& r) {
-    v("model", r.model), v("heads", r.heads);
+    v("model", r.model), v("heads", r.heads), v("extrapolate", r.extrapolate);
 }
 template <class V>
 void fields(V& v, HeadsReport& r) {

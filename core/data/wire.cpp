@@ -41,7 +41,7 @@ bool kindFits(const Message& m) {
             return isRequest(b);
         case MessageKind::Progress:
             return std::holds_alternative<Alive>(b) || std::holds_alternative<ShareProgress>(b) ||
-                   std::holds_alternative<GenerateProgress>(b);
+                   std::holds_alternative<GenerateProgress>(b) || std::holds_alternative<AtlasProgress>(b);
         case MessageKind::Part:
             return std::holds_alternative<Part>(b);
         case MessageKind::Result:

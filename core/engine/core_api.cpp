@@ -8,10 +8,14 @@
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/engine/bench.h"
+#include "core/engine/classify.h"
+#include "core/engine/convert.h"
 #include "core/engine/device.h"
+#include "core/engine/fold.h"
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
 #include "core/engine/heads.h"
+#include "core/engine/self_check.h"
 #include "core/training/evaluate_command.h"
 #include "core/training/train_command.h"
 
@@ -71,6 +75,8 @@ struct Answer {
     Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
     Result<Reply> operator()(const CalibrateRequest&) const { return failure(without("calibrate")); }
     Result<Reply> operator()(const CompareRequest&) const { return failure(without("compare")); }
+    Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
+    Result<Reply> operator()(const SelfCheckRequest& r) const { return asReply(selfCheck(r, context)); }
     Result<Reply> operator()(const SavePngRequest&) const {
         throw std::logic_error("pictures are saved by the media library");
     }
@@ -92,6 +98,12 @@ public:
     }
     Result<void> forward(const ForwardCommand& command) override {
         return guarded([&] { return forwardToFile(command); });
+    }
+    Result<std::string> fold(const ExportCommand& command) override {
+        return guarded([&] { return foldModel(command); });
+    }
+    Result<std::string> convert(const ExportCommand& command) override {
+        return guarded([&] { return convertModel(command); });
     }
     int train(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runTrain(arguments); }));

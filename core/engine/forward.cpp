@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/data/safetensors.h"
+#include "core/encoding/extrapolation.h"
 #include "core/engine/device.h"
 #include "core/engine/picture.h"
 #include "core/kernel/field.h"
@@ -61,6 +62,31 @@ Result<Inputs> readInputs(const std::string& path, const DitShape& shape) {
     return Inputs{x->to(at::kFloat), *t, labels};
 }
 
+/// Frequencies for the input's grid. TimeAware takes the inputs' own time, which then must be one.
+Result<Stretch> stretchFor(const ForwardCommand& command, const DitShape& shape, const ModelCard& card,
+                           const Inputs& in) {
+    Extrapolate how = command.extrapolate;
+    const EncodingSpec spec = shape.positions();
+    if (auto possible = checkExtrapolation(spec, how.method); !possible) return failure(possible.error());
+    if (how.method == Extrapolation::TimeAware) {
+        if (in.t.min().item<double>() != in.t.max().item<double>())
+            return failure(inputError(command.in, "t", "time-aware positions need one time for all images", "", ""));
+        how.time = imageShare(in.t[0].item<double>());
+    }
+    const Grid grid{static_cast<int>(in.x.size(2)) / shape.patch, static_cast<int>(in.x.size(3)) / shape.patch};
+    return stretchOf(how, card.grid, grid, spec.encoding->axes);
+}
+
+/// Resizes the table of absolute positions where that was asked for.
+void resizeTable(const ForwardCommand& command, WeightTable& weights, const ModelCard& card, const at::Tensor& x) {
+    const auto table = weights.find("pos_embed");
+    if (table == weights.end() || command.extrapolate.method != Extrapolation::Interpolation) return;
+    const Grid& said = command.extrapolate.trained;
+    table->second =
+        resizePositions(table->second, said == Grid{} ? card.grid : said,
+                        {static_cast<int>(x.size(2)) / card.patch, static_cast<int>(x.size(3)) / card.patch});
+}
+
 Result<void> fitsPositions(const std::string& path, const WeightTable& weights, const at::Tensor& x, int patch) {
     const auto table = weights.find("pos_embed");
     const std::int64_t tokens = x.size(2) / patch * (x.size(3) / patch);
@@ -73,6 +99,7 @@ struct Run {
     WeightTable weights;
     DitShape shape;
     Inputs in;
+    Stretch stretch;
 };
 
 Result<Run> prepare(const ForwardCommand& command, at::Device device) {
@@ -87,6 +114,9 @@ Result<Run> prepare(const ForwardCommand& command, at::Device device) {
     if (!weights) return failure(weights.error());
     auto in = readInputs(command.in, *shape);
     if (!in) return failure(in.error());
+    const auto stretch = stretchFor(command, *shape, *card, *in);
+    if (!stretch) return failure(stretch.error());
+    resizeTable(command, *weights, *card, in->x);
     if (auto fits = fitsPositions(command.in, *weights, in->x, shape->patch); !fits) return failure(fits.error());
     const at::ScalarType type = scalarType(command.compute.precision);
     for (auto& [name, tensor] : *weights) {
@@ -94,7 +124,7 @@ Result<Run> prepare(const ForwardCommand& command, at::Device device) {
         const bool map = isPositionParameter(name);
         tensor = tensor.to(device, map ? at::kFloat : type);
     }
-    return Run{std::move(*weights), *shape, {in->x.to(device, type), in->t.to(device), in->y.to(device)}};
+    return Run{std::move(*weights), *shape, {in->x.to(device, type), in->t.to(device), in->y.to(device)}, *stretch};
 }
 
 }  // namespace
@@ -110,6 +140,10 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     const Grid grid{static_cast<int>(run->in.x.size(2)) / patch, static_cast<int>(run->in.x.size(3)) / patch};
     std::map<std::string, Array> out;
     DitTaps taps;
+    if (run->stretch.active())
+        taps.positions = [&](int, LayerPositions& positions) {
+            stretchPositions(positions, run->shape.positions(), run->stretch);
+        };
     if (command.attention || command.field) {
         taps.attention = [&](int layer, const at::Tensor& attention) {
             const std::string name = std::to_string(layer);

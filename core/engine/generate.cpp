@@ -106,7 +106,8 @@ private:
         m_heldConditions = std::clamp<std::int64_t>(kConditionBytes / dit.conditionBytes(m_rows), 1, left);
         m_firstCondition = evaluation;
         const auto from = times.begin() + evaluation;
-        m_conditions = dit.conditions({from, from + m_heldConditions}, m_rows, m_setup.grid);
+        m_conditions = dit.conditions({from, from + m_heldConditions}, m_rows, m_setup.grid, m_request.extrapolate,
+                                      m_setup.model->card.grid);
     }
 
     const GenerateRequest& m_request;
@@ -188,6 +189,9 @@ Result<GenerateResult> generate(const GenerateRequest& request, const JobContext
     const int threads = useThreads(request.compute.threads);
     const auto model = loadModel(request.model, *device, request.compute.precision);
     if (!model) return failure(model.error());
+    if (!(*model)->dit)
+        return failure({ErrorKind::Refused, "not-a-generator", place({request.model.path}), "this model draws nothing",
+                        (*model)->card.architecture, "dit", "Open a DiT checkpoint"});
     const auto setup = setUpGeneration(request, *model);
     if (!setup) return failure(setup.error());
     try {

@@ -6,9 +6,10 @@
 
 namespace ropescope {
 
-/// Full reports of the heads asked for, in that order; each goes to context.onHead as it is ready. A head whose values
-/// are not finite carries its problem, the others are sound. Errors: the file's; Usage for a head the model does not
-/// have; Cancelled between heads. Checked by tests/core/engine/heads_test.cpp.
+/// Full reports of the heads asked for, in that order, of the frequencies that request.extrapolate makes for the grid
+/// (YaRN's attention factor, one number for all offsets, is not part of the kernels); each goes to context.onHead as it
+/// is ready. A head whose values are not finite carries its problem, the others are sound. Errors: the file's; Usage
+/// for a head the model does not have; Cancelled between heads. Checked by tests/core/engine/heads_test.cpp.
 [[nodiscard]] Result<HeadsReport> reportHeads(const HeadsRequest& request, const JobContext& context);
 
 /// The few numbers of every head of every layer (core/probe/head_numbers.h); context.onShare tells the share of layers

@@ -30,19 +30,38 @@ Identity identityOf(const ModelRef& ref, at::Device device, Precision precision)
     return id;
 }
 
+Result<void> fillDit(LoadedModel& model, const TensorTable& table, at::Device device, at::ScalarType type) {
+    const auto shape = ditShape(model.card);
+    if (!shape) return failure(shape.error());
+    if (auto complete = checkComplete(table, model.card); !complete) return complete;
+    const auto weights = loadDitWeights(table, *shape);
+    if (!weights) return failure(weights.error());
+    model.dit = std::make_unique<DitInference>(*weights, *shape, device, type);
+    return {};
+}
+
+Result<void> fillViT(LoadedModel& model, const TensorTable& table, at::Device device, at::ScalarType type) {
+    const auto shape = viTShape(model.card);
+    if (!shape) return failure(shape.error());
+    if (auto complete = checkComplete(table, model.card); !complete) return complete;
+    auto weights = loadViTWeights(table, *shape);
+    if (!weights) return failure(weights.error());
+    model.vit = std::make_unique<ViTInference>(*weights, *shape, device, type);
+    model.vitShape = *shape;
+    for (auto& [name, tensor] : *weights)
+        model.vitWeights[name] = tensor.to(device, isPositionParameter(name) ? at::kFloat : type);
+    return {};
+}
+
 Result<std::shared_ptr<const LoadedModel>> load(const ModelRef& ref, at::Device device, Precision precision) {
     const auto table = TensorTable::open(ref.path, ref.weights);
     if (!table) return failure(table.error());
     auto card = recognise(*table, ref);
     if (!card) return failure(card.error());
-    const auto shape = ditShape(*card);
-    if (!shape) return failure(shape.error());
-    if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
-    const auto weights = loadDitWeights(*table, *shape);
-    if (!weights) return failure(weights.error());
     auto model = std::make_shared<LoadedModel>();
-    model->dit = std::make_unique<DitInference>(*weights, *shape, device, scalarType(precision));
     model->card = std::move(*card);
+    const auto fill = model->card.architecture == "vit" ? fillViT : fillDit;
+    if (auto filled = fill(*model, *table, device, scalarType(precision)); !filled) return failure(filled.error());
     return std::shared_ptr<const LoadedModel>(model);
 }
 

@@ -5,13 +5,17 @@
 
 #include "core/data/model.h"
 #include "core/model/dit_inference.h"
+#include "core/model/vit_inference.h"
 
 namespace ropescope {
 
-/// A model that is ready to sample.
+/// A model that is ready to sample (DiT) or to classify (ViT).
 struct LoadedModel {
     ModelCard card;
-    std::unique_ptr<const DitInference> dit;
+    std::unique_ptr<const DitInference> dit;  ///< null for a ViT
+    std::unique_ptr<const ViTInference> vit;  ///< null for a DiT
+    ViTShape vitShape;                        ///< for passes whose attention is recorded
+    WeightTable vitWeights;                   ///< in the type and on the device of the run, parameters of maps float32
 };
 
 /// The model of `ref` on `device`. The last one is kept (one, because a model may fill the memory), as long as the

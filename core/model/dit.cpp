@@ -30,13 +30,14 @@ at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, con
         dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
     at::Tensor q = qkv[0], k = qkv[1];
     LayerPositions positions = layerPositions(w, name, shape.positions());
+    if (taps.positions) taps.positions(layer, positions);
     if (shape.encoding->hasMaps()) {
         if (taps.maps) taps.maps(layer, positions.maps);
         q = at::matmul(q, positions.maps.query.to(q.device(), q.scalar_type()).mT());
         k = at::matmul(k, positions.maps.key.to(k.device(), k.scalar_type()).mT());
     }
     if (shape.encoding->turns()) {
-        const RotaryTable rotary = rotaryTable(positions.frequency, grid, origin);
+        const RotaryTable rotary = rotaryTable(positions, grid, origin);
         q = rotate(q, rotary), k = rotate(k, rotary);
     }
     if (taps.queryKey) taps.queryKey(layer, q, k);
@@ -67,7 +68,7 @@ at::Tensor ditCondition(const WeightTable& w, const at::Tensor& t, const at::Ten
            at::embedding(w.at("y_embedder.embedding_table.weight"), y.to(first.device()));
 }
 
-at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tensor& x) {
+at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tensor& x, const at::Tensor& added) {
     checkInput(shape, x);
     const std::int64_t p = shape.patch, rows = x.size(2) / p, cols = x.size(3) / p;
     const at::Tensor patches = x.reshape({x.size(0), shape.inChannels, rows, p, cols, p})
@@ -76,7 +77,7 @@ at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tenso
     const at::Tensor tokens =
         at::linear(patches, w.at("x_embedder.proj.weight").flatten(1), w.at("x_embedder.proj.bias"));
     if (shape.encoding->added == PositionTable::None) return tokens;
-    const at::Tensor& table = w.at("pos_embed");
+    const at::Tensor& table = added.defined() ? added : w.at("pos_embed");
     if (table.size(1) != rows * cols)
         throw std::invalid_argument("absolute positions exist for " + std::to_string(table.size(1)) + " tokens, not " +
                                     std::to_string(rows * cols));

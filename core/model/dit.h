@@ -44,6 +44,8 @@ struct DitShape {
 struct DitTaps {
     /// Before the encoding's map is used: the maps of that layer, which may be replaced. Not called without maps.
     std::function<void(int layer, HeadMaps& maps)> maps;
+    /// Before the positions of that layer are used: frequencies and factors, which may be replaced.
+    std::function<void(int layer, LayerPositions& positions)> positions;
     /// Queries and keys [B,H,N,D] after map and rotary, before the product; may be replaced.
     std::function<void(int layer, at::Tensor& q, at::Tensor& k)> queryKey;
     /// Attention probabilities [B,H,N,N] (query, key).
@@ -68,8 +70,10 @@ struct DitTaps {
 
 // The parts of ditForward, for samplers that compute some of them once.
 
-/// Tokens [B,N,C] of an image: row-major patches, each flattened (channel, py, px) and projected, plus pos_embed.
-[[nodiscard]] at::Tensor ditEmbed(const WeightTable& weights, const DitShape& shape, const at::Tensor& x);
+/// Tokens [B,N,C] of an image: row-major patches, each flattened (channel, py, px) and projected, plus pos_embed or,
+/// where given, `added` [1,N,C] in its place.
+[[nodiscard]] at::Tensor ditEmbed(const WeightTable& weights, const DitShape& shape, const at::Tensor& x,
+                                  const at::Tensor& added = {});
 /// Conditioning vector [B,C]: time embedding plus label row.
 [[nodiscard]] at::Tensor ditCondition(const WeightTable& weights, const at::Tensor& t, const at::Tensor& y);
 /// Sinusoids [B,256] of the time: cos first, frequencies 10000^(-i/128).

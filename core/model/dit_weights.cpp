@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/model/dit.h"
+#include "core/model/weight_reader.h"
 
 namespace ropescope {
 namespace {
@@ -36,27 +37,6 @@ std::map<std::string, Shape> expectedShapes(const DitShape& s) {
     return all;
 }
 
-std::string shapeText(const Shape& shape) {
-    std::string text = "[";
-    for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? "," : "") + std::to_string(shape[i]);
-    text += "]";
-    return text;
-}
-
-Error badTensor(const TensorTable& table, const std::string& name, std::string reason, std::string found,
-                std::string expected) {
-    return {ErrorKind::Refused, "dit-tensor",        place({table.path(), name}),    std::move(reason),
-            std::move(found),   std::move(expected), "Use a complete DiT checkpoint"};
-}
-
-Result<at::Tensor> readTensor(const TensorTable& table, const std::string& name) {
-    const TensorEntry* entry = table.find(name);
-    if (!entry) return failure(badTensor(table, name, "a tensor of the model is missing", "", ""));
-    Result<std::vector<float>> values = table.readFloat(name);
-    if (!values) return failure(values.error());
-    return at::from_blob(values->data(), entry->shape, at::kFloat).clone();
-}
-
 Error badCard(const ModelCard& card, std::string reason, std::string found, std::string expected) {
     return {ErrorKind::Refused,
             "dit-shape",
@@ -65,21 +45,6 @@ Error badCard(const ModelCard& card, std::string reason, std::string found, std:
             std::move(found),
             std::move(expected),
             "Open a DiT checkpoint with this command"};
-}
-
-/// Stored as [H,shape...], [1,shape...] or [shape...]; frequencies [2,H,P] or [2,1,P]. Numbers of reflections, rounds
-/// and ranks are free: whatever is not a head dimension may differ from a new matrix' own.
-bool fitsPosition(at::IntArrayRef found, const Shape& part, std::int64_t heads, bool frequencies) {
-    if (frequencies)
-        return found.size() == 3 && found[0] == 2 && (found[1] == heads || found[1] == 1) && found[2] == part[1];
-    if (found.size() == part.size() + 1 && (found[0] == heads || found[0] == 1)) found = found.slice(1);
-    if (found.size() != part.size()) return false;
-    for (std::size_t i = 0; i < part.size(); ++i) {
-        const bool last = i + 1 == part.size(), lowRank = part.size() == 2 && last && part[1] < part[0];
-        const bool free = part.size() == 2 && (lowRank || (i == 0 && part[0] != part[1]));
-        if (found[i] != part[i] && !(free && found[i] > 0)) return false;
-    }
-    return true;
 }
 
 }  // namespace
@@ -113,38 +78,9 @@ Result<DitShape> ditShape(const ModelCard& card) {
 }
 
 Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& shape) {
-    WeightTable weights;
-    for (const auto& [name, expected] : expectedShapes(shape)) {
-        Result<at::Tensor> tensor = readTensor(table, name);
-        if (!tensor) return failure(tensor.error());
-        if (tensor->sizes() != at::IntArrayRef(expected))
-            return failure(
-                badTensor(table, name, "wrong shape", shapeText(tensor->sizes().vec()), shapeText(expected)));
-        weights[name] = *tensor;
-    }
-    if (shape.encoding->added == PositionTable::Added) {
-        Result<at::Tensor> positions = readTensor(table, "pos_embed");
-        if (!positions) return failure(positions.error());
-        if (positions->dim() != 3 || positions->size(0) != 1 || positions->size(2) != shape.width())
-            return failure(badTensor(table, "pos_embed", "wrong shape", shapeText(positions->sizes().vec()),
-                                     "[1,N," + std::to_string(shape.width()) + "]"));
-        weights["pos_embed"] = *positions;
-    }
-    for (int layer = 0; layer < shape.layers; ++layer) {
-        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-        for (const MatrixParameter& parameter : positionTensors(prefix, shape.positions())) {
-            std::string name = parameter.name;
-            if (shape.sharing == MapSharing::Model && !table.find(name)) name = name.substr(prefix.size());
-            if (weights.contains(name)) continue;
-            Result<at::Tensor> tensor = readTensor(table, name);
-            if (!tensor) return failure(tensor.error());
-            if (!fitsPosition(tensor->sizes(), parameter.shape, shape.heads, name.ends_with("freqs")))
-                return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes().vec()),
-                                         "per head " + shapeText(parameter.shape)));
-            weights[name] = *tensor;
-        }
-    }
-    return weights;
+    std::map<std::string, Shape> expected = expectedShapes(shape);
+    if (shape.encoding->added == PositionTable::Added) expected["pos_embed"] = {1, -1, shape.width()};
+    return readWeights(table, expected, shape.positions(), shape.layers);
 }
 
 WeightTable initialDitWeights(const DitShape& shape, Grid grid, std::uint64_t seed) {

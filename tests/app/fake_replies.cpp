@@ -113,6 +113,9 @@ Reply fakeReply(const Request& request) {
     if (std::holds_alternative<DevicesRequest>(request))
         return DevicesReport{{"cpu"}, {"CPU (fake)"}, "no GPU", 1 << 20};
     if (const auto* save = std::get_if<SavePngRequest>(&request)) return SavedFile{save->path};
+    if (std::holds_alternative<SelfCheckRequest>(request))
+        return SelfCheckReport{{{"relative", "Relative positions", LampState::Green, 1e-7, 1e-4, "fake", "fake"}},
+                               LampState::Green};
     const auto& generate = std::get<GenerateRequest>(request);
     GenerateResult result;
     result.images.push_back(

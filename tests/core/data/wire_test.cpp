@@ -12,12 +12,13 @@
 namespace ropescope {
 namespace {
 
-const char* const kTypes[] = {"Hello",          "Alive",           "ShareProgress",    "GenerateProgress",
-                              "Error",          "OpenRequest",     "AtlasRequest",     "HeadsRequest",
-                              "DevicesRequest", "GenerateRequest", "SavePngRequest",   "ModelCard",
-                              "AtlasReport",    "HeadsReport",     "DevicesReport",    "GenerateResult",
-                              "SavedFile",      "AtlasProgress",   "CalibrateRequest", "CalibrationReport",
-                              "CompareRequest", "CompareReport"};
+const char* const kTypes[] = {
+    "Hello",          "Alive",         "ShareProgress",    "GenerateProgress",  "Error",
+    "OpenRequest",    "AtlasRequest",  "HeadsRequest",     "DevicesRequest",    "GenerateRequest",
+    "SavePngRequest", "ModelCard",     "AtlasReport",      "HeadsReport",       "DevicesReport",
+    "GenerateResult", "SavedFile",     "SelfCheckRequest", "SelfCheckReport",   "ClassifyRequest",
+    "ClassifyResult", "AtlasProgress", "CalibrateRequest", "CalibrationReport", "CompareRequest",
+    "CompareReport"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;

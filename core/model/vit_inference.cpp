@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/vit_inference.h"
+
+#include <ATen/ATen.h>
+
+namespace ropescope {
+namespace {
+
+/// Layer scale is a factor of each output row: it goes into the projection before it.
+void foldScale(WeightTable& w, const std::string& projection, const std::string& scale) {
+    const at::Tensor factor = w.at(scale);
+    w[projection + ".weight"] = w.at(projection + ".weight") * factor.unsqueeze(1);
+    w[projection + ".bias"] = w.at(projection + ".bias") * factor;
+    w.erase(scale);
+}
+
+/// Rotates the queries and keys of the patches inside qkv [B,N,3,H,D], in place. Planes are neighbouring features:
+/// complex numbers.
+void rotateInPlace(const at::Tensor& qkv, const at::Tensor& rotary, std::int64_t first) {
+    const at::Tensor turned = qkv.narrow(1, first, qkv.size(1) - first).narrow(2, 0, 2);
+    if (qkv.scalar_type() == at::kFloat) {
+        at::view_as_complex(turned.unflatten(-1, {-1, 2})).mul_(rotary);
+        return;
+    }
+    const at::Tensor wide = at::view_as_complex(turned.to(at::kFloat).contiguous().unflatten(-1, {-1, 2}));
+    turned.copy_(at::view_as_real(wide * rotary).flatten(-2));
+}
+
+}  // namespace
+
+ViTInference::ViTInference(const WeightTable& weights, const ViTShape& shape, at::Device device, at::ScalarType type)
+    : m_shape(folded(shape)), m_device(device), m_type(type) {
+    WeightTable all = foldViTMaps(weights, shape);
+    m_shape.layerScale = false;
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".";
+        if (shape.layerScale) {
+            foldScale(all, prefix + "attn.proj", prefix + "gamma_1");
+            foldScale(all, prefix + "mlp.fc2", prefix + "gamma_2");
+        }
+        const auto take = [&](const char* name) { return all.at(prefix + name).to(device, type).contiguous(); };
+        Block block{take("norm1.weight"),
+                    take("norm1.bias"),
+                    take("attn.qkv.weight"),
+                    take("attn.qkv.bias"),
+                    take("attn.proj.weight"),
+                    take("attn.proj.bias"),
+                    take("norm2.weight"),
+                    take("norm2.bias"),
+                    take("mlp.fc1.weight"),
+                    take("mlp.fc1.bias"),
+                    take("mlp.fc2.weight"),
+                    take("mlp.fc2.bias"),
+                    {}};
+        if (m_shape.encoding->hasMaps()) {
+            const HeadMaps maps = layerPositions(all, prefix + "attn.", m_shape.positions()).maps;
+            block.maps = {maps.query.mT().to(device, type), maps.key.mT().to(device, type)};
+        }
+        m_blocks.push_back(block);
+    }
+    for (const auto& [name, tensor] : all) {
+        if (isPositionParameter(name))
+            m_weights[name] = tensor;
+        else if (!name.starts_with("blocks."))
+            m_weights[name] = tensor.to(device, type).contiguous();
+    }
+}
+
+std::vector<at::Tensor> ViTInference::rotaries(Grid grid) const {
+    std::vector<at::Tensor> all;
+    if (!m_shape.encoding->turns()) return all;
+    const int distinct = sharesRotation(m_shape.positions()) ? 1 : m_shape.layers;
+    for (int layer = 0; layer < distinct; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        const RotaryTable table = rotaryTable(layerPositions(m_weights, prefix, m_shape.positions()).frequency, grid);
+        const at::Tensor turn = at::complex(table.cos, table.sin).to(m_device);  // [N,P] or [H,N,P]
+        all.push_back(turn.dim() == 2 ? turn.unsqueeze(1).unsqueeze(1) : turn.transpose(0, 1).unsqueeze(1));
+    }
+    return all;
+}
+
+at::Tensor ViTInference::attention(const Block& w, const at::Tensor& x, const at::Tensor& rotary) const {
+    const std::int64_t batch = x.size(0), tokens = x.size(1), first = m_shape.classToken ? 1 : 0;
+    const at::Tensor qkv =
+        at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
+    if (w.maps.query.defined()) {
+        const std::int64_t from = m_shape.mapTokens == MapTokens::PatchesOnly ? first : 0;
+        for (int side = 0; side < 2; ++side) {
+            const at::Tensor part = qkv.select(2, side).narrow(1, from, tokens - from);  // [B,N,H,D]
+            part.copy_(at::matmul(part.unsqueeze(3), side ? w.maps.key : w.maps.query).squeeze(3));
+        }
+    }
+    if (rotary.defined()) rotateInPlace(qkv, rotary, first);
+    const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
+    const at::Tensor out = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
+    return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_shape.width()}), w.projWeight, w.projBias);
+}
+
+at::Tensor ViTInference::forward(const at::Tensor& x) const {
+    at::Tensor tokens = vitEmbed(m_weights, m_shape, x.to(m_device, m_type));
+    const Grid grid{static_cast<int>(x.size(2) / m_shape.patch), static_cast<int>(x.size(3) / m_shape.patch)};
+    const std::vector<at::Tensor> rotary = rotaries(grid);
+    const std::int64_t width = m_shape.width();
+    const auto norm = [&](const at::Tensor& weight, const at::Tensor& bias) {
+        return at::layer_norm(tokens, {width}, weight, bias, m_shape.normEps);
+    };
+    for (std::size_t layer = 0; layer < m_blocks.size(); ++layer) {
+        const Block& w = m_blocks[layer];
+        const at::Tensor turn = rotary.empty() ? at::Tensor() : rotary[rotary.size() == 1 ? 0 : layer];
+        tokens.add_(attention(w, norm(w.norm1Weight, w.norm1Bias), turn));
+        at::Tensor hidden = at::linear(norm(w.norm2Weight, w.norm2Bias), w.fc1Weight, w.fc1Bias);
+        at::gelu_(hidden);
+        tokens.add_(at::linear(hidden, w.fc2Weight, w.fc2Bias));
+    }
+    return vitHead(m_weights, m_shape, tokens).to(at::kFloat);
+}
+
+}  // namespace ropescope

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "core/model/vit.h"
+
+namespace ropescope {
+
+/// A ViT ready to classify: maps folded into the projections in float64 where the class token allows it, weights in the
+/// type and on the device of the run, fused attention, nothing differentiable. Equal to vitForward within rounding
+/// (tests/core/model/vit_test.cpp). Thread-safe.
+class ViTInference {
+public:
+    /// `weights` as loaded: float32 on the CPU. `type` float32, bfloat16 or float16.
+    ViTInference(const WeightTable& weights, const ViTShape& shape, at::Device device, at::ScalarType type);
+
+    [[nodiscard]] const ViTShape& shape() const { return m_shape; }
+
+    /// Logits [B, classes], float32 on the device, for normalised x [B, inChannels, h, w] of any device and type.
+    [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
+
+private:
+    struct Block {
+        at::Tensor norm1Weight, norm1Bias, qkvWeight, qkvBias, projWeight, projBias;
+        at::Tensor norm2Weight, norm2Bias, fc1Weight, fc1Bias, fc2Weight, fc2Bias;
+        HeadMaps maps;  ///< of the patches, where they could not be folded
+    };
+    [[nodiscard]] at::Tensor attention(const Block& block, const at::Tensor& x, const at::Tensor& rotary) const;
+    [[nodiscard]] std::vector<at::Tensor> rotaries(Grid grid) const;
+
+    ViTShape m_shape;  ///< of the folded model
+    at::Device m_device;
+    at::ScalarType m_type;
+    WeightTable m_weights;  ///< of the embedding and the head, and what positions need
+    std::vector<Block> m_blocks;
+};
+
+}  // namespace ropescope

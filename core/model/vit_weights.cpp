@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <cmath>
+
+#include "core/model/vit.h"
+#include "core/model/weight_reader.h"
+
+namespace ropescope {
+namespace {
+
+Error badCard(const ModelCard& card, std::string reason, std::string found, std::string expected) {
+    return {ErrorKind::Refused,
+            "vit-shape",
+            place({card.path}),
+            std::move(reason),
+            std::move(found),
+            std::move(expected),
+            "Open a ViT checkpoint with this command"};
+}
+
+/// What a file with maps may leave unsaid.
+Result<void> checkMaps(const ModelCard& card, const Encoding& encoding) {
+    const bool said = card.convention == Convention::Same || card.convention == Convention::Inverse;
+    if (encoding.conventions && !said)
+        return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
+                        "", "same or inverse", "Add --convention same or --convention inverse"});
+    if (encoding.hasMaps() && card.classToken && card.mapTokens == MapTokens::Unknown)
+        return failure({ErrorKind::Usage, "map-tokens", place({card.path}),
+                        "the file does not say whether its maps turn the class token", "", "all or patches",
+                        "Add --map-tokens all or --map-tokens patches"});
+    return {};
+}
+
+}  // namespace
+
+Result<ViTShape> viTShape(const ModelCard& card) {
+    if (card.architecture != "vit") return failure(badCard(card, "not a ViT", card.architecture, "vit"));
+    const Result<const Encoding*> encoding = findEncoding(card.encoding);
+    if (!encoding) return failure(badCard(card, "an encoding that a ViT does not have", card.encoding, ""));
+    if (card.layers < 1 || card.heads < 1 || card.headDim < 1 || card.patch < 1 || card.inChannels < 1 ||
+        card.classes < 1)
+        return failure(badCard(card, "sizes of the model are unknown", "", ""));
+    const int parts = 2 * std::max(1, (*encoding)->axes);
+    if ((*encoding)->turns() && card.headDim % parts != 0)
+        return failure(badCard(card, "the head dimension does not hold the rotary planes", std::to_string(card.headDim),
+                               "a multiple of " + std::to_string(parts)));
+    if ((*encoding)->turns() && !(card.theta > 0))
+        return failure(badCard(card, "theta must be positive", std::to_string(card.theta), ""));
+    if (auto maps = checkMaps(card, **encoding); !maps) return failure(maps.error());
+    const int rows = card.positionRows, tokens = card.grid.tokens(), extra = card.classToken ? 1 : 0;
+    if (rows != 0 && rows != tokens && rows != tokens + extra)
+        return failure(badCard(card, "pos_embed does not fit the grid", std::to_string(rows) + " rows",
+                               std::to_string(tokens + extra) + " or " + std::to_string(tokens)));
+    ViTShape shape;
+    shape.layers = card.layers, shape.heads = card.heads, shape.headDim = card.headDim, shape.patch = card.patch;
+    shape.inChannels = card.inChannels, shape.classes = card.classes, shape.mlpHidden = card.mlpHidden;
+    shape.theta = card.theta, shape.encoding = *encoding;
+    shape.convention = (*encoding)->conventions ? card.convention : Convention::None;
+    shape.matrix = (*encoding)->hasMaps() ? card.matrix : MatrixKind::None;
+    shape.sharing = card.sharing, shape.order = card.axisOrder;
+    shape.classToken = card.classToken, shape.layerScale = card.layerScale;
+    shape.table = rows == 0 ? ViTTable::None : rows == tokens ? ViTTable::PatchesOnly : ViTTable::WithClass;
+    if (rows > 0) shape.tableGrid = card.grid;
+    if (card.mapTokens != MapTokens::Unknown) shape.mapTokens = card.mapTokens;
+    return shape;
+}
+
+Result<WeightTable> loadViTWeights(const TensorTable& table, const ViTShape& shape) {
+    return readWeights(table, vitTensors(shape), shape.positions(), shape.layers);
+}
+
+std::map<std::string, std::vector<std::int64_t>> vitTensors(const ViTShape& s) {
+    const std::int64_t c = s.width(), p = s.patch, hidden = s.hidden();
+    std::map<std::string, std::vector<std::int64_t>> all = {{"patch_embed.proj.weight", {c, s.inChannels, p, p}},
+                                                            {"patch_embed.proj.bias", {c}},
+                                                            {"norm.weight", {c}},
+                                                            {"norm.bias", {c}},
+                                                            {"head.weight", {s.classes, c}},
+                                                            {"head.bias", {s.classes}}};
+    if (s.classToken) all["cls_token"] = {1, 1, c};
+    if (s.table != ViTTable::None)
+        all["pos_embed"] = {1, s.tableGrid.tokens() + (s.table == ViTTable::WithClass ? 1 : 0), c};
+    for (int i = 0; i < s.layers; ++i) {
+        const std::string b = "blocks." + std::to_string(i) + ".";
+        for (const char* name : {"norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias"}) all[b + name] = {c};
+        if (s.layerScale) all[b + "gamma_1"] = all[b + "gamma_2"] = {c};
+        all[b + "attn.qkv.weight"] = {3 * c, c}, all[b + "attn.qkv.bias"] = {3 * c};
+        all[b + "attn.proj.weight"] = {c, c}, all[b + "attn.proj.bias"] = {c};
+        all[b + "mlp.fc1.weight"] = {hidden, c}, all[b + "mlp.fc1.bias"] = {hidden};
+        all[b + "mlp.fc2.weight"] = {c, hidden}, all[b + "mlp.fc2.bias"] = {c};
+    }
+    return all;
+}
+
+WeightTable initialViTWeights(const ViTShape& shape, Grid grid, std::uint64_t seed) {
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+    ViTShape sized = shape;
+    sized.tableGrid = grid;
+    WeightTable w;
+    for (const auto& [name, size] : vitTensors(sized)) {
+        at::Tensor t = at::zeros(size);
+        if (name == "patch_embed.proj.weight") {
+            const double bound = 1 / std::sqrt(static_cast<double>(t.numel() / size[0]));
+            t.uniform_(-bound, bound, generator);
+        } else if (name.find("norm") != std::string::npos) {
+            if (name.ends_with("weight")) t.fill_(1);
+        } else if (name.find("gamma_") != std::string::npos) {
+            t.fill_(1e-4);
+        } else if (size.size() >= 2) {
+            t.normal_(0, 0.02, generator);
+        }
+        w[name] = t;
+    }
+    for (int layer = 0; layer < shape.layers; ++layer)
+        w.merge(initialPositions("blocks." + std::to_string(layer) + ".attn.", shape.positions(), generator));
+    return w;
+}
+
+}  // namespace ropescope

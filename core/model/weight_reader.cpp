@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/weight_reader.h"
+
+#include <ATen/ATen.h>
+
+namespace ropescope {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::string shapeText(at::IntArrayRef shape) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        text += (i ? "," : "") + (shape[i] < 0 ? std::string("N") : std::to_string(shape[i]));
+    text += "]";
+    return text;
+}
+
+Error badTensor(const TensorTable& table, const std::string& name, std::string reason, std::string found,
+                std::string expected) {
+    return {ErrorKind::Refused, "model-tensor",      place({table.path(), name}), std::move(reason),
+            std::move(found),   std::move(expected), "Use a complete checkpoint"};
+}
+
+Result<at::Tensor> readTensor(const TensorTable& table, const std::string& name) {
+    const TensorEntry* entry = table.find(name);
+    if (!entry) return failure(badTensor(table, name, "a tensor of the model is missing", "", ""));
+    Result<std::vector<float>> values = table.readFloat(name);
+    if (!values) return failure(values.error());
+    return at::from_blob(values->data(), entry->shape, at::kFloat).clone();
+}
+
+bool fits(at::IntArrayRef found, const Shape& expected) {
+    if (found.size() != expected.size()) return false;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        if (expected[i] >= 0 && expected[i] != found[i]) return false;
+    return true;
+}
+
+/// Stored as [H,shape...], [1,shape...] or [shape...]; frequencies [2,H,P] or [2,1,P]. Numbers of reflections, rounds
+/// and ranks are free: whatever is not a head dimension may differ from a new matrix' own.
+bool fitsPosition(at::IntArrayRef found, const Shape& part, std::int64_t heads, bool frequencies) {
+    if (frequencies)
+        return found.size() == 3 && found[0] == 2 && (found[1] == heads || found[1] == 1) && found[2] == part[1];
+    if (found.size() == part.size() + 1 && (found[0] == heads || found[0] == 1)) found = found.slice(1);
+    if (found.size() != part.size()) return false;
+    for (std::size_t i = 0; i < part.size(); ++i) {
+        const bool last = i + 1 == part.size(), lowRank = part.size() == 2 && last && part[1] < part[0];
+        const bool free = part.size() == 2 && (lowRank || (i == 0 && part[0] != part[1]));
+        if (found[i] != part[i] && !(free && found[i] > 0)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<WeightTable> readWeights(const TensorTable& table, const std::map<std::string, Shape>& expected,
+                                const EncodingSpec& spec, int layers) {
+    WeightTable weights;
+    for (const auto& [name, shape] : expected) {
+        Result<at::Tensor> tensor = readTensor(table, name);
+        if (!tensor) return failure(tensor.error());
+        if (!fits(tensor->sizes(), shape))
+            return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes()), shapeText(shape)));
+        weights[name] = *tensor;
+    }
+    for (int layer = 0; layer < layers; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        for (const MatrixParameter& parameter : positionTensors(prefix, spec)) {
+            std::string name = parameter.name;
+            if (spec.sharing == MapSharing::Model && !table.find(name)) name = name.substr(prefix.size());
+            if (weights.contains(name)) continue;
+            Result<at::Tensor> tensor = readTensor(table, name);
+            if (!tensor) return failure(tensor.error());
+            if (!fitsPosition(tensor->sizes(), parameter.shape, spec.heads, name.ends_with("freqs")))
+                return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes()),
+                                         "per head " + shapeText(parameter.shape)));
+            weights[name] = *tensor;
+        }
+    }
+    return weights;
+}
+
+}  // namespace ropescope
