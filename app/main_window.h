@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/appearance.h"
+#include "app/classification.h"
 #include "app/data_jobs.h"
 #include "app/engine_client.h"
 #include "app/generation.h"
@@ -17,6 +18,7 @@
 #include "widgets/selection.h"
 
 class QLabel;
+class QStackedWidget;
 class QToolButton;
 
 namespace ropescope {
@@ -75,6 +77,8 @@ private:
     void onOpened(int model);
     void onAtlas(int model);
     void askConvention(const ModelRef& ref, const QString& name);
+    void askMapTokens(const ModelRef& ref, const QString& name);
+    void showMakerOf(int model);  ///< Generate or Classify, as the model can
     void showCurrentModel();
     void updateCommandLines();
     void updateJobLine();
@@ -90,9 +94,11 @@ private:
     std::unique_ptr<ModelLoader> m_loader;
     std::unique_ptr<Generation> m_generation;
     std::unique_ptr<DataJobs> m_dataJobs;
+    std::unique_ptr<Classification> m_classification;
     AppearanceControl m_appearance;
     Panels m_panels;
     WindowDocks m_docks;
+    QStackedWidget* m_maker = nullptr;  ///< Generate above Classify
     QLabel* m_job = nullptr;
     QLabel* m_speed = nullptr;
     QToolButton* m_cancelJob = nullptr;

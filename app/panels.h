@@ -7,6 +7,7 @@ namespace ropescope {
 
 class AskBar;
 class AtlasView;
+class ClassifyView;
 class CommandPalette;
 class CompareView;
 class EngineStatus;
@@ -30,6 +31,7 @@ struct Panels {
     FieldsView* fields = nullptr;
     CompareView* compare = nullptr;
     GenerateView* generate = nullptr;
+    ClassifyView* classify = nullptr;
     HeadPanel* head = nullptr;
     ModelTree* tree = nullptr;
     MessageBar* messages = nullptr;  ///< what concerns no single view

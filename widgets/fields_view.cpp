@@ -12,8 +12,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/data/field.h"
-#include "core/data/kernel_series.h"
 #include "widgets/fields_canvas.h"
 #include "widgets/flow_layout.h"
 
@@ -21,12 +19,8 @@ namespace ropescope {
 namespace {
 
 constexpr int kLargestSide = 31;
-constexpr int kBetaSteps = 120;    ///< slider positions over four decades
-constexpr double kLogDecades = 4;  ///< range of a logarithmic scale below its largest value
-
-double betaAt(int position) {
-    return 0.01 * std::pow(10.0, 4.0 * position / kBetaSteps);
-}
+constexpr int kBetaSteps = 120;  ///< slider positions over four decades
+constexpr int kAskPauseMs = 60;  ///< of a drag, before changed frequencies are asked for
 
 int positionOf(double beta) {
     return std::clamp(static_cast<int>(std::lround(std::log10(std::max(beta, 0.01) / 0.01) * kBetaSteps / 4.0)), 0,
@@ -42,13 +36,6 @@ QSlider* newSlider(QWidget* parent, int low, int high, const QString& tip) {
     return slider;
 }
 
-/// a minus b; nothing where they do not lie on the same grid.
-OffsetMap minus(OffsetMap a, const OffsetMap& b) {
-    if (a.values.size() != b.values.size() || !(a.grid == b.grid)) return {};
-    for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] -= b.values[i];
-    return a;
-}
-
 }  // namespace
 
 FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent)
@@ -62,6 +49,7 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
       m_cols(newSlider(this, 2, kLargestSide, tr("Columns of the grid"))),
       m_square(new QCheckBox(tr("square"), this)),
       m_gridText(new QLabel(this)),
+      m_method(new QComboBox(this)),
       m_beta(newSlider(this, 0, kBetaSteps, tr("Content strength of the softmax: E|q||k| / sqrt(D)"))),
       m_betaText(new QLabel(this)),
       m_step(newSlider(this, 0, 0, tr("Sampling step of the measured field"))),
@@ -113,7 +101,7 @@ void FieldsView::buildControls() {
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
     // A label and its slider stay in one row.
     const std::vector<std::vector<QWidget*>> groups = {
-        {m_gridText, m_rows, m_cols, m_square}, {m_betaText, m_beta}, {m_stepText, m_step}};
+        {m_gridText, m_rows, m_cols, m_square, m_method}, {m_betaText, m_beta}, {m_stepText, m_step}};
     for (const std::vector<QWidget*>& group : groups) {
         auto* together = new QWidget(this);
         auto* row = new QHBoxLayout(together);
@@ -145,6 +133,12 @@ void FieldsView::buildControls() {
         if (on) m_cols->setValue(m_rows->value());
     });
     m_cols->hide();
+    m_method->addItems(extrapolationNames());
+    m_method->setToolTip(extrapolationTip());
+    connect(m_method, &QComboBox::currentIndexChanged, this, &FieldsView::refresh);
+    m_askPause.setSingleShot(true);
+    m_askPause.setInterval(kAskPauseMs);
+    connect(&m_askPause, &QTimer::timeout, this, &FieldsView::askScaled);
     connect(m_beta, &QSlider::valueChanged, this, &FieldsView::refresh);
     connect(m_beta, &QSlider::sliderPressed, this, [this] { m_betaChosen = true; });
     connect(m_step, &QSlider::valueChanged, this, [this](int step) {
@@ -182,9 +176,47 @@ Grid FieldsView::grid() const {
     return {m_rows->value(), m_square->isChecked() ? m_rows->value() : m_cols->value()};
 }
 
+void FieldsView::setExtrapolation(Extrapolation method) {
+    m_method->setCurrentIndex(static_cast<int>(method));
+}
+
+Extrapolation FieldsView::extrapolation() const {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    if (model == nullptr || grid() == model->card.grid) return Extrapolation::None;
+    return static_cast<Extrapolation>(m_method->currentIndex());
+}
+
+/// Offered where it means something: on another grid, for positions that turn.
+void FieldsView::refreshMethod() {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    m_method->setVisible(model != nullptr && model->card.axes > 0 && !(grid() == model->card.grid));
+    if (extrapolation() != Extrapolation::None) m_askPause.start();
+}
+
+void FieldsView::askScaled() {
+    const Extrapolation method = extrapolation();
+    std::map<int, std::vector<HeadId>> wanted;
+    for (HeadRef head : m_selection.shown()) {
+        const auto found = m_scaled.find(head);
+        const bool there = found != m_scaled.end() && found->second.grid == grid() && found->second.method == method;
+        if (m_models.head(head) != nullptr && !there) wanted[head.model].push_back(head.id);
+    }
+    if (method == Extrapolation::None) return;
+    for (const auto& [model, heads] : wanted) emit scaledRequested(model, heads, grid(), method);
+}
+
+void FieldsView::takeScaled(int model, Grid grid, Extrapolation method, const HeadsReport& report) {
+    for (const HeadReport& head : report.heads) m_scaled[{model, head.id}] = {grid, method, head};
+    refresh();
+}
+
 void FieldsView::setBeta(double beta) {
     m_betaChosen = true;
     m_beta->setValue(positionOf(beta));
+}
+
+double FieldsView::beta() const {
+    return 0.01 * std::pow(10.0, 4.0 * m_beta->value() / kBetaSteps);
 }
 
 void FieldsView::setStep(int step) {
@@ -232,101 +264,12 @@ void FieldsView::refreshSteps() {
     if (last < 0) return;
     for (const StepFields& fields : model->fields) {
         if (fields.step != m_step->value()) continue;
+        if (fields.steps == 1 && model->card.objective == "classify") {
+            m_stepText->setText(tr("Measured on the classified image"));
+            continue;
+        }
         m_stepText->setText(
             tr("Step %1 of %2, t = %3").arg(fields.step + 1).arg(fields.steps).arg(shortNumber(fields.time)));
-    }
-}
-
-OffsetMap FieldsView::analyticOf(HeadRef head, const HeadReport& report) const {
-    OffsetMap map{grid(), {}};
-    const auto content = static_cast<Content>(m_content->currentIndex());
-    const HeadCalibration* data = m_models.calibration(head);
-    if (content == Content::Data && (data == nullptr || !data->problem.empty())) return map;
-    const KernelSeries& kernel = content == Content::Weights ? report.kernelWeights
-                                 : content == Content::White ? report.kernelWhite
-                                                             : data->kernel;
-    const SensitivityForm& sensitivity = content == Content::Weights ? report.sensitivityWeights
-                                         : content == Content::White ? report.sensitivityWhite
-                                                                     : data->sensitivity;
-    switch (static_cast<Analytic>(m_analytic->currentIndex())) {
-        case Analytic::Kernel:
-            map.values = evaluateKernel(kernel, map.grid);
-            break;
-        case Analytic::Softmax:
-            map.values = softmaxOfOffsets(evaluateKernel(kernel, map.grid), betaAt(m_beta->value()));
-            break;
-        case Analytic::Sensitivity:
-            map.values = evaluateSensitivity(sensitivity, map.grid);
-            break;
-    }
-    return map;
-}
-
-const HeadField* FieldsView::fieldOf(HeadRef head) const {
-    if (const HeadField* field = m_models.field(head, m_step->value())) return field;
-    const HeadCalibration* data = m_models.calibration(head);
-    return data == nullptr || data->field.sum.empty() ? nullptr : &data->field;
-}
-
-FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
-    FieldsPanel panel;
-    panel.head = head;
-    panel.name = m_models.headName(head);
-    panel.title = panel.name + (report.identity ? tr("  identity") : QString());
-    panel.problem = QString::fromStdString(report.problem);
-    panel.colour = m_selection.colourIndex(head);
-    if (!report.problem.empty()) return panel;
-    panel.analytic = analyticOf(head, report);
-    if (const HeadField* field = fieldOf(head)) {
-        const std::vector<float>& values = m_measured->currentIndex() == 0 ? field->mean : field->sum;
-        panel.measured = {field->grid, {values.begin(), values.end()}};
-        panel.numbers = measureField(field->sum, field->grid);
-    }
-    return panel;
-}
-
-/// Two panels become one: the first minus the second.
-void FieldsView::subtract(FieldsFigure& figure) {
-    const bool able =
-        figure.panels.size() == 2 && figure.panels[0].problem.isEmpty() && figure.panels[1].problem.isEmpty();
-    m_difference->setEnabled(able);
-    m_subtracted = able && m_difference->isChecked();
-    if (!m_subtracted) return;
-    FieldsPanel one = figure.panels[0];
-    const FieldsPanel& other = figure.panels[1];
-    one.analytic = minus(one.analytic, other.analytic);
-    one.measured = minus(one.measured, other.measured);
-    one.name = tr("%1 \u2212 %2").arg(one.name, other.name);
-    one.title = one.name;
-    one.numbers.reset();
-    figure.panels = {one};
-    figure.noField = tr("No difference: both heads need a measured field on the same grid");
-}
-
-void FieldsView::setScales(FieldsFigure& figure) const {
-    double analytic = 0, measured = 0;
-    for (const FieldsPanel& panel : figure.panels) {
-        for (double value : panel.analytic.values) analytic = std::max(analytic, std::abs(value));
-        for (double value : panel.measured.values) measured = std::max(measured, std::abs(value));
-    }
-    if (!(analytic > 0)) analytic = 1;
-    if (!(measured > 0)) measured = 1;
-    const bool kernel = m_analytic->currentIndex() == static_cast<int>(Analytic::Kernel);
-    const bool log = m_scale->currentIndex() == 1;
-    static const QString kTitles[] = {tr("Kernel (share of energy)"), tr("Softmax of kernel (share)"),
-                                      tr("Sensitivity (share of a logit)")};
-    figure.analytic = {kernel ? ColourMap::Diverging : ColourMap::Viridis, kernel ? -analytic : 0, analytic,
-                       kTitles[m_analytic->currentIndex()], false};
-    figure.measured = {ColourMap::Viridis, log ? measured * std::pow(10.0, -kLogDecades) : 0, measured,
-                       m_measured->currentIndex() == 0 ? tr("Measured attention per pair (share)")
-                                                       : tr("Measured attention by offset (share)"),
-                       log};
-    if (!m_subtracted) return;
-    for (FieldScale* scale : {&figure.analytic, &figure.measured}) {
-        scale->map = ColourMap::Diverging;
-        scale->low = -scale->high;
-        scale->log = false;
-        scale->title = tr("Difference: %1").arg(scale->title);
     }
 }
 
@@ -346,7 +289,8 @@ void FieldsView::refresh() {
     const bool softmax = m_analytic->currentIndex() == static_cast<int>(Analytic::Softmax);
     m_beta->setVisible(softmax);
     m_betaText->setVisible(softmax);
-    m_betaText->setText(QStringLiteral("\u03b2 %1").arg(shortNumber(betaAt(m_beta->value()))));
+    m_betaText->setText(QStringLiteral("\u03b2 %1").arg(shortNumber(beta())));
+    refreshMethod();
     m_gridText->setText(tr("Grid %1 \u00d7 %2").arg(grid().rows).arg(grid().cols));
     m_canvas->setFigure(std::move(figure));
 }

@@ -39,6 +39,7 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
       m_rows(new QSpinBox(this)),
       m_cols(new QSpinBox(this)),
       m_pixels(new QLabel(this)),
+      m_method(new QComboBox(this)),
       m_batch(new QSpinBox(this)),
       m_precision(new QComboBox(this)),
       m_record(new QCheckBox(tr("measure fields"), this)),
@@ -94,6 +95,9 @@ void GenerateView::buildSettings() {
     flow->addPair(tr("Guidance"), m_guidance);
     flow->addPair(tr("Sampler"), m_sampler);
     flow->addPair(tr("Size"), buildSize());
+    m_method->addItems(extrapolationNames());
+    m_method->setToolTip(extrapolationTip());
+    flow->addPair(tr("Positions"), m_method);
     flow->addPair(tr("Pictures"), m_batch);
     flow->addPair(tr("Precision"), m_precision);
     flow->addWidget(m_record);
@@ -141,6 +145,10 @@ void GenerateView::showSize() {
     const OpenModel* open = m_models.find(m_model);
     const int patch = open == nullptr ? 0 : open->card.patch;
     const bool trained = patches() == trainedPatches();
+    // A table of absolute positions can only be resized.
+    const bool table = open != nullptr && open->card.encoding == "absolute";
+    if (table) m_method->setCurrentIndex(static_cast<int>(Extrapolation::Interpolation));
+    m_method->setEnabled(!trained && !table);
     m_pixels->setText(patch == 0 ? QString()
                                  : tr("patches, %1 \u00d7 %2 px%3")
                                        .arg(m_rows->value() * patch)
@@ -201,7 +209,7 @@ void GenerateView::setModel(int model) {
             m_class->addItem(named ? QString::fromStdString(open->card.classNames[i]) : tr("class %1").arg(i));
         }
         m_class->setCurrentIndex(std::clamp(kept, 0, std::max(0, m_class->count() - 1)));
-        const bool fixed = open->card.encoding == "absolute" || open->card.patch == 0;
+        const bool fixed = open->card.patch == 0;
         if (asTrained || fixed) setSize({});
         m_rows->setEnabled(!fixed);
         m_cols->setEnabled(!fixed);
@@ -220,8 +228,10 @@ GenerateRequest GenerateView::request() const {
     request.steps = m_stepCount->value();
     request.guidance = m_guidance->value();
     request.sampler = static_cast<Sampler>(m_sampler->currentIndex());
-    if (const OpenModel* open = m_models.find(m_model); open != nullptr && patches() != trainedPatches())
+    if (const OpenModel* open = m_models.find(m_model); open != nullptr && patches() != trainedPatches()) {
         request.size = {m_rows->value() * open->card.patch, m_cols->value() * open->card.patch};
+        request.extrapolate.method = static_cast<Extrapolation>(m_method->currentIndex());
+    }
     request.batch = m_batch->value();
     request.record = m_record->isChecked() ? RecordFields::All : RecordFields::None;
     return request;
@@ -236,6 +246,7 @@ void GenerateView::restore(const GenerateRequest& request) {
     const OpenModel* open = m_models.find(m_model);
     if (open != nullptr && open->card.patch > 0)
         setSize({request.size.rows / open->card.patch, request.size.cols / open->card.patch});
+    m_method->setCurrentIndex(static_cast<int>(request.extrapolate.method));
     m_batch->setValue(request.batch);
     m_precision->setCurrentIndex(static_cast<int>(request.compute.precision));
     m_record->setChecked(request.record != RecordFields::None);

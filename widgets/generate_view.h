@@ -97,6 +97,7 @@ private:
     QSpinBox* m_rows;  ///< patches; the text says the pixels
     QSpinBox* m_cols;
     QLabel* m_pixels;
+    QComboBox* m_method;  ///< Extrapolation by index
     QSpinBox* m_batch;
     QComboBox* m_precision;
     QCheckBox* m_record;

@@ -26,7 +26,7 @@ void join(AtlasReport& atlas, const CalibrationReport& calibration) {
 
 int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
     const int key = m_nextKey++;
-    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}};
+    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}};
     emit modelsChanged();
     return key;
 }
@@ -81,6 +81,13 @@ void OpenModels::setCalibration(int model, CalibrationReport report) {
         emit atlasChanged(model);
     }
     emit calibrationChanged(model);
+}
+
+void OpenModels::setCheck(int model, SelfCheckReport report) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end()) return;
+    found->second.check = std::move(report);
+    emit checkChanged(model);
 }
 
 const HeadCalibration* OpenModels::calibration(HeadRef head) const {

@@ -11,6 +11,7 @@
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/self_check.h"
 #include "widgets/selection.h"
 
 namespace ropescope {
@@ -23,6 +24,7 @@ struct OpenModel {
     std::map<HeadId, HeadReport> heads;            ///< reports that have arrived
     std::vector<StepFields> fields;                ///< measured fields by sampling step, of the latest generation
     std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
+    std::optional<SelfCheckReport> check;          ///< whether it computes what it should
 };
 
 /// The results that the views draw, by model. The window puts results in; views read them and follow the signals.
@@ -40,6 +42,7 @@ public:
 
     /// Its numbers join those of the Atlas, by their mean over images.
     void setCalibration(int model, CalibrationReport report);
+    void setCheck(int model, SelfCheckReport report);
 
     [[nodiscard]] const std::map<int, OpenModel>& all() const { return m_models; }
     [[nodiscard]] const OpenModel* find(int model) const;  ///< nullptr when it is not open
@@ -58,6 +61,7 @@ signals:
     void headChanged(ropescope::HeadRef head);
     void fieldsChanged(int model);
     void calibrationChanged(int model);
+    void checkChanged(int model);
 
 private:
     std::map<int, OpenModel> m_models;

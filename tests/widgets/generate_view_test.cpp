@@ -57,9 +57,17 @@ private slots:
         QCOMPARE(view.request().size, Grid{});
         view.restore(larger);
         QCOMPARE(view.patches(), (Grid{8, 11}));
+        QVERIFY(view.request().extrapolate.method == Extrapolation::None);
+        GenerateRequest stretched = larger;
+        stretched.extrapolate.method = Extrapolation::NtkAware;
+        view.restore(stretched);
+        QVERIFY(view.request().extrapolate.method == Extrapolation::NtkAware);
+        view.setSize({});
+        QVERIFY(view.request().extrapolate.method == Extrapolation::None);  // nothing to stretch
         card.encoding = "absolute";
-        view.setModel(models.add({}, card));  // its positions exist for the trained size alone
-        QCOMPARE(view.request().size, Grid{});
+        view.setModel(models.add({}, card));
+        view.setSize({9, 9});  // a table of positions can only be resized
+        QVERIFY(view.request().extrapolate.method == Extrapolation::Interpolation);
     }
     void emitsItsSettings() {
         OpenedSample sample;

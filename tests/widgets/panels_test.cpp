@@ -11,6 +11,7 @@
 #include <QUrl>
 
 #include "tests/widgets/opened_sample.h"
+#include "widgets/classify_view.h"
 #include "widgets/head_chips.h"
 #include "widgets/head_panel.h"
 #include "widgets/measure_bar.h"
@@ -97,6 +98,64 @@ private slots:
         tree.tree()->setCurrentItem(items.first());
         QCOMPARE(sample.selection.heads(), (std::vector<HeadRef>{sample.head(3, 0)}));
         QCOMPARE(tree.tree()->findItems("L2.H3  marked", Qt::MatchExactly | Qt::MatchRecursive).size(), qsizetype(1));
+    }
+    void lampShowsTheWorstRowInColourAndWords() {
+        OpenedSample sample;
+        ModelTree tree(sample.models, sample.selection);
+        QVERIFY(tree.lampText(sample.model).contains("background"));
+        SelfCheckReport report;
+        report.rows = {{"relative", "Relative positions", LampState::Green, 2e-7, 1e-5, "largest at L0.H0", "Logits."},
+                       {"inverse", "M M^-1 = I", LampState::Amber, 3e-3, 1e-3, "at L4.H1", "Largest entry."}};
+        report.overall = LampState::Amber;
+        sample.models.setCheck(sample.model, report);
+        QCOMPARE(tree.lampText(sample.model), QStringLiteral("check: rounding, M M^-1 = I: rounding (0.003)"));
+        QTreeWidgetItem* lamp = tree.tree()->topLevelItem(0)->child(0);
+        QCOMPARE(lamp->childCount(), 2);
+        QVERIFY(lamp->toolTip(0).contains("bound 0.001") && lamp->toolTip(0).contains("L4.H1"));
+        QVERIFY(lamp->child(0)->toolTip(0).contains("Logits."));
+        const QImage dot = lamp->icon(0).pixmap(16, 16).toImage();
+        QCOMPARE(dot.pixelColor(dot.width() / 2, dot.height() / 2), QColor(0xe6, 0x9f, 0x00));
+        const std::vector<HeadRef> before = sample.selection.heads();
+        emit tree.tree()->itemClicked(lamp, 0);  // a click opens its rows and selects nothing
+        QVERIFY(lamp->isExpanded());
+        QCOMPARE(sample.selection.heads(), before);
+        report.rows[1].state = report.overall = LampState::Green;
+        sample.models.setCheck(sample.model, report);
+        QCOMPARE(tree.lampText(sample.model), QStringLiteral("check: all ok"));
+    }
+    void classifyViewShowsTheBestClasses() {
+        OpenedSample sample;
+        ModelCard card = sampleCard("vit");
+        card.objective = "classify";
+        ClassifyView view(sample.models, sample.selection);
+        view.setModel(sample.models.add({}, card));
+        ClassifyRequest asked;
+        connect(&view, &ClassifyView::classifyRequested, this, [&](const ClassifyRequest& r) { asked = r; });
+        QVERIFY(!view.classifyButton()->isEnabled());  // no image yet
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile("/tmp/cat.png")});
+        QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&view, &enter);
+        QVERIFY(enter.isAccepted());
+        QDropEvent drop(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&view, &drop);
+        QCOMPARE(asked.image, std::string("/tmp/cat.png"));
+        ClassifyResult result;
+        result.top = {{3, "Dress", 0.8, 4.0}, {0, "T-shirt/top", 0.15, 2.3}};
+        result.input = samplePicture(1);
+        result.grid = {7, 7};
+        HeadAttention head;
+        head.field.id = {1, 2};
+        head.classShare = 0.25;
+        result.heads = {head};
+        view.finish(result);
+        QVERIFY(view.headText().isEmpty());
+        sample.selection.select({view.model(), {1, 2}});
+        QVERIFY2(view.headText().contains("25.0 %"), qPrintable(view.headText()));
+        QVERIFY(!view.shownImage().isNull());
+        QVERIFY(coloursShown(view) > 30);
+        view.fail({ErrorKind::Refused, "EX-03", "/tmp/cat.png", "not an image", {}, {}, {}});
+        QVERIFY(view.messages().showsError());
     }
     void treeTakesDroppedFiles() {
         OpenedSample sample;
