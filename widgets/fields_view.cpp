@@ -278,7 +278,10 @@ void FieldsView::refresh() {
     takeDefaults();
     refreshSteps();
     FieldsFigure figure;
-    figure.noField = tr("Measured field: it fills in while an image is generated");
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    figure.noField = model != nullptr && model->card.objective == "classify"
+                         ? tr("Measured field: open an image in Classify and it fills in")
+                         : tr("Measured field: it fills in while an image is generated");
     figure.noAnalytic = tr("Nothing measured yet: \"Measure data ...\" above fills this in");
     for (HeadRef head : m_selection.shown()) {
         if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));

@@ -3,6 +3,7 @@
 
 #include <QPointF>
 #include <QString>
+#include <utility>
 #include <vector>
 
 #include "widgets/plot_style.h"

@@ -11,13 +11,13 @@
 #include <QPushButton>
 #include <QRegularExpression>
 #include <QStandardPaths>
-#include <QTemporaryDir>
 #include <QTest>
 
 #include "app/ask_bar.h"
 #include "app/command_palette.h"
 #include "app/engine_status.h"
 #include "core/data/kernel_series.h"
+#include "tests/app/fake_script.h"
 #include "widgets/atlas_view.h"
 #include "widgets/classify_view.h"
 #include "widgets/compare_view.h"
@@ -33,23 +33,10 @@
 namespace ropescope {
 
 /// The whole window over the scripted engine: what it does when things go well, and when they do not.
-class MainWindowTest : public QObject {
+class MainWindowTest : public QObject, private test::FakeScript {
     Q_OBJECT
 
-    QTemporaryDir m_folder;
-    QString m_diary;
-    int m_count = 0;
-
-    QString sessionFile() const { return m_folder.filePath("session.json"); }
-    void script(const QByteArray& lives) {
-        m_diary = m_folder.filePath(QString("diary%1").arg(++m_count));
-        qputenv("FAKE_ENGINE", "{\"diary\":\"" + m_diary.toUtf8() + "\",\"lives\":[" + lives + "]}");
-    }
-    QStringList diary() const {
-        QFile file(m_diary);
-        return file.open(QFile::ReadOnly) ? QString::fromUtf8(file.readAll()).split('\n', Qt::SkipEmptyParts)
-                                          : QStringList();
-    }
+    QString sessionFile() const { return folder().filePath("session.json"); }
     std::unique_ptr<MainWindow> window(const QStringList& files) {
         auto window =
             std::make_unique<MainWindow>(WindowOptions{{ROPESCOPE_BIN_DIR "/fake_engine"}, files, sessionFile()});
@@ -70,7 +57,7 @@ class MainWindowTest : public QObject {
 private slots:
     void initTestCase() {
         QStandardPaths::setTestModeEnabled(true);
-        qputenv("ROPESCOPE_RESOURCES", m_folder.path().toUtf8());
+        qputenv("ROPESCOPE_RESOURCES", folder().path().toUtf8());
     }
     void cleanup() { QFile::remove(sessionFile()); }
 
