@@ -14,35 +14,52 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json asJson(const Preprocessing& p) {
+    if (p.size.tokens() == 0) return {};
+    return {{"size", {p.size.rows, p.size.cols}},
+            {"crop_pct", p.cropFraction},
+            {"interpolation", p.interpolation},
+            {"mean", p.mean},
+            {"std", p.std},
+            {"source", p.source}};
+}
+
 Json asJson(const ModelCard& card) {
-    return {{"path", card.path},
-            {"name", card.name},
-            {"format", card.format},
-            {"architecture", card.architecture},
-            {"encoding", card.encoding},
-            {"convention", enumName(card.convention)},
-            {"layers", card.layers},
-            {"heads", card.heads},
-            {"head_dim", card.headDim},
-            {"width", card.width},
-            {"grid", {card.grid.rows, card.grid.cols}},
-            {"grid_source", card.gridSource},
-            {"theta", card.theta > 0 ? Json(card.theta) : Json()},
-            {"axes", card.axes},
-            {"patch", card.patch},
-            {"in_channels", card.inChannels},
-            {"out_channels", card.outChannels},
-            {"learned_variance", card.learnedVariance},
-            {"objective", card.objective},
-            {"classes", card.classes},
-            {"class_names", card.classNames},
-            {"parameters", card.parameters},
-            {"shared_maps", card.sharedMaps},
-            {"file_sha256", card.fileSha256},
-            {"notes", card.notes},
-            {"training_args", card.trainingArgs},
-            {"metadata", card.metadata},
-            {"series", card.series}};
+    return {
+        {"path", card.path},
+        {"name", card.name},
+        {"format", card.format},
+        {"architecture", card.architecture},
+        {"encoding", card.encoding},
+        {"convention", enumName(card.convention)},
+        {"map_tokens", card.classToken && card.matrix != MatrixKind::None ? Json(enumName(card.mapTokens)) : Json()},
+        {"layers", card.layers},
+        {"heads", card.heads},
+        {"head_dim", card.headDim},
+        {"width", card.width},
+        {"grid", {card.grid.rows, card.grid.cols}},
+        {"grid_source", card.gridSource},
+        {"theta", card.theta > 0 ? Json(card.theta) : Json()},
+        {"axes", card.axes},
+        {"patch", card.patch},
+        {"in_channels", card.inChannels},
+        {"out_channels", card.outChannels},
+        {"learned_variance", card.learnedVariance},
+        {"class_token", card.classToken},
+        {"position_rows", card.positionRows},
+        {"layer_scale", card.layerScale},
+        {"naming", card.naming},
+        {"preprocessing", asJson(card.preprocessing)},
+        {"objective", card.objective},
+        {"classes", card.classes},
+        {"class_names", card.classNames},
+        {"parameters", card.parameters},
+        {"shared_maps", card.sharedMaps},
+        {"file_sha256", card.fileSha256},
+        {"notes", card.notes},
+        {"training_args", card.trainingArgs},
+        {"metadata", card.metadata},
+        {"series", card.series}};
 }
 
 void printRow(const std::string& key, const Json& value) {

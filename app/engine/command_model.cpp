@@ -35,11 +35,12 @@ void addForwardCommand(CLI::App& app, int& code) {
     CLI::App* command = app.add_subcommand("forward", "one pass of the network over given inputs");
     addModelOptions(*command, options->model);
     addComputeOptions(*command, options->compute);
-    command->add_option("--in", options->in, "safetensors file with the inputs (DiT: x, t, y)")->required();
+    command->add_option("--in", options->in, "safetensors file with the inputs (DiT: x, t, y; ViT: x)")->required();
     command->add_option("--out", options->out, "safetensors file to write")->required();
     addExtrapolationOptions(*command, options->extrapolate, false);
     command->add_flag("--attention", options->attention, "write attention.i [B,H,N,N] as well");
-    command->add_flag("--field", options->field, "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well");
+    command->add_flag("--field", options->field,
+                      "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well, class_share.i [H] of a ViT");
     command->callback([options, &code] {
         Result<void> done = checkModel(options->model);
         if (done) {

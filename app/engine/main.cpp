@@ -39,7 +39,10 @@ int runCommandLine(int argc, char** argv) {
     addCheckCommand(app, code);
     addInspectCommand(app, code);
     addForwardCommand(app, code);
+    addClassifyCommand(app, code);
     addGenerateCommand(app, code);
+    addFoldCommand(app, code);
+    addConvertCommand(app, code);
     for (const PassedOn& command : kPassedOn) app.add_subcommand(command.name, command.help);
     addServeCommand(app);
     try {

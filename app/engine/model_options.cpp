@@ -43,6 +43,9 @@ void addModelOptions(CLI::App& command, ModelRef& model) {
     addChoice<Convention>(command, "--convention", model.convention,
                           {{"same", Convention::Same}, {"inverse", Convention::Inverse}},
                           "how the maps enter, where the file does not say");
+    addChoice<MapTokens>(command, "--map-tokens", model.mapTokens,
+                         {{"all", MapTokens::All}, {"patches", MapTokens::PatchesOnly}},
+                         "whether the maps turn a ViT's class token, where the file does not say");
 }
 
 void addComputeOptions(CLI::App& command, Compute& compute) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <set>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/checkpoint/vit_tensors.h"
 #include "core/data/matrix_kind.h"
 
 namespace ropescope {
@@ -44,7 +46,8 @@ std::vector<std::pair<std::string, Shape>> ditTensors(const ModelCard& c) {
     all.emplace_back("final_layer.linear.bias", Shape{out});
     all.emplace_back("final_layer.adaLN_modulation.1.weight", Shape{2 * w, w});
     all.emplace_back("final_layer.adaLN_modulation.1.bias", Shape{2 * w});
-    if (c.encoding == "absolute") all.emplace_back("pos_embed", Shape{1, c.grid.tokens(), w});
+    const bool stored = c.naming != "diffusers" || c.positionRows > 0;
+    if (c.encoding == "absolute" && stored) all.emplace_back("pos_embed", Shape{1, c.grid.tokens(), w});
     return all;
 }
 
@@ -65,6 +68,22 @@ std::string nearest(const TensorTable& table, const std::string& missing) {
     return best;
 }
 
+/// Tables that are computed anew, recorded proofs, and the copies of one embedding in diffusers' blocks.
+bool isHarmless(const TensorTable& table, const std::string& name) {
+    if (name.starts_with("selfcheck.")) return true;
+    for (const char* buffer : {"freqs_t_x", "freqs_t_y", "rope.t_x", "rope.t_y", "rope.bands", "rope.pos_embed"})
+        if (name == buffer) return true;
+    return table.naming() == "diffusers" && name.find(".norm1.emb.") != std::string::npos;
+}
+
+bool isPosition(const std::string& name) {
+    if (name == "pos_embed" || name.ends_with("attn.freqs")) return true;
+    for (const MapNames& map : mapNames())
+        if (name.starts_with(map.prefix) || name.find("attn." + std::string(map.prefix)) != std::string::npos)
+            return true;
+    return false;
+}
+
 /// Collects what is missing and keeps the first wrong shape or type.
 class Checker {
 public:
@@ -72,6 +91,7 @@ public:
 
     /// Any of the shapes will do.
     void need(const std::string& name, const std::vector<Shape>& shapes) {
+        m_known.insert(name);
         const TensorEntry* entry = m_table.find(name);
         if (!entry) {
             m_missing.push_back(name);
@@ -87,7 +107,7 @@ public:
     }
 
     [[nodiscard]] Result<void> result() const {
-        if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : Result<void>();
+        if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : noStrangers();
         std::string names;
         for (std::size_t i = 0; i < m_missing.size() && i < 10; ++i) names += (i ? ", " : "") + m_missing[i];
         Error e = error("TC-05", m_missing.front(),
@@ -99,6 +119,22 @@ public:
     }
 
 private:
+    /// Tensors that such a network does not have would change what it computes.
+    [[nodiscard]] Result<void> noStrangers() const {
+        std::vector<std::string> strangers;
+        for (const TensorEntry& entry : m_table.tensors())
+            if (!m_known.contains(entry.name) && !isHarmless(m_table, entry.name)) strangers.push_back(entry.name);
+        if (strangers.empty()) return {};
+        const auto position = std::find_if(strangers.begin(), strangers.end(), isPosition);
+        if (position != strangers.end())
+            return failure(error("TC-10", *position, "two positional encodings at once", {}, "one"));
+        std::string names;
+        for (std::size_t i = 0; i < strangers.size() && i < 10; ++i) names += (i ? ", " : "") + strangers[i];
+        return failure(error(
+            "TC-10", strangers.front(),
+            std::to_string(strangers.size()) + " tensors do not belong to such a network: " + printable(names, 180), {},
+            {}));
+    }
     [[nodiscard]] Error error(std::string code, std::string_view name, std::string reason, std::string found,
                               std::string expected) const {
         return {ErrorKind::Refused,
@@ -111,16 +147,13 @@ private:
     }
 
     const TensorTable& m_table;
+    std::set<std::string> m_known;
     std::vector<std::string> m_missing;
     std::optional<Error> m_wrong;
 };
 
-}  // namespace
-
-Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
-    if (card.architecture != "dit") return {};
-    Checker checker(table);
-    for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
+/// The parameters of the encoding in every block.
+void needPositions(Checker& checker, const TensorTable& table, const ModelCard& card) {
     const std::int64_t h = card.heads, d = card.headDim;
     const MapNames* map = findMapNames(card.encoding);
     for (int i = 0; map && i < card.layers; ++i) {
@@ -141,7 +174,20 @@ Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
     const bool frequencies =
         card.encoding == "mixed" || (map && card.encoding == "string" && card.matrix != MatrixKind::Circulant);
     for (int i = 0; frequencies && i < card.layers; ++i)
-        checker.need("blocks." + std::to_string(i) + ".attn.freqs", {{2, h, d / 2}, {2, 1, d / 2}});
+        checker.need("blocks." + std::to_string(i) + ".attn.freqs", {{2, h, d / 2}, {2, 1, d / 2}, {2, h * (d / 2)}});
+}
+
+}  // namespace
+
+Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
+    Checker checker(table);
+    if (card.architecture == "dit")
+        for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
+    else if (card.architecture == "vit")
+        for (const auto& [name, shape] : vitTensors(sizesOf(card))) checker.need(name, {shape});
+    else
+        return {};
+    needPositions(checker, table, card);
     return checker.result();
 }
 

@@ -56,6 +56,25 @@ public:
         const auto cols = sizeOf(key, pair ? (*value)[1] : *value);
         if (rows && cols) to = {*rows, *cols};
     }
+    void reals(std::vector<double>& to, const char* name) {
+        const auto [key, value] = find({name});
+        if (!value) return;
+        if (!value->is_array() || value->empty() || value->size() > 16) return wrong(key, *value, "1 to 16 numbers");
+        std::vector<double> all;
+        for (const Json& item : *value) {
+            if (!item.is_number() || !std::isfinite(item.get<double>())) return wrong(key, item, "a finite number");
+            all.push_back(item.get<double>());
+        }
+        to = std::move(all);
+    }
+    /// [channels, rows, columns] as timm writes it; its number of channels.
+    void input(Grid& to, std::optional<int>& channels) {
+        const auto [key, value] = find({"input_size"});
+        if (!value) return;
+        if (!value->is_array() || value->size() != 3) return wrong(key, *value, "[channels, rows, columns]");
+        const auto first = sizeOf(key, (*value)[0]), rows = sizeOf(key, (*value)[1]), cols = sizeOf(key, (*value)[2]);
+        if (first && rows && cols) channels = *first, to = {*rows, *cols};
+    }
     void texts(std::vector<std::string>& to, const char* name) {
         const auto [key, value] = find({name});
         if (!value) return;
@@ -112,6 +131,14 @@ Result<Json> parseStrictly(std::string_view text, const std::string& where) {
     return json;
 }
 
+/// What a classifier does to a picture: under the same keys in timm's pretrained_cfg and in our own metadata.
+void readPreprocessing(Reader& reader, ModelConfig& config) {
+    reader.reals(config.mean, "mean");
+    reader.reals(config.std, "std");
+    reader.text(config.interpolation, {"interpolation"});
+    reader.real(config.cropFraction, {"crop_pct"});
+}
+
 }  // namespace
 
 Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& where) {
@@ -135,7 +162,17 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.real(config.theta, {"theta", "rope_theta"});
     reader.sides(config.grid, {"grid"});
     reader.sides(config.image, {"image_size", "img_size"});
+    reader.sides(config.latent, {"sample_size"});
+    reader.text(config.mapTokens, {"map_tokens"});
+    reader.texts(config.classNames, "label_names");
     reader.texts(config.classNames, "class_names");
+    readPreprocessing(reader, config);
+    if (const auto inner = json->find("pretrained_cfg"); inner != json->end() && inner->is_object()) {
+        Reader pretrained(*inner, where);
+        readPreprocessing(pretrained, config);
+        if (config.image == Grid{}) pretrained.input(config.image, config.inChannels);
+        if (pretrained.error()) return failure(*pretrained.error());
+    }
     if (reader.error()) return failure(*reader.error());
     return config;
 }

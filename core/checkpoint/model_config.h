@@ -12,13 +12,16 @@
 namespace ropescope {
 
 /// What a configuration says about a model; empty where it is silent. Three dialects are understood: the program's own
-/// metadata (`ropescope.config`), diffusers' and timm's config.json.
+/// metadata (`ropescope.config`), diffusers' and timm's config.json (whose pretrained_cfg
+/// is read too).
 struct ModelConfig {
-    std::string name, architecture, encoding, objective, content, axisOrder;
+    std::string name, architecture, encoding, objective, content, axisOrder, interpolation, mapTokens;
     std::optional<int> heads, headDim, layers, patch, inChannels, outChannels, classes;
-    std::optional<double> theta;
+    std::optional<double> theta, cropFraction;
+    std::vector<double> mean, std;  ///< of a classifier's input, per channel
     Grid grid;   ///< 0x0: not said
-    Grid image;  ///< of the model's own input, 0x0: not said
+    Grid image;   ///< of the model's own input, 0x0: not said
+    Grid latent;  ///< diffusers' sample_size, 0x0: not said
     std::vector<std::string> classNames;
 };
 

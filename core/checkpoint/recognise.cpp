@@ -20,7 +20,8 @@ Result<ModelConfig> findConfig(const TensorTable& table, const ModelRef& ref, st
     const fs::path path(table.path());
     const std::string stem = path.stem().string();
     std::vector<fs::path> candidates = {path.parent_path() / (stem + ".config.json")};
-    if (stem == "model" || stem == "diffusion_pytorch_model") candidates.push_back(path.parent_path() / "config.json");
+    if (stem == "model" || stem == "diffusion_pytorch_model" || stem == "pytorch_model")
+        candidates.push_back(path.parent_path() / "config.json");
     for (const fs::path& candidate : candidates) {
         std::error_code ignored;
         if (!fs::is_regular_file(candidate, ignored)) continue;
@@ -35,8 +36,10 @@ std::string shortName(const std::string& path) {
     const fs::path file = fs::path(path).lexically_normal();
     const std::string stem = file.stem().string();
     std::error_code ignored;
-    if (stem != "model" && stem != "diffusion_pytorch_model") return printable(stem);
-    const std::string folder = fs::absolute(file, ignored).parent_path().filename().string();
+    if (stem != "model" && stem != "diffusion_pytorch_model" && stem != "pytorch_model") return printable(stem);
+    fs::path parent = fs::absolute(file, ignored).parent_path();
+    if (parent.filename() == "transformer") parent = parent.parent_path();
+    const std::string folder = parent.filename().string();
     return printable(folder.empty() ? stem : folder);
 }
 
@@ -111,11 +114,9 @@ Result<void> recogniseNetwork(Recognition& r) {
     if (has("transformer_blocks.0.attn.add_k_proj.weight") || any("joint_blocks.")) return recogniseMmdit(r);
     if (any("decoder.conv_in.") || any("encoder.conv_in.")) return recogniseVae(r);
     if (has("patch_embed.proj.weight")) return recogniseViT(r);
-    if (has("transformer_blocks.0.attn1.to_q.weight")) {
-        Error error = r.refused("unknown-model", {}, "a DiT under diffusers' names, which are not understood").value();
-        error.advice = "Use the original checkpoint (blocks.0.attn.qkv.weight ...)";
-        return failure(std::move(error));
-    }
+    if (has("transformer_blocks.0.attn1.to_q.weight"))
+        return r.refused("TC-05", "transformer_blocks.0.norm1.emb.timestep_embedder.linear_1.weight",
+                         "a DiT under diffusers' names lacks its time embedding");
     const bool ditNames = any("x_embedder.proj.") || any("y_embedder.") || any("t_embedder.") || any("final_layer.");
     if (any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || !r.firstMap().name.empty())) {
         return recogniseDit(r);
@@ -138,6 +139,7 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
     r.card.path = table.path();
     r.card.name = r.config.name.empty() ? shortName(table.path()) : printable(r.config.name);
     r.card.format = table.format();
+    r.card.naming = table.naming();
     r.card.metadata = shortened(table.metadata());
     r.card.trainingArgs = shortened(table.trainingArgs());
     for (const TensorEntry& entry : table.tensors()) {

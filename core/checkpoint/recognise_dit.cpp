@@ -15,6 +15,9 @@ void findEncoding(Recognition& r) {
         r.card.encoding = "mixed";
     } else if (r.table.find("pos_embed")) {
         r.card.encoding = "absolute";
+    } else if (r.card.naming == "diffusers" && said.empty()) {
+        r.card.encoding = "absolute";
+        r.note("encoding: absolute, the fixed table that diffusers computes and does not store");
     } else if (fixed) {
         r.card.encoding = said;
     } else {
@@ -71,6 +74,7 @@ Result<void> recogniseDit(Recognition& r) {
                          "the head dimension cannot hold the rotary planes of " + std::to_string(card.axes) + " axes",
                          std::to_string(card.headDim), "a multiple of " + std::to_string(2 * card.axes));
     }
+    card.positionRows = static_cast<int>(std::min<std::int64_t>(r.size("pos_embed", 1), 1 << 20));
     findInputs(r);
     r.findConvention();
     if (card.axes > 0) r.findTheta(10000);

@@ -11,35 +11,6 @@ int clamped(std::int64_t value) {
 
 }  // namespace
 
-Result<void> recogniseViT(Recognition& r) {
-    ModelCard& card = r.card;
-    card.architecture = "vit";
-    card.objective = "classify";
-    const auto layers = r.countLayers("blocks.");
-    if (!layers) return failure(layers.error());
-    card.layers = *layers;
-    card.width = clamped(r.size("patch_embed.proj.weight", 0));
-    card.inChannels = clamped(r.size("patch_embed.proj.weight", 1));
-    card.patch = clamped(r.size("patch_embed.proj.weight", 2));
-    card.classes = card.outChannels = clamped(r.size("head.weight", 0));
-    const bool maps = !r.firstMap().name.empty();
-    const bool mixed = r.table.find("rope.freqs") || r.table.find("freqs");
-    // The only trace of axial RoPE is what it lacks: timm's rotary ViTs have layer scale under these names.
-    const bool axial = !mixed && r.table.find("blocks.0.gamma_1") != nullptr;
-    const std::int64_t positions = r.size("pos_embed", 1);
-    card.encoding = maps ? "harope" : mixed ? "mixed" : axial ? "axial" : positions > 0 ? "absolute" : "none";
-    card.axes = card.encoding == "absolute" || card.encoding == "none" ? 0 : 2;
-    if (axial && !maps) r.note("encoding: axial RoPE, assumed from the layer scale of the rotary ViTs");
-    if (card.axes > 0 && positions > 0) r.note("absolute positions (pos_embed) are added as well");
-    const std::int64_t mixedHeads = r.rank("rope.freqs") == 4 ? r.size("rope.freqs", 3) * 2 : 0;
-    if (auto done = r.findHeads(mixedHeads); !done) return done;
-    r.findConvention();
-    if (card.axes > 0) r.findTheta(mixed ? 10 : 100);
-    // A position table that covers the class token holds one row more than there are patches.
-    const bool classRow = positions > 0 && r.table.find("cls_token") && !axial && !mixed;
-    return r.findGrid(classRow ? positions - 1 : positions);
-}
-
 Result<void> recogniseMmdit(Recognition& r) {
     ModelCard& card = r.card;
     card.architecture = "mmdit";

@@ -94,7 +94,7 @@ Result<void> Recognition::findHeads(std::int64_t headDim) {
                            std::to_string(headDim));
         }
     }
-    const std::string learned = "blocks.0.attn.freqs";
+    const std::string learned = "blocks.0.attn.freqs";  // [2,H,P]; rope-vit's [2,H*P] does not tell them apart
     if (headDim == 0 && rank(learned) == 3) headDim = 2 * size(learned, 2);
     std::int64_t heads = perHead ? size(map.name, 0) : 0;
     if (heads == 0 && headDim > 0) heads = card.width / headDim;
@@ -106,6 +106,7 @@ Result<void> Recognition::findHeads(std::int64_t headDim) {
         note("heads: " + std::to_string(wanted) + " was said, the tensors show " + std::to_string(heads));
     }
     if (heads == 0 && config.headDim) heads = card.width / *config.headDim;
+    if (heads == 0) heads = usualHeads();
     if (heads == 0) {
         return failure({ErrorKind::Usage,
                         "heads-unknown",
@@ -132,6 +133,17 @@ Result<void> Recognition::findHeads(std::int64_t headDim) {
     return {};
 }
 
+int Recognition::usualHeads() {
+    if (card.architecture != "vit") return 0;
+    for (const auto& [width, heads] : {std::pair{192, 3}, {384, 6}, {768, 12}, {1024, 16}, {1280, 16}}) {
+        if (card.width != width) continue;
+        note("heads: " + std::to_string(heads) + ", as all published ViTs of width " + std::to_string(width) +
+             " have (else --heads)");
+        return heads;
+    }
+    return 0;
+}
+
 void Recognition::findConvention() {
     card.convention = Convention::None;
     if (card.encoding != "harope") return;
@@ -149,9 +161,9 @@ void Recognition::findConvention() {
         card.convention = Convention::Unknown;
         note("convention: the file does not say; choose same or inverse (--convention)");
     }
-    if (const auto apply = metadata.find("harope.apply"); apply != metadata.end() && apply->second != "all") {
+    const auto apply = metadata.find("harope.apply");
+    if (apply != metadata.end() && apply->second != "all" && card.architecture != "vit")
         note("maps apply to: " + printable(apply->second, 40));
-    }
 }
 
 void Recognition::findTheta(double usual) {
@@ -165,6 +177,8 @@ void Recognition::findTheta(double usual) {
 
 Result<void> Recognition::findGrid(std::int64_t positions) {
     const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions))));
+    const int patch = std::max(card.patch, 1);
+    const Grid image{config.image.rows / patch, config.image.cols / patch};
     const int arguments = numberIn(table.trainingArgs(), "image_size").value_or(0);
     const auto take = [&](std::int64_t rows, std::int64_t cols, std::string source) {
         card.grid = {static_cast<int>(rows), static_cast<int>(cols)};
@@ -174,12 +188,16 @@ Result<void> Recognition::findGrid(std::int64_t positions) {
         take(ref.grid.rows, ref.grid.cols, "as given");
     } else if (positions > 0 && config.grid.tokens() == positions) {
         take(config.grid.rows, config.grid.cols, "own metadata, agrees with pos_embed");
+    } else if (positions > 0 && image.tokens() == positions) {
+        take(image.rows, image.cols, "image size of the configuration, agrees with pos_embed");
     } else if (positions > 0 && side * side == positions) {
         take(side, side, "pos_embed");
     } else if (config.grid.tokens() > 0) {
         take(config.grid.rows, config.grid.cols, "own metadata");
+    } else if (config.latent.tokens() > 0 && card.patch > 0) {
+        take(config.latent.rows / card.patch, config.latent.cols / card.patch, "sample size of the configuration");
     } else if (config.image.tokens() > 0 && card.patch > 0) {
-        take(config.image.rows / card.patch, config.image.cols / card.patch, "image size of the configuration");
+        take(image.rows, image.cols, "image size of the configuration");
     } else if (card.patch > 0 && arguments >= 8 * card.patch) {
         take(arguments / 8 / card.patch, arguments / 8 / card.patch, "args.image_size / 8 / patch");
     } else {

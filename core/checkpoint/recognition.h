@@ -37,6 +37,8 @@ struct Recognition {
     /// Fills heads, headDim, sharedMaps for card.width: from the maps, --heads, the configuration.
     /// `headDim` is what other tensors say, 0 if they do not. Errors: TC-07, TC-08; Usage naming --heads.
     [[nodiscard]] Result<void> findHeads(std::int64_t headDim = 0);
+    /// The number of heads that every published ViT of this width has, noted; 0 for other widths and networks.
+    [[nodiscard]] int usualHeads();
     /// Fills convention for files with maps, None for others.
     void findConvention();
     /// Fills theta: option, configuration, else `usual`.

@@ -19,6 +19,7 @@ struct TensorTable::Contents {
     std::map<std::string, std::string> metadata;
     std::map<std::string, std::string> trainingArgs;
     std::vector<std::string> notes;
+    std::string naming;  ///< whose names the file uses where they are not the models' own
     bool authorsContainer = false;
     std::unordered_map<std::string_view, std::size_t> byName;  ///< views into `tensors`, filled last
 };
@@ -30,5 +31,10 @@ struct TensorTable::Contents {
 /// In a flat file that holds "ema." and "model." copies, keeps the one asked for; then takes prefixes off that every
 /// tensor has (module., model., _orig_mod., ema.). Notes both.
 void chooseCopy(TensorTable::Contents& contents, WeightChoice choice);
+
+/// Gives tensors the names that the models use and notes it: frequencies of all layers in one tensor (timm's
+/// "rope.freqs" [2,L,H,P], rope-vit's "freqs" [2,L,H*P]) become one view per layer ("blocks.i.attn.freqs"); diffusers'
+/// names of a DiT become the original ones, its three projections one "qkv".
+void useModelNames(TensorTable::Contents& contents);
 
 }  // namespace ropescope

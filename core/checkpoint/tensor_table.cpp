@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "core/checkpoint/number_conversion.h"
 #include "core/checkpoint/table_contents.h"
@@ -37,6 +38,19 @@ Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice)
     return failure(std::move(error));
 }
 
+/// The weight file of a folder; empty for anything else.
+std::string weightsInFolder(const std::string& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) return {};
+    for (const char* name : {"transformer/diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors",
+                             "transformer/diffusion_pytorch_model.bin", "diffusion_pytorch_model.bin",
+                             "model.safetensors", "pytorch_model.bin"}) {
+        const std::filesystem::path file = std::filesystem::path(path) / name;
+        if (std::filesystem::is_regular_file(file, ignored)) return file.string();
+    }
+    return {};
+}
+
 /// Gathers a strided view into dense row-major order. `bytes` begin at the view's first element.
 Array gathered(const TensorEntry& entry, const std::vector<std::byte>& bytes) {
     Array dense{entry.dtype, entry.shape, {}};
@@ -65,11 +79,14 @@ std::int64_t TensorEntry::elements() const {
 }
 
 Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choice) {
-    auto file = InputFile::open(path);
+    const std::string inFolder = weightsInFolder(path);
+    auto file = InputFile::open(inFolder.empty() ? path : inFolder);
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);
     if (auto read = readByContent(*contents, choice); !read) return failure(read.error());
+    if (!inFolder.empty()) contents->format = "folder";
     chooseCopy(*contents, choice);
+    useModelNames(*contents);
     for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
     return TensorTable(std::move(contents));
 }
@@ -94,6 +111,9 @@ const std::map<std::string, std::string>& TensorTable::trainingArgs() const {
 const std::vector<std::string>& TensorTable::notes() const {
     return m_contents->notes;
 }
+const std::string& TensorTable::naming() const {
+    return m_contents->naming;
+}
 bool TensorTable::isAuthorsContainer() const {
     return m_contents->authorsContainer;
 }
@@ -110,6 +130,15 @@ Result<Array> TensorTable::read(std::string_view name) const {
     const TensorEntry* entry = find(name);
     if (!entry) {
         return failure({ErrorKind::Refused, "TC-05", place({path(), name}), "the file has no such tensor", {}, {}, {}});
+    }
+    if (!entry->parts.empty()) {
+        Array whole{entry->dtype, entry->shape, {}};
+        for (const TensorEntry& part : entry->parts) {
+            const auto bytes = m_contents->file.bytes(part.offset, part.length);
+            if (!bytes) return failure(bytes.error());
+            whole.bytes.insert(whole.bytes.end(), bytes->begin(), bytes->end());
+        }
+        return whole;
     }
     auto bytes = m_contents->file.bytes(entry->offset, entry->length);
     if (!bytes) return failure(bytes.error());

@@ -23,6 +23,7 @@ struct TensorEntry {
     std::vector<std::int64_t> strides;  ///< in elements; empty when contiguous
     std::uint64_t offset = 0;           ///< first element, bytes from the start of the file
     std::uint64_t length = 0;           ///< bytes from `offset` that the tensor may touch
+    std::vector<TensorEntry> parts;     ///< not empty: dense tensors whose rows follow each other make this one
     [[nodiscard]] std::int64_t elements() const;
 };
 
@@ -31,18 +32,20 @@ struct TensorEntry {
 /// Copyable handle (shares the file descriptor); reading is thread-safe (pread).
 class TensorTable {
 public:
-    /// Opens by content, not by suffix: safetensors or PyTorch zip. In the authors' container the copy asked for is
-    /// taken (ema where both exist). Reads headers only: a 24 GB file costs <= 300 ms and <= 64 MB.
+    /// Opens by content, not by suffix: safetensors or PyTorch zip; of a folder as diffusers and timm write it, the
+    /// weights in it. In the authors' container the copy asked for is taken (ema where both exist). Reads headers only: a 24 GB file costs <= 300 ms and <= 64 MB.
     /// Errors: Refused with the codes of tests/corpus.
     [[nodiscard]] static Result<TensorTable> open(const std::string& path, WeightChoice choice = WeightChoice::Ema);
 
     [[nodiscard]] const std::string& path() const;
-    [[nodiscard]] const std::string& format() const;                ///< safetensors | torch-zip
+    [[nodiscard]] const std::string& format() const;                ///< safetensors | torch-zip | folder
     [[nodiscard]] const std::vector<TensorEntry>& tensors() const;  ///< file order
     [[nodiscard]] const TensorEntry* find(std::string_view name) const;
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const;      ///< safetensors __metadata__
     [[nodiscard]] const std::map<std::string, std::string>& trainingArgs() const;  ///< container's args, as text
     [[nodiscard]] const std::vector<std::string>& notes() const;  ///< what was chosen or ignored, in words
+    /// timm | rope-vit | diffusers, where names were changed to the model's own; else empty.
+    [[nodiscard]] const std::string& naming() const;
     [[nodiscard]] bool isAuthorsContainer() const;                ///< {model, ema, opt, args}
     [[nodiscard]] std::uint64_t fileSize() const;
 
@@ -68,8 +71,9 @@ private:
 /// --convention.
 [[nodiscard]] Result<ModelCard> openCard(const ModelRef& ref);
 
-/// Every tensor that computing with the model needs is there with its shape and a floating-point type. Knows the DiT;
-/// other architectures pass. Errors: TC-05 lists the first missing names and their number, TC-07 found and expected.
+/// Every tensor that computing with the model needs is there with its shape and a floating-point type, and none that it
+/// does not have. Knows DiT and ViT; other architectures pass. Errors: TC-05 lists the first missing names and their
+/// number, TC-07 found and expected, TC-10 tensors of another network or of a second positional encoding.
 [[nodiscard]] Result<void> checkComplete(const TensorTable& table, const ModelCard& card);
 
 /// The subcommand `check`: the file opens, and if it is a model that is known, it is complete (files that say they hold

@@ -30,13 +30,13 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "SavedFile",
                                                                                 "SelfCheckRequest",
                                                                                 "SelfCheckReport",
-                                                                                "ClassifyRequest",
-                                                                                "ClassifyResult",
                                                                                 "AtlasProgress",
                                                                                 "CalibrateRequest",
                                                                                 "CalibrationReport",
                                                                                 "CompareRequest",
-                                                                                "CompareReport"};
+                                                                                "CompareReport",
+                                                                                "ClassifyRequest",
+                                                                                "ClassifyResult"};
 
 template <class T, class Variant>
 struct IsMember;

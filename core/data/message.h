@@ -46,8 +46,8 @@ enum class MessageKind { Hello, Request, Progress, Part, Result, Error, Cancel }
 using Body =
     std::variant<std::monostate, Hello, Alive, ShareProgress, GenerateProgress, Part, Error, OpenRequest, AtlasRequest,
                  HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard, AtlasReport, HeadsReport,
-                 DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, ClassifyRequest,
-                 ClassifyResult, AtlasProgress, CalibrateRequest, CalibrationReport, CompareRequest, CompareReport>;
+                 DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, AtlasProgress,
+                 CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult>;
 
 struct Message {
     MessageKind kind = MessageKind::Hello;

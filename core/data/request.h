@@ -60,16 +60,16 @@ struct SavedFile {
     std::string path;
 };
 
-using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, SelfCheckRequest, ClassifyRequest,
-                             CalibrateRequest, CompareRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport, ClassifyResult,
-                           CalibrationReport, CompareReport>;
+using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
+                             SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
+                           SelfCheckReport, CalibrationReport, CompareReport, ClassifyResult>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
-    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<ClassifyRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
-           (compare && compare->needsData());
+    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
+           std::holds_alternative<ClassifyRequest>(request) || (compare && compare->needsData());
 }
 
 template <class V>

@@ -16,6 +16,7 @@ namespace {
 constexpr BenchGroup kGroups[] = {
     {"shipped", benchShipped},
     {"dit-b2", benchDitB2},
+    {"vit-b16", benchViTB16},
     {"info", benchInfo},
     {"window", benchWindow},
 };

@@ -119,6 +119,21 @@ bool addDiffusers(Arrays& out, const std::string& name, const Array& array, int 
     return true;
 }
 
+/// Diffusers' copies of the embeddings in blocks other than the first say nothing as long as they are copies.
+Result<void> dropCopies(Arrays& arrays, const ModelCard& card) {
+    for (int i = 1; i < card.layers; ++i)
+        for (const Renaming& r : kEverywhere)
+            for (const char* part : {"weight", "bias"}) {
+                const std::string name = "transformer_blocks." + std::to_string(i) + "." + std::string(r.to) + part;
+                const auto copy = arrays.find(name), own = arrays.find(std::string(r.from) + part);
+                if (copy == arrays.end()) continue;
+                if (own == arrays.end() || own->second != copy->second)
+                    return failure(cannot(card, name, "the blocks have embeddings of their own"));
+                arrays.erase(copy);
+            }
+    return {};
+}
+
 /// Diffusers computes the sin-cos table itself: another table would be lost.
 Result<void> checkTable(const Arrays& arrays, const ModelCard& card) {
     if (card.encoding != "absolute")
@@ -187,7 +202,12 @@ Result<void> renameTensors(ExportFile& file, const ModelCard& card, const std::s
                         : card.architecture == "dit" ? "Use --names dit or diffusers"
                                                      : "Convert a DiT or a ViT"});
     if (vit) return toViT(file.arrays, card, names == "naver");
-    return names == "diffusers" ? toDiffusers(file, card) : Result<void>();
+    if (auto dropped = dropCopies(file.arrays, card); !dropped) return dropped;
+    if (names == "diffusers") return toDiffusers(file, card);
+    // Diffusers computes the table, the original DiT keeps it.
+    if (card.encoding == "absolute" && !file.arrays.contains("pos_embed"))
+        file.arrays["pos_embed"] = arrayAs(sinCosPositions(card.grid, card.width), DType::F32);
+    return {};
 }
 
 Result<std::string> convertModel(const ExportCommand& command) {

@@ -73,9 +73,9 @@ struct Answer {
     Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
     Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }
     Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
+    Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
     Result<Reply> operator()(const CalibrateRequest&) const { return failure(without("calibrate")); }
     Result<Reply> operator()(const CompareRequest&) const { return failure(without("compare")); }
-    Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
     Result<Reply> operator()(const SelfCheckRequest& r) const { return asReply(selfCheck(r, context)); }
     Result<Reply> operator()(const SavePngRequest&) const {
         throw std::logic_error("pictures are saved by the media library");

@@ -87,6 +87,8 @@ std::map<std::string, std::string> describe(const TensorTable& table, const Mode
     metadata["ropescope.config"] = config.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (card.convention == Convention::Same || card.convention == Convention::Inverse)
         metadata["harope.convention"] = enumName(card.convention);
+    if (findMapNames(card.encoding) && card.mapTokens != MapTokens::Unknown)
+        metadata["harope.apply"] = enumName(card.mapTokens);
     if (!findMapNames(card.encoding)) metadata.erase("harope.convention"), metadata.erase("harope.apply");
     return metadata;
 }

@@ -10,6 +10,8 @@
 #include "core/engine/picture.h"
 #include "core/kernel/field.h"
 #include "core/model/dit.h"
+#include "core/model/vit.h"
+#include "core/probe/token_field.h"
 
 namespace ropescope {
 namespace {
@@ -26,7 +28,7 @@ Error inputError(const std::string& path, const std::string& name, const std::st
             reason,
             found,
             expected,
-            "Give x [B,C,h,w], t [B] and y [B]"};
+            "A DiT needs x [B,C,h,w], t [B] and y [B], a ViT x"};
 }
 
 Result<at::Tensor> readInput(const TensorTable& table, const std::string& name, std::size_t rank) {
@@ -41,6 +43,14 @@ Result<at::Tensor> readInput(const TensorTable& table, const std::string& name, 
     return at::from_blob(const_cast<double*>(values->data()), entry->shape, at::kDouble).clone();
 }
 
+Result<void> fitsPatches(const std::string& path, const at::Tensor& x, int channels, int patch) {
+    if (x.size(1) == channels && x.size(2) % patch == 0 && x.size(3) % patch == 0) return {};
+    return failure(inputError(
+        path, "x", "does not fit the model",
+        std::to_string(x.size(1)) + " channels, " + std::to_string(x.size(2)) + "x" + std::to_string(x.size(3)),
+        std::to_string(channels) + " channels, sides in steps of " + std::to_string(patch)));
+}
+
 Result<Inputs> readInputs(const std::string& path, const DitShape& shape) {
     const auto table = TensorTable::open(path);
     if (!table) return failure(table.error());
@@ -48,12 +58,7 @@ Result<Inputs> readInputs(const std::string& path, const DitShape& shape) {
     for (const auto* input : {&x, &t, &y})
         if (!*input) return failure(input->error());
     const std::int64_t batch = x->size(0);
-    if (x->size(1) != shape.inChannels || x->size(2) % shape.patch != 0 || x->size(3) % shape.patch != 0) {
-        return failure(inputError(
-            path, "x", "does not fit the model",
-            std::to_string(x->size(1)) + " channels, " + std::to_string(x->size(2)) + "x" + std::to_string(x->size(3)),
-            std::to_string(shape.inChannels) + " channels, sides in steps of " + std::to_string(shape.patch)));
-    }
+    if (auto fits = fitsPatches(path, *x, shape.inChannels, shape.patch); !fits) return failure(fits.error());
     if (t->size(0) != batch || y->size(0) != batch)
         return failure(inputError(path, "t, y", "one number per image", "", std::to_string(batch)));
     const at::Tensor labels = y->to(at::kLong);
@@ -62,19 +67,26 @@ Result<Inputs> readInputs(const std::string& path, const DitShape& shape) {
     return Inputs{x->to(at::kFloat), *t, labels};
 }
 
-/// Frequencies for the input's grid. TimeAware takes the inputs' own time, which then must be one.
-Result<Stretch> stretchFor(const ForwardCommand& command, const DitShape& shape, const ModelCard& card,
-                           const Inputs& in) {
+Grid gridOf(const at::Tensor& x, int patch) {
+    return {static_cast<int>(x.size(2)) / patch, static_cast<int>(x.size(3)) / patch};
+}
+
+/// Frequencies for the input's grid. TimeAware takes a DiT's own time `t`, which then must be one.
+Result<Stretch> stretchFor(const ForwardCommand& command, const EncodingSpec& spec, const ModelCard& card, Grid grid,
+                           const at::Tensor& t) {
     Extrapolate how = command.extrapolate;
-    const EncodingSpec spec = shape.positions();
     if (auto possible = checkExtrapolation(spec, how.method); !possible) return failure(possible.error());
-    if (how.method == Extrapolation::TimeAware) {
-        if (in.t.min().item<double>() != in.t.max().item<double>())
+    if (how.method == Extrapolation::TimeAware && t.defined()) {
+        if (t.min().item<double>() != t.max().item<double>())
             return failure(inputError(command.in, "t", "time-aware positions need one time for all images", "", ""));
-        how.time = imageShare(in.t[0].item<double>());
+        how.time = imageShare(t[0].item<double>());
     }
-    const Grid grid{static_cast<int>(in.x.size(2)) / shape.patch, static_cast<int>(in.x.size(3)) / shape.patch};
     return stretchOf(how, card.grid, grid, spec.encoding->axes);
+}
+
+void addStretch(DitTaps& taps, const EncodingSpec& spec, const Stretch& stretch) {
+    if (!stretch.active()) return;
+    taps.positions = [spec, stretch](int, LayerPositions& positions) { stretchPositions(positions, spec, stretch); };
 }
 
 /// Resizes the table of absolute positions where that was asked for.
@@ -82,9 +94,7 @@ void resizeTable(const ForwardCommand& command, WeightTable& weights, const Mode
     const auto table = weights.find("pos_embed");
     if (table == weights.end() || command.extrapolate.method != Extrapolation::Interpolation) return;
     const Grid& said = command.extrapolate.trained;
-    table->second =
-        resizePositions(table->second, said == Grid{} ? card.grid : said,
-                        {static_cast<int>(x.size(2)) / card.patch, static_cast<int>(x.size(3)) / card.patch});
+    table->second = resizePositions(table->second, said == Grid{} ? card.grid : said, gridOf(x, card.patch));
 }
 
 Result<void> fitsPositions(const std::string& path, const WeightTable& weights, const at::Tensor& x, int patch) {
@@ -95,36 +105,70 @@ Result<void> fitsPositions(const std::string& path, const WeightTable& weights, 
                               std::to_string(table->second.size(1))));
 }
 
-struct Run {
-    WeightTable weights;
-    DitShape shape;
-    Inputs in;
-    Stretch stretch;
-};
+/// The maps stay float32: their exponential is wrong in half types.
+void move(WeightTable& weights, at::Device device, at::ScalarType type) {
+    for (auto& [name, tensor] : weights) tensor = tensor.to(device, isPositionParameter(name) ? at::kFloat : type);
+}
 
-Result<Run> prepare(const ForwardCommand& command, at::Device device) {
-    const auto table = TensorTable::open(command.model.path, command.model.weights);
-    if (!table) return failure(table.error());
-    const auto card = recognise(*table, command.model);
-    if (!card) return failure(card.error());
-    const auto shape = ditShape(*card);
+using Arrays = std::map<std::string, Array>;
+
+/// Writes attention and fields of every layer as asked.
+DitTaps recorder(const ForwardCommand& command, Grid grid, Arrays& out) {
+    DitTaps taps;
+    if (!command.attention && !command.field) return taps;
+    taps.attention = [&command, grid, &out](int layer, const at::Tensor& attention) {
+        const std::string name = std::to_string(layer);
+        if (command.attention) out["attention." + name] = arrayOf(attention);
+        if (!command.field) return;
+        const TokenField field = fieldOfTokens(attention, grid);
+        out["field_sum." + name] = arrayOf(field.patches.sum);
+        out["field_mean." + name] = arrayOf(fieldMean(field.patches.sum, grid));
+        if (attention.size(2) != grid.tokens()) out["class_share." + name] = arrayOf(field.classShare);
+    };
+    return taps;
+}
+
+Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
+                          at::Device device, Arrays& out) {
+    const auto shape = ditShape(card);
     if (!shape) return failure(shape.error());
-    if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
-    auto weights = loadDitWeights(*table, *shape);
+    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
+    auto weights = loadDitWeights(table, *shape);
     if (!weights) return failure(weights.error());
-    auto in = readInputs(command.in, *shape);
+    const auto in = readInputs(command.in, *shape);
     if (!in) return failure(in.error());
-    const auto stretch = stretchFor(command, *shape, *card, *in);
+    const Grid grid = gridOf(in->x, shape->patch);
+    const auto stretch = stretchFor(command, shape->positions(), card, grid, in->t);
     if (!stretch) return failure(stretch.error());
-    resizeTable(command, *weights, *card, in->x);
+    resizeTable(command, *weights, card, in->x);
     if (auto fits = fitsPositions(command.in, *weights, in->x, shape->patch); !fits) return failure(fits.error());
     const at::ScalarType type = scalarType(command.compute.precision);
-    for (auto& [name, tensor] : *weights) {
-        // The maps stay float32: their exponential is wrong in half types.
-        const bool map = isPositionParameter(name);
-        tensor = tensor.to(device, map ? at::kFloat : type);
-    }
-    return Run{std::move(*weights), *shape, {in->x.to(device, type), in->t.to(device), in->y.to(device)}, *stretch};
+    move(*weights, device, type);
+    DitTaps taps = recorder(command, grid, out);
+    addStretch(taps, shape->positions(), *stretch);
+    return ditForward(*weights, *shape, in->x.to(device, type), in->t.to(device), in->y.to(device), taps);
+}
+
+Result<at::Tensor> runViT(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
+                          at::Device device, Arrays& out) {
+    const auto shape = viTShape(card);
+    if (!shape) return failure(shape.error());
+    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
+    auto weights = loadViTWeights(table, *shape);
+    if (!weights) return failure(weights.error());
+    const auto inputs = TensorTable::open(command.in);
+    if (!inputs) return failure(inputs.error());
+    const auto x = readInput(*inputs, "x", 4);
+    if (!x) return failure(x.error());
+    if (auto fits = fitsPatches(command.in, *x, shape->inChannels, shape->patch); !fits) return failure(fits.error());
+    const Grid grid = gridOf(*x, shape->patch);
+    const auto stretch = stretchFor(command, shape->positions(), card, grid, {});
+    if (!stretch) return failure(stretch.error());
+    const at::ScalarType type = scalarType(command.compute.precision);
+    move(*weights, device, type);
+    ViTTaps taps = recorder(command, grid, out);
+    addStretch(taps, shape->positions(), *stretch);
+    return vitForward(*weights, *shape, x->to(device, type), taps);
 }
 
 }  // namespace
@@ -134,27 +178,15 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     const auto device = chooseDevice(command.compute.device);
     if (!device) return failure(device.error());
     useThreads(command.compute.threads);
-    const auto run = prepare(command, *device);
-    if (!run) return failure(run.error());
-    const int patch = run->shape.patch;
-    const Grid grid{static_cast<int>(run->in.x.size(2)) / patch, static_cast<int>(run->in.x.size(3)) / patch};
-    std::map<std::string, Array> out;
-    DitTaps taps;
-    if (run->stretch.active())
-        taps.positions = [&](int, LayerPositions& positions) {
-            stretchPositions(positions, run->shape.positions(), run->stretch);
-        };
-    if (command.attention || command.field) {
-        taps.attention = [&](int layer, const at::Tensor& attention) {
-            const std::string name = std::to_string(layer);
-            if (command.attention) out["attention." + name] = arrayOf(attention);
-            if (!command.field) return;
-            const AttentionField field = fieldOfAttention(attention, grid);
-            out["field_sum." + name] = arrayOf(field.sum);
-            out["field_mean." + name] = arrayOf(fieldMean(field.sum, grid));
-        };
-    }
-    out["out"] = arrayOf(ditForward(run->weights, run->shape, run->in.x, run->in.t, run->in.y, taps));
+    const auto table = TensorTable::open(command.model.path, command.model.weights);
+    if (!table) return failure(table.error());
+    const auto card = recognise(*table, command.model);
+    if (!card) return failure(card.error());
+    Arrays out;
+    const auto run = card->architecture == "vit" ? runViT : runDit;
+    const auto result = run(command, *table, *card, *device, out);
+    if (!result) return failure(result.error());
+    out["out"] = arrayOf(*result);
     return writeSafetensors(command.out, out);
 }
 

@@ -60,8 +60,9 @@ std::vector<Taps> tapsOf(int in, int out, const Filter& filter) {
             total += weights.back();
         }
         all[i].first = first;
+        const double inverse = total != 0 ? 1 / total : 1;
         for (const double w : weights) {
-            const double fixed = (total != 0 ? w / total : w) * (1 << kBits);
+            const double fixed = w * inverse * (1 << kBits);
             all[i].weights.push_back(static_cast<int>(fixed < 0 ? fixed - 0.5 : fixed + 0.5));
         }
     }
@@ -146,7 +147,7 @@ std::pair<Grid, std::string> resizedSize(Grid picture, const Preprocessing& p) {
         std::min(static_cast<double>(picture.rows) / scaled.rows, static_cast<double>(picture.cols) / scaled.cols);
     return {{static_cast<int>(std::nearbyint(picture.rows / ratio)),
              static_cast<int>(std::nearbyint(picture.cols / ratio))},
-            "bilinear"};
+            p.interpolation};
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace ropescope {
 
 /// What a classifier with this preprocessing sees of a picture U8 [h,w,3], before normalisation: U8 [h,w,C], C = the
 /// number of means (1: grey by the weights of ITU-R 601). Square inputs: shorter side resized to floor(size / crop);
-/// others: the smallest size that covers both sides, bilinear, as timm does. Then the middle is cut out.
+/// others: the smallest size that covers both sides, as timm does. Then the middle is cut out.
 /// Errors: Refused when the picture is empty or not U8 [h,w,3], or the preprocessing is not known.
 [[nodiscard]] Result<Array> classifierInput(const Array& pixels, const Preprocessing& preprocessing);
 

@@ -2,13 +2,11 @@
 #include "core/engine/self_check.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "core/engine/checked_network.h"
 #include "core/engine/device.h"
 #include "core/engine/head_store.h"
 #include "core/engine/parity.h"
@@ -59,41 +57,26 @@ void checkMaps(const TensorTable& table, const EncodingSpec& spec, int layer, co
     }
     for (const at::Tensor& q : orthogonal) rows.orthogonal.take(layer, sound, offIdentity(q.mT(), q));
     const bool inverse = spec.convention == Convention::Inverse;
-    const at::Tensor back = inverse ? maps.key.mT() : at::linalg_inv_ex(maps.query, false).inverse;
+    const at::Tensor back = inverse ? maps.key.mT() : std::get<0>(at::linalg_inv_ex(maps.query, false));
     rows.inverse.take(layer, sound, offIdentity(maps.query, back));
 }
 
-/// Logits q k^T / sqrt(D) of one layer for drawn tokens, positions counted from `origin`.
-at::Tensor logits(const WeightTable& weights, const DitShape& shape, int layer, const at::Tensor& tokens, Grid grid,
-                  Grid origin) {
-    at::Tensor result;
-    DitTaps taps;
-    taps.queryKey = [&](int, at::Tensor& q, at::Tensor& k) {
-        result = at::matmul(q, k.mT())[0] / std::sqrt(static_cast<double>(shape.headDim));
-    };
-    static_cast<void>(ditBlock(weights, shape, layer, tokens, at::zeros({1, 6 * shape.width()}), grid, taps, origin));
-    return result;
-}
-
-Worst checkRelative(const WeightTable& weights, const DitShape& shape, Grid grid,
-                    const std::vector<std::vector<bool>>& sound) {
-    grid = {std::min(grid.rows, 8), std::min(grid.cols, 8)};  // offsets of 7 show what there is to see
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-    const at::Tensor tokens = at::randn({1, grid.tokens(), shape.width()}, generator);
+Worst checkRelative(const CheckedNetwork& network, const std::vector<std::vector<bool>>& sound,
+                    const JobContext& context) {
     Worst worst;
-    for (int layer = 0; layer < shape.layers; ++layer) {
-        const at::Tensor here = logits(weights, shape, layer, tokens, grid, {});
-        const at::Tensor there = logits(weights, shape, layer, tokens, grid, {3, 5});
+    for (int layer = 0; layer < static_cast<int>(sound.size()); ++layer) {
+        const at::Tensor here = network.logits(layer, {}), there = network.logits(layer, {3, 5});
         worst.take(layer, sound[layer],
                    (here - there).abs().amax({-2, -1}) / here.abs().amax({-2, -1}).clamp_min(1e-30));
+        if (context.onShare) context.onShare(0.5 + 0.4 * (layer + 1) / sound.size(), "checking relative positions");
     }
     return worst;
 }
 
 class Check {
 public:
-    Check(TensorTable table, std::shared_ptr<HeadStore> store, EncodingSpec spec, const SelfCheckRequest& request)
-        : m_table(std::move(table)), m_store(std::move(store)), m_spec(spec), m_request(request) {}
+    Check(TensorTable table, std::shared_ptr<HeadStore> store, EncodingSpec spec)
+        : m_table(std::move(table)), m_store(std::move(store)), m_spec(spec) {}
 
     Result<SelfCheckReport> run(const JobContext& context) {
         SelfCheckReport report;
@@ -115,45 +98,34 @@ public:
             if (context.onShare) context.onShare(0.5 * (layer + 1) / card.layers, "checking maps");
         }
         report.rows.push_back(finiteRow(problems));
-        addNetworkRows(report);
+        addNetworkRows(report, context);
         for (const SelfCheckRow& row : report.rows) report.overall = std::max(report.overall, row.state);
         return report;
     }
 
 private:
-    void addNetworkRows(SelfCheckReport& report) {
-        const ModelCard& card = m_store->card();
-        const Result<DitShape> shape = ditShape(card);
-        const Result<void> complete = checkComplete(m_table, card);
-        Result<WeightTable> weights = failure(Error{});
-        std::string reason;
-        if (!shape)
-            reason = shape.error().reason;
-        else if (!complete)
-            reason = complete.error().reason;
-        else if (weights = loadDitWeights(m_table, *shape); !weights)
-            reason = weights.error().reason;
-        if (!m_spec.encoding->turns()) {
+    void addNetworkRows(SelfCheckReport& report, const JobContext& context) {
+        const Result<CheckedNetwork> network = CheckedNetwork::load(m_table, m_store->card());
+        const std::string reason = network ? "" : "cannot be computed: " + network.error().reason;
+        if (!m_spec.encoding->turns())
             report.rows.push_back(relativeRow("positions do not turn queries and keys"));
-        } else if (!weights) {
-            report.rows.push_back(relativeRow("cannot be computed: " + reason));
-        } else {
-            WeightTable finite;
-            for (const auto& [name, t] : *weights) finite[name] = at::nan_to_num(t, 0.0, 0.0, 0.0);
-            report.rows.push_back(relativeRow(checkRelative(finite, *shape, card.grid, m_sound)));
-        }
+        else
+            report.rows.push_back(network ? relativeRow(checkRelative(*network, m_sound, context))
+                                          : relativeRow(reason));
         report.rows.push_back(orthogonalRow(m_maps.orthogonal, m_spec));
         report.rows.push_back(inverseRow(m_maps.inverse, m_spec));
-        if (weights)
-            report.rows.push_back(parityRow(measureParity(m_table, *weights, *shape), m_table));
-        else
-            report.rows.push_back(parityRow(failure(Error{.reason = "cannot be computed: " + reason}), m_table));
+        report.rows.push_back(parityRow(network ? parity(*network) : failure(Error{.reason = reason}), m_table));
+    }
+
+    Result<Parity> parity(const CheckedNetwork& network) const {
+        const Result<Record> record = findRecord(m_table, network.timed());
+        if (!record) return failure(record.error());
+        return measureParity(*record, [&](const Record& r) { return network.output(r); });
     }
 
     TensorTable m_table;
     std::shared_ptr<HeadStore> m_store;
     EncodingSpec m_spec;
-    SelfCheckRequest m_request;
     std::vector<std::vector<bool>> m_sound;  ///< [layer][head]
     MapRows m_maps;
 };
@@ -169,7 +141,7 @@ Result<SelfCheckReport> selfCheck(const SelfCheckRequest& request, const JobCont
     if (!store) return failure(store.error());
     const Result<EncodingSpec> spec = encodingOf((*store)->card());
     if (!spec) return failure(spec.error());
-    return Check(std::move(*table), *store, *spec, request).run(context);
+    return Check(std::move(*table), *store, *spec).run(context);
 }
 
 }  // namespace ropescope

@@ -7,16 +7,10 @@
 #include "core/kernel/modulate_cpu.h"
 
 namespace ropescope {
-namespace {
-
-constexpr float kEps = 1e-6f;
-
-}  // namespace
-
-at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
+at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale, double eps) {
     const bool dense = x.is_contiguous() && shift.stride(1) == 1 && scale.stride(1) == 1;
     if (!x.is_cpu() || x.scalar_type() != at::kFloat || shift.scalar_type() != at::kFloat || !dense)
-        return at::layer_norm(x, {x.size(-1)}, {}, {}, kEps) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
+        return at::layer_norm(x, {x.size(-1)}, {}, {}, eps) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
     at::Tensor y = at::empty_like(x);
     const std::int64_t tokens = x.size(1), width = x.size(2);
     const std::int64_t shiftStep = shift.size(0) > 1 ? shift.stride(0) : 0;
@@ -27,7 +21,7 @@ at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at:
     at::parallel_for(0, x.size(0) * tokens, std::max<std::int64_t>(1, 16384 / width), [&](auto begin, auto end) {
         for (auto row = begin; row < end; ++row)
             modulateRow(from + row * width, shifts + row / tokens * shiftStep, scales + row / tokens * scaleStep, width,
-                        kEps, to + row * width);
+                        static_cast<float>(eps), to + row * width);
     });
     return y;
 }

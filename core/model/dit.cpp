@@ -17,8 +17,8 @@ at::Tensor dense(const WeightTable& w, const std::string& name, const at::Tensor
     return at::linear(x, w.at(name + ".weight"), w.at(name + ".bias"));
 }
 
-at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
-    return at::layer_norm(x, {x.size(-1)}, {}, {}, 1e-6) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
+at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale, double eps = 1e-6) {
+    return at::layer_norm(x, {x.size(-1)}, {}, {}, eps) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
 }
 
 at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& x, Grid grid,
@@ -55,15 +55,16 @@ void checkInput(const DitShape& shape, const at::Tensor& x) {
 
 }  // namespace
 
-at::Tensor timeSinusoids(const at::Tensor& t) {
+at::Tensor timeSinusoids(const at::Tensor& t, double divisor) {
     const at::Tensor i = at::arange(128, t.options().dtype(at::kDouble));
-    const at::Tensor angle = t.to(at::kDouble).unsqueeze(1) * at::exp(i * (-std::log(10000.0) / 128)).to(at::kFloat);
+    const at::Tensor angle =
+        t.to(at::kDouble).unsqueeze(1) * at::exp(i * (-std::log(10000.0) / divisor)).to(at::kFloat);
     return at::cat({angle.cos(), angle.sin()}, 1);
 }
 
-at::Tensor ditCondition(const WeightTable& w, const at::Tensor& t, const at::Tensor& y) {
+at::Tensor ditCondition(const WeightTable& w, const at::Tensor& t, const at::Tensor& y, double timeDivisor) {
     const at::Tensor& first = w.at("t_embedder.mlp.0.weight");
-    const at::Tensor time = timeSinusoids(t.to(first.device())).to(first.scalar_type());
+    const at::Tensor time = timeSinusoids(t.to(first.device()), timeDivisor).to(first.scalar_type());
     return dense(w, "t_embedder.mlp.2", at::silu(dense(w, "t_embedder.mlp.0", time))) +
            at::embedding(w.at("y_embedder.embedding_table.weight"), y.to(first.device()));
 }
@@ -94,7 +95,8 @@ at::Tensor ditBlock(const WeightTable& w, const DitShape& shape, int layer, cons
     const std::string mlp = blockPrefix(layer) + "mlp.";
     const at::Tensor x =
         tokens + m[2].unsqueeze(1) * attention(w, shape, layer, modulatedNorm(tokens, m[0], m[1]), grid, taps, origin);
-    const at::Tensor hidden = at::gelu(dense(w, mlp + "fc1", modulatedNorm(x, m[3], m[4])), "tanh");
+    const at::Tensor hidden =
+        at::gelu(dense(w, mlp + "fc1", modulatedNorm(x, m[3], m[4], shape.secondNormEps)), "tanh");
     return x + m[5].unsqueeze(1) * dense(w, mlp + "fc2", hidden);
 }
 
@@ -114,9 +116,9 @@ at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Ten
                       const at::Tensor& y, const DitTaps& taps) {
     at::Tensor tokens = ditEmbed(w, shape, x);
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
-    const at::Tensor condition = ditCondition(w, t, y);
+    const at::Tensor condition = ditCondition(w, t, y, shape.timeDivisor);
     for (int layer = 0; layer < shape.layers; ++layer)
-        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps);
+        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps, taps.origin);
     return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
 }
 

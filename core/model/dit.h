@@ -32,6 +32,9 @@ struct DitShape {
     MatrixKind matrix = MatrixKind::None;  ///< None: the usual one of the encoding
     MapSharing sharing = MapSharing::Head;
     AxisOrder order = AxisOrder::RowFirst;
+    double timeDivisor = 128;     ///< of the exponent of the time's frequencies; 127 in diffusers
+    double secondNormEps = 1e-6;  ///< of the norm before the MLP; 1e-5 in diffusers
+    Grid computedTable;           ///< diffusers does not store its position table: the grid to compute it for
     [[nodiscard]] int width() const { return heads * headDim; }
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
@@ -44,6 +47,8 @@ struct DitShape {
 struct DitTaps {
     /// Before the encoding's map is used: the maps of that layer, which may be replaced. Not called without maps.
     std::function<void(int layer, HeadMaps& maps)> maps;
+    /// Shifts all positions, which changes nothing but rounding (and, in a ViT, what the class token sees).
+    Grid origin = {};
     /// Before the positions of that layer are used: frequencies and factors, which may be replaced.
     std::function<void(int layer, LayerPositions& positions)> positions;
     /// Queries and keys [B,H,N,D] after map and rotary, before the product; may be replaced.
@@ -75,9 +80,10 @@ struct DitTaps {
 [[nodiscard]] at::Tensor ditEmbed(const WeightTable& weights, const DitShape& shape, const at::Tensor& x,
                                   const at::Tensor& added = {});
 /// Conditioning vector [B,C]: time embedding plus label row.
-[[nodiscard]] at::Tensor ditCondition(const WeightTable& weights, const at::Tensor& t, const at::Tensor& y);
-/// Sinusoids [B,256] of the time: cos first, frequencies 10000^(-i/128).
-[[nodiscard]] at::Tensor timeSinusoids(const at::Tensor& t);
+[[nodiscard]] at::Tensor ditCondition(const WeightTable& weights, const at::Tensor& t, const at::Tensor& y,
+                                      double timeDivisor = 128);
+/// Sinusoids [B,256] of the time: cos first, frequencies 10000^(-i/divisor).
+[[nodiscard]] at::Tensor timeSinusoids(const at::Tensor& t, double divisor = 128);
 /// The six modulations of a block, [B, 6C] in the order shift, scale, gate (attention), shift, scale, gate (MLP).
 [[nodiscard]] at::Tensor ditModulation(const WeightTable& weights, int layer, const at::Tensor& condition);
 /// One block: tokens in, tokens out. `origin` shifts all positions, which changes nothing but rounding.

@@ -79,7 +79,7 @@ DitConditions DitInference::conditions(const std::vector<double>& times, const s
     c.rowOf = at::tensor(rowOf).to(m_device);
     const at::Tensor t = at::tensor(times).repeat_interleave(rows).to(m_device);
     const at::Tensor y = at::tensor(distinct).to(at::kLong).repeat({steps}).to(m_device);
-    const at::Tensor condition = ditCondition(m_weights, t, y);
+    const at::Tensor condition = ditCondition(m_weights, t, y, m_shape.timeDivisor);
     for (int layer = 0; layer < m_shape.layers; ++layer) c.blocks.push_back(ditModulation(m_weights, layer, condition));
     c.last = at::linear(at::silu(condition), m_weights.at("final_layer.adaLN_modulation.1.weight"),
                         m_weights.at("final_layer.adaLN_modulation.1.bias"));
@@ -142,7 +142,8 @@ at::Tensor DitInference::forward(const at::Tensor& x, const DitConditions& c, in
         const std::vector<at::Tensor> m = rowsOf(c.blocks[layer], c, time).chunk(6, 1);
         tokens.addcmul_(attention(layer, modulatedNorm(tokens, m[0], m[1]), c, time, recording), m[2].unsqueeze(1));
         const Block& w = m_blocks[layer];
-        at::Tensor hidden = at::linear(modulatedNorm(tokens, m[3], m[4]), w.fc1Weight, w.fc1Bias);
+        at::Tensor hidden =
+            at::linear(modulatedNorm(tokens, m[3], m[4], m_shape.secondNormEps), w.fc1Weight, w.fc1Bias);
         at::gelu_(hidden, "tanh");
         tokens.addcmul_(at::linear(hidden, w.fc2Weight, w.fc2Bias), m[5].unsqueeze(1));
     }

@@ -74,13 +74,51 @@ Result<DitShape> ditShape(const ModelCard& card) {
     shape.matrix = maps ? card.matrix : MatrixKind::None;
     shape.sharing = card.sharing;
     shape.order = card.axisOrder;
+    if (card.naming == "diffusers") {
+        shape.timeDivisor = 127, shape.secondNormEps = 1e-5;
+        if (card.encoding == "absolute" && card.positionRows == 0) shape.computedTable = card.grid;
+    }
     return shape;
 }
 
+namespace {
+
+/// diffusers keeps a copy of the time and label embeddings in every block; they are one where nobody trained them
+/// apart.
+Result<void> checkOneEmbedding(const TensorTable& table, const DitShape& shape) {
+    if (table.naming() != "diffusers") return {};
+    const std::pair<const char*, const char*> names[] = {
+        {"timestep_embedder.linear_1.weight", "t_embedder.mlp.0.weight"},
+        {"timestep_embedder.linear_1.bias", "t_embedder.mlp.0.bias"},
+        {"timestep_embedder.linear_2.weight", "t_embedder.mlp.2.weight"},
+        {"timestep_embedder.linear_2.bias", "t_embedder.mlp.2.bias"},
+        {"class_embedder.embedding_table.weight", "y_embedder.embedding_table.weight"}};
+    for (const auto& [copy, first] : names) {
+        const auto own = table.read(first);
+        if (!own) return failure(own.error());
+        for (int layer = 1; layer < shape.layers; ++layer) {
+            const std::string name = "transformer_blocks." + std::to_string(layer) + ".norm1.emb." + copy;
+            const auto other = table.read(name);
+            if (!other) return failure(other.error());
+            if (!(*other == *own))
+                return failure({ErrorKind::Refused, "TC-11", place({table.path(), name}),
+                                "this block's embedding differs from the first block's", "", "one for all blocks",
+                                "Its header and maps can still be inspected"});
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& shape) {
     std::map<std::string, Shape> expected = expectedShapes(shape);
-    if (shape.encoding->added == PositionTable::Added) expected["pos_embed"] = {1, -1, shape.width()};
-    return readWeights(table, expected, shape.positions(), shape.layers);
+    const bool computed = shape.computedTable.tokens() > 0;
+    if (shape.encoding->added == PositionTable::Added && !computed) expected["pos_embed"] = {1, -1, shape.width()};
+    if (auto same = checkOneEmbedding(table, shape); !same) return failure(same.error());
+    auto weights = readWeights(table, expected, shape.positions(), shape.layers);
+    if (weights && computed) (*weights)["pos_embed"] = sinCosPositions(shape.computedTable, shape.width());
+    return weights;
 }
 
 WeightTable initialDitWeights(const DitShape& shape, Grid grid, std::uint64_t seed) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/checkpoint/vit_tensors.h"
 #include "core/model/vit.h"
 #include "core/model/weight_reader.h"
 
@@ -72,26 +73,12 @@ Result<WeightTable> loadViTWeights(const TensorTable& table, const ViTShape& sha
 }
 
 std::map<std::string, std::vector<std::int64_t>> vitTensors(const ViTShape& s) {
-    const std::int64_t c = s.width(), p = s.patch, hidden = s.hidden();
-    std::map<std::string, std::vector<std::int64_t>> all = {{"patch_embed.proj.weight", {c, s.inChannels, p, p}},
-                                                            {"patch_embed.proj.bias", {c}},
-                                                            {"norm.weight", {c}},
-                                                            {"norm.bias", {c}},
-                                                            {"head.weight", {s.classes, c}},
-                                                            {"head.bias", {s.classes}}};
-    if (s.classToken) all["cls_token"] = {1, 1, c};
-    if (s.table != ViTTable::None)
-        all["pos_embed"] = {1, s.tableGrid.tokens() + (s.table == ViTTable::WithClass ? 1 : 0), c};
-    for (int i = 0; i < s.layers; ++i) {
-        const std::string b = "blocks." + std::to_string(i) + ".";
-        for (const char* name : {"norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias"}) all[b + name] = {c};
-        if (s.layerScale) all[b + "gamma_1"] = all[b + "gamma_2"] = {c};
-        all[b + "attn.qkv.weight"] = {3 * c, c}, all[b + "attn.qkv.bias"] = {3 * c};
-        all[b + "attn.proj.weight"] = {c, c}, all[b + "attn.proj.bias"] = {c};
-        all[b + "mlp.fc1.weight"] = {hidden, c}, all[b + "mlp.fc1.bias"] = {hidden};
-        all[b + "mlp.fc2.weight"] = {c, hidden}, all[b + "mlp.fc2.bias"] = {c};
-    }
-    return all;
+    ViTSizes sizes;
+    sizes.layers = s.layers, sizes.width = s.width(), sizes.hidden = s.hidden(), sizes.patch = s.patch;
+    sizes.inChannels = s.inChannels, sizes.classes = s.classes;
+    sizes.classToken = s.classToken, sizes.layerScale = s.layerScale;
+    if (s.table != ViTTable::None) sizes.positionRows = s.tableGrid.tokens() + (s.table == ViTTable::WithClass ? 1 : 0);
+    return vitTensors(sizes);
 }
 
 WeightTable initialViTWeights(const ViTShape& shape, Grid grid, std::uint64_t seed) {

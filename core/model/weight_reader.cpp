@@ -72,6 +72,9 @@ Result<WeightTable> readWeights(const TensorTable& table, const std::map<std::st
             if (weights.contains(name)) continue;
             Result<at::Tensor> tensor = readTensor(table, name);
             if (!tensor) return failure(tensor.error());
+            const bool flat =
+                name.ends_with("freqs") && tensor->dim() == 2 && tensor->size(1) == spec.heads * parameter.shape[1];
+            if (flat) tensor = tensor->view({2, spec.heads, parameter.shape[1]});  // rope-vit's own layout
             if (!fitsPosition(tensor->sizes(), parameter.shape, spec.heads, name.ends_with("freqs")))
                 return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes()),
                                          "per head " + shapeText(parameter.shape)));

@@ -138,10 +138,11 @@ Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std:
             shared.insert(shared.begin() + (frequencies ? 1 : 0), 1);
         std::vector<Shape> shapes = {perHead, shared};
         if (!frequencies) shapes.push_back(own);
+        if (frequencies) shapes.push_back({2, h * own[1]});  // rope-vit's own layout
         auto tensor = reader.read(name, shapes);
         if (!tensor) return failure(tensor.error());
         if (!*tensor) return std::nullopt;
-        const at::Tensor whole = **tensor;
+        const at::Tensor whole = frequencies && (*tensor)->dim() == 2 ? (*tensor)->view({2, h, own[1]}) : **tensor;
         const at::Tensor heads = whole.dim() == static_cast<std::int64_t>(own.size()) ? whole.unsqueeze(0) : whole;
         at::Tensor sound = heads.clone();
         const std::int64_t axis = frequencies ? 1 : 0;
@@ -214,13 +215,14 @@ Error unsuitable(const ModelCard& card, std::string reason, std::string found, s
             std::move(reason),
             std::move(found),
             std::move(expected),
-            "Open a DiT checkpoint for the weight views"};
+            "Open a DiT or ViT checkpoint for the weight views"};
 }
 
 }  // namespace
 
 Result<EncodingSpec> encodingOf(const ModelCard& card) {
-    if (card.architecture != "dit") return failure(unsuitable(card, "not a DiT", card.architecture, "dit"));
+    if (card.architecture != "dit" && card.architecture != "vit")
+        return failure(unsuitable(card, "no weight views for this network", card.architecture, "dit or vit"));
     const Result<const Encoding*> encoding = findEncoding(card.encoding);
     if (!encoding) return failure(unsuitable(card, "an encoding without weight probes", card.encoding, ""));
     if (card.layers < 1 || card.heads < 1 || card.headDim < 2 || card.headDim % 2 != 0)

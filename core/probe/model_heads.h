@@ -16,7 +16,7 @@ struct LoadedHead {
     std::string problem;  ///< one line of the message contract; empty where sound
 };
 
-/// The encoding of a DiT with all choices made. Errors: Refused for architectures and encodings without weight probes
+/// The encoding of a DiT or ViT with all choices made. Errors: Refused for architectures and encodings without weight probes
 /// and for sizes that do not fit; Usage naming --convention when the file holds maps and nobody said how they enter.
 [[nodiscard]] Result<EncodingSpec> encodingOf(const ModelCard& card);
 

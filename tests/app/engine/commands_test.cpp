@@ -119,7 +119,7 @@ TEST_F(Commands, ExitCodes) {
 }
 
 TEST_F(Commands, HelpOfEverySubcommand) {
-    for (const char* command : {"info", "check", "inspect", "forward", "generate", "serve"}) {
+    for (const char* command : {"info", "check", "inspect", "forward", "generate", "classify", "serve"}) {
         const Outcome help = run({command, "--help"});
         EXPECT_EQ(help.code, 0) << command;
         EXPECT_NE(help.out.find(command), std::string::npos) << help.out;
@@ -167,6 +167,35 @@ TEST_F(Commands, GenerateEqualsTheReference) {
             for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4f * largest) << i;
         }
     }
+}
+
+TEST_F(Commands, ViTForwardAndClassify) {
+    const std::string model = kGolden + "vit_tiny_patch16_rope_mixed_224.safetensors";
+    const std::string out = (m_folder / "out.safetensors").string();
+    const std::string in = kGolden + "vit_tiny_patch16_rope_mixed_224.expected.safetensors";
+    const Outcome forward = run({"forward", model, "--in", in, "--out", out, "--device", "cpu", "--threads", "1"});
+    ASSERT_EQ(forward.code, 0) << forward.err;
+    const std::string found = content(out), recorded = content(in);
+    const auto got = decodeSafetensors(std::as_bytes(std::span(found)));
+    const auto want = decodeSafetensors(std::as_bytes(std::span(recorded)));
+    ASSERT_TRUE(got && want);
+    const auto a = got->arrays.at("out").as<float>(), b = want->arrays.at("out").as<float>();
+    ASSERT_EQ(a.size(), b.size());
+    float largest = 1;
+    for (const float value : b) largest = std::max(largest, std::abs(value));
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-4f * largest) << i;
+
+    const std::string image = std::string(ROPESCOPE_SOURCE_DIR) + "/resources/pictures/spectrum.png";
+    const Outcome seen =
+        run({"classify", model, image, image, "--top", "3", "--json", "--device", "cpu", "--threads", "1"});
+    ASSERT_EQ(seen.code, 0) << seen.err;
+    const auto json = nlohmann::json::parse(seen.out);
+    ASSERT_EQ(json.size(), 2u);
+    ASSERT_EQ(json[0]["top"].size(), 3u);
+    EXPECT_EQ(json[0]["top"], json[1]["top"]);
+    EXPECT_EQ(run({"classify", model, model}).code, 1) << "no picture";
+    EXPECT_EQ(run({"classify", kGolden + "harope_dit_tiny.pt", image}).code, 1) << "no classifier";
+    EXPECT_EQ(run({"info", model, "--map-tokens", "some"}).code, 2);
 }
 
 #endif

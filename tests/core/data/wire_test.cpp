@@ -13,12 +13,11 @@ namespace ropescope {
 namespace {
 
 const char* const kTypes[] = {
-    "Hello",          "Alive",         "ShareProgress",    "GenerateProgress",  "Error",
-    "OpenRequest",    "AtlasRequest",  "HeadsRequest",     "DevicesRequest",    "GenerateRequest",
-    "SavePngRequest", "ModelCard",     "AtlasReport",      "HeadsReport",       "DevicesReport",
-    "GenerateResult", "SavedFile",     "SelfCheckRequest", "SelfCheckReport",   "ClassifyRequest",
-    "ClassifyResult", "AtlasProgress", "CalibrateRequest", "CalibrationReport", "CompareRequest",
-    "CompareReport"};
+    "Hello",           "Alive",         "ShareProgress",    "GenerateProgress",  "Error",          "OpenRequest",
+    "AtlasRequest",    "HeadsRequest",  "DevicesRequest",   "GenerateRequest",   "SavePngRequest", "ModelCard",
+    "AtlasReport",     "HeadsReport",   "DevicesReport",    "GenerateResult",    "SavedFile",      "SelfCheckRequest",
+    "SelfCheckReport", "AtlasProgress", "CalibrateRequest", "CalibrationReport", "CompareRequest", "CompareReport",
+    "ClassifyRequest", "ClassifyResult"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;

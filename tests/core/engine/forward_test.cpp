@@ -62,6 +62,31 @@ TEST(Forward, HalfPrecisionStaysNear) {
     expectClose(goldenTensor(c.out, "out"), goldenTensor(kExpected, "v2.out"), 0.05);
 }
 
+/// diffusers computes the time's frequencies and one norm otherwise than the original (127, eps 1e-5).
+TEST(Forward, EqualsDiffusersOnItsOwnFolder) {
+    ForwardCommand c = command(Convention::Unknown);
+    c.model.path = goldenPath("dit_diffusers_tiny");
+    c.in = goldenPath("dit_diffusers_tiny.expected.safetensors");
+    const auto done = forwardToFile(c);
+    ASSERT_TRUE(done) << done.error().message();
+    expectClose(goldenTensor(c.out, "out"), goldenTensor(c.in, "out"));
+}
+
+TEST(Forward, ViTWritesLogitsAttentionAndFieldsOfThePatches) {
+    ForwardCommand c = command(Convention::Unknown);
+    c.model.path = goldenPath("vit_tiny_patch16_rope_ape_224.safetensors");
+    c.in = goldenPath("vit_tiny_patch16_rope_ape_224.expected.safetensors");
+    const auto done = forwardToFile(c);
+    ASSERT_TRUE(done) << done.error().message();
+    expectClose(goldenTensor(c.out, "out"), goldenTensor(c.in, "out"));
+    const at::Tensor attention = goldenTensor(c.out, "attention.1"), field = goldenTensor(c.out, "field_sum.1");
+    const at::Tensor share = goldenTensor(c.out, "class_share.1");
+    EXPECT_EQ(attention.size(3), 17);
+    EXPECT_EQ(field.sizes(), (at::IntArrayRef{3, 7, 7}));
+    EXPECT_LT((field.sum({1, 2}) + share - 1).abs().max().item<double>(), 1e-5);
+    EXPECT_LT((attention.narrow(2, 1, 16).select(3, 0).mean({0, 2}) - share).abs().max().item<double>(), 1e-6);
+}
+
 TEST(Forward, RefusesInputsThatDoNotFit) {
     ForwardCommand c = command(Convention::Inverse);
     c.in = goldenPath("harope_dit_tiny.pt");  // holds no x

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/data/model.h"
+
+namespace ropescope {
+
+/// What decides the tensors of a ViT, its encoding's own ones aside.
+struct ViTSizes {
+    int layers = 0;
+    int width = 0;
+    int hidden = 0;  ///< inside the MLP
+    int patch = 0;
+    int inChannels = 0;
+    int classes = 0;
+    int positionRows = 0;  ///< of pos_embed, 0 without one
+    bool classToken = true;
+    bool layerScale = false;
+};
+[[nodiscard]] ViTSizes sizesOf(const ModelCard& card);
+
+/// Names (timm's) and shapes.
+[[nodiscard]] std::map<std::string, std::vector<std::int64_t>> vitTensors(const ViTSizes& sizes);
+
+}  // namespace ropescope
