@@ -14,6 +14,8 @@ void addCheckCommand(CLI::App& app, int& code);
 void addInspectCommand(CLI::App& app, int& code);
 void addForwardCommand(CLI::App& app, int& code);
 void addGenerateCommand(CLI::App& app, int& code);
+void addCalibrateCommand(CLI::App& app, int& code);
+void addCompareCommand(CLI::App& app, int& code);
 void addServeCommand(CLI::App& app);
 
 }  // namespace ropescope

@@ -40,6 +40,8 @@ int runCommandLine(int argc, char** argv) {
     addInspectCommand(app, code);
     addForwardCommand(app, code);
     addGenerateCommand(app, code);
+    addCalibrateCommand(app, code);
+    addCompareCommand(app, code);
     for (const PassedOn& command : kPassedOn) app.add_subcommand(command.name, command.help);
     addServeCommand(app);
     try {

@@ -16,6 +16,7 @@ namespace {
 constexpr BenchGroup kGroups[] = {
     {"shipped", benchShipped},
     {"dit-b2", benchDitB2},
+    {"probes", benchProbes},
     {"info", benchInfo},
     {"window", benchWindow},
 };

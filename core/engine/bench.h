@@ -34,6 +34,7 @@ struct BenchGroup {
 // The groups; a new one is a function and a line of the table in bench.cpp.
 [[nodiscard]] std::vector<BenchRow> benchShipped(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchDitB2(const BenchOptions& options);
+[[nodiscard]] std::vector<BenchRow> benchProbes(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchInfo(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchWindow(const BenchOptions& options);
 
