@@ -17,6 +17,8 @@ void addClassifyCommand(CLI::App& app, int& code);
 void addGenerateCommand(CLI::App& app, int& code);
 void addFoldCommand(CLI::App& app, int& code);
 void addConvertCommand(CLI::App& app, int& code);
+void addCalibrateCommand(CLI::App& app, int& code);
+void addCompareCommand(CLI::App& app, int& code);
 void addServeCommand(CLI::App& app);
 
 }  // namespace ropescope

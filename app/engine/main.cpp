@@ -44,6 +44,8 @@ int runCommandLine(int argc, char** argv) {
     addGenerateCommand(app, code);
     addFoldCommand(app, code);
     addConvertCommand(app, code);
+    addCalibrateCommand(app, code);
+    addCompareCommand(app, code);
     for (const PassedOn& command : kPassedOn) app.add_subcommand(command.name, command.help);
     addServeCommand(app);
     try {

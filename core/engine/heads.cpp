@@ -7,7 +7,6 @@
 #include "core/encoding/extrapolation.h"
 #include "core/engine/device.h"
 #include "core/engine/head_store.h"
-#include "core/probe/head_numbers.h"
 #include "core/probe/head_probe.h"
 
 namespace ropescope {
@@ -90,25 +89,6 @@ Result<HeadsReport> reportHeads(const HeadsRequest& request, const JobContext& c
         report.heads.push_back(std::move(*head));
     }
     return report;
-}
-
-Result<AtlasReport> reportAtlas(const AtlasRequest& request, const JobContext& context) {
-    const at::NoGradGuard noGrad;
-    useThreads(1);  // small matrices: a second pool of threads would only slow a running generation
-    const Result<std::shared_ptr<HeadStore>> store = headStore(request.model);
-    if (!store) return failure(store.error());
-    const ModelCard& card = (*store)->card();
-    std::vector<HeadReport> reports;
-    for (int layer = 0; layer < card.layers; ++layer) {
-        for (int head = 0; head < card.heads; ++head) {
-            if (context.stop.stop_requested()) return failure(cancelled());
-            Result<HeadReport> report = reportHead(**store, {layer, head});
-            if (!report) return failure(report.error());
-            reports.push_back(std::move(*report));
-        }
-        if (context.onShare) context.onShare(double(layer + 1) / card.layers, "measuring heads");
-    }
-    return numberHeads(reports, card.layers, card.convention);
 }
 
 }  // namespace ropescope

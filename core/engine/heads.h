@@ -13,7 +13,9 @@ namespace ropescope {
 [[nodiscard]] Result<HeadsReport> reportHeads(const HeadsRequest& request, const JobContext& context);
 
 /// The few numbers of every head of every layer (core/probe/head_numbers.h); context.onShare tells the share of layers
-/// done. Errors: the file's; Cancelled between heads. Checked by tests/core/engine/heads_test.cpp.
+/// done, context.onAtlas the numbers so far: after the first layer, then a few times a second. Two layers at a time
+/// while nothing heavy runs. Full reports are not held. Errors: the file's; Cancelled between heads. Checked by
+/// tests/core/engine/heads_test.cpp.
 [[nodiscard]] Result<AtlasReport> reportAtlas(const AtlasRequest& request, const JobContext& context);
 
 /// Writes command.out, a safetensors file with the tensors `layer.i.*` of every layer, float32 computed in float64:
