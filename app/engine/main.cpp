@@ -20,8 +20,9 @@ struct PassedOn {
     int (CoreApi::*run)(const std::vector<std::string>&);
 };
 constexpr PassedOn kPassedOn[] = {
-    {"train", "train a class-conditional DiT", &CoreApi::train},
+    {"train", "train a class-conditional DiT or a ViT classifier", &CoreApi::train},
     {"evaluate", "measure a model's images", &CoreApi::evaluate},
+    {"study", "train and compare encodings and matrices of a small ViT", &CoreApi::study},
     {"bench", "speed figures as JSON", &CoreApi::bench},
 };
 

@@ -17,6 +17,7 @@
 #include "core/engine/heads.h"
 #include "core/engine/self_check.h"
 #include "core/training/evaluate_command.h"
+#include "core/training/study_command.h"
 #include "core/training/train_command.h"
 
 namespace ropescope {
@@ -110,6 +111,9 @@ public:
     }
     int evaluate(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runEvaluate(arguments); }));
+    }
+    int study(const std::vector<std::string>& arguments) override {
+        return exitCode(guarded([&]() -> Result<int> { return runStudyCommand(arguments); }));
     }
     int bench(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runBench(arguments); }));

@@ -56,9 +56,10 @@ public:
     /// Write `out`, a safetensors file; return what was done, in lines (core/engine/fold.h, core/engine/convert.h).
     [[nodiscard]] virtual Result<std::string> fold(const ExportCommand& command) = 0;
     [[nodiscard]] virtual Result<std::string> convert(const ExportCommand& command) = 0;
-    /// train, evaluate, bench: parse their own arguments (without the program and subcommand name).
+    /// train, evaluate, study, bench: parse their own arguments (without the program and subcommand name).
     [[nodiscard]] virtual int train(const std::vector<std::string>& arguments) = 0;
     [[nodiscard]] virtual int evaluate(const std::vector<std::string>& arguments) = 0;
+    [[nodiscard]] virtual int study(const std::vector<std::string>& arguments) = 0;
     [[nodiscard]] virtual int bench(const std::vector<std::string>& arguments) = 0;
 };
 

@@ -163,8 +163,8 @@ ROPESCOPE_VECTOR void geluGradient(std::int64_t rows, std::int64_t width, const 
     }
 }
 
-ROPESCOPE_VECTOR void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, const float* cos, const float* sin,
-                                 Bf16* q, Bf16* k, Bf16* v) {
+ROPESCOPE_VECTOR void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, Turns turns, Bf16* q, Bf16* k,
+                                 Bf16* v) {
     const std::int64_t width = h.heads * h.dim, planes = h.dim / 2;
     for (std::int64_t image = 0; image < h.images; ++image)
         for (std::int64_t token = 0; token < h.tokens; ++token)
@@ -174,14 +174,16 @@ ROPESCOPE_VECTOR void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, 
                 const std::int64_t at = ((image * h.heads + head) * h.tokens + token) * h.dim;
                 for (std::int64_t i = 0; i < h.dim; ++i)
                     v[at + i] = narrow(wide(from[2 * width + i]) + wide(add[2 * width + i]));
-                rotatePlanes(planes, from, add, cos ? cos + token * planes : nullptr, sin + token * planes, q + at);
-                rotatePlanes(planes, from + width, add + width, cos ? cos + token * planes : nullptr,
-                             sin + token * planes, k + at);
+                const std::int64_t angle = head * turns.headStride + token * planes;
+                const float* c = turns.cos ? turns.cos + angle : nullptr;
+                const float* s = turns.cos ? turns.sin + angle : nullptr;
+                rotatePlanes(planes, from, add, c, s, q + at);
+                rotatePlanes(planes, from + width, add + width, c, s, k + at);
             }
 }
 
-ROPESCOPE_VECTOR void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const Bf16* dv, const float* cos,
-                                const float* sin, Bf16* packed, float* dBias) {
+ROPESCOPE_VECTOR void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const Bf16* dv, Turns turns, Bf16* packed,
+                                float* dBias) {
     const std::int64_t width = h.heads * h.dim, planes = h.dim / 2;
     std::fill(dBias, dBias + 3 * width, 0.0f);
     for (std::int64_t image = 0; image < h.images; ++image)
@@ -191,13 +193,13 @@ ROPESCOPE_VECTOR void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const B
                 Bf16* to = row + head * h.dim;
                 const std::int64_t at = ((image * h.heads + head) * h.tokens + token) * h.dim;
                 std::copy(dv + at, dv + at + h.dim, to + 2 * width);
-                if (!cos) {
+                if (!turns.cos) {
                     std::copy(dq + at, dq + at + h.dim, to);
                     std::copy(dk + at, dk + at + h.dim, to + width);
                     continue;
                 }
-                const float* c = cos + token * planes;
-                const float* s = sin + token * planes;
+                const float* c = turns.cos + head * turns.headStride + token * planes;
+                const float* s = turns.sin + head * turns.headStride + token * planes;
                 for (std::int64_t p = 0; p < planes; ++p) {
                     const float a = wide(dq[at + 2 * p]), b = wide(dq[at + 2 * p + 1]);
                     const float e = wide(dk[at + 2 * p]), f = wide(dk[at + 2 * p + 1]);
@@ -208,6 +210,20 @@ ROPESCOPE_VECTOR void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const B
             }
             for (std::int64_t i = 0; i < 3 * width; ++i) dBias[i] += wide(row[i]);
         }
+}
+
+ROPESCOPE_VECTOR void addAngleGradient(Heads h, const Bf16* x, const Bf16* dx, std::int64_t headStride, float* dAngle) {
+    const std::int64_t planes = h.dim / 2;
+    for (std::int64_t image = 0; image < h.images; ++image)
+        for (std::int64_t head = 0; head < h.heads; ++head)
+            for (std::int64_t token = 0; token < h.tokens; ++token) {
+                const std::int64_t at = ((image * h.heads + head) * h.tokens + token) * h.dim;
+                float* to = dAngle + head * headStride + token * planes;
+                // Turning (a, b) on by a small angle moves it along (-b, a).
+                for (std::int64_t p = 0; p < planes; ++p)
+                    to[p] +=
+                        wide(dx[at + 2 * p + 1]) * wide(x[at + 2 * p]) - wide(dx[at + 2 * p]) * wide(x[at + 2 * p + 1]);
+            }
 }
 
 void joinHeads(Heads h, const Bf16* split, Bf16* joined) {

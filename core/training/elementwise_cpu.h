@@ -48,12 +48,19 @@ void geluGradient(std::int64_t rows, std::int64_t width, const Bf16* slope, Bf16
 struct Heads {
     std::int64_t images, tokens, heads, dim;
 };
-/// Splits packed rows into q, k, v; rotates q and k by the table [tokens, dim/2] unless it is null.
-void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, const float* cos, const float* sin, Bf16* q, Bf16* k,
-                Bf16* v);
+/// Cosines and sines [tokens, dim/2] (headStride 0) or [head, tokens, dim/2]; null where nothing turns.
+struct Turns {
+    const float* cos = nullptr;
+    const float* sin = nullptr;
+    std::int64_t headStride = 0;
+};
+/// Splits packed rows into q, k, v; rotates q and k.
+void splitHeads(Heads h, const Bf16* packed, const Bf16* bias, Turns turns, Bf16* q, Bf16* k, Bf16* v);
 /// The way back: rotates the gradients of q and k by the opposite angle, packs them, and sums dBias[3*heads*dim].
-void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const Bf16* dv, const float* cos, const float* sin,
-               Bf16* packed, float* dBias);
+void packHeads(Heads h, const Bf16* dq, const Bf16* dk, const Bf16* dv, Turns turns, Bf16* packed, float* dBias);
+/// Adds to dAngle [head or 1, tokens, dim/2] the gradient of the angles that turned x (q or k, already turned), where
+/// dx is the gradient of the turned x.
+void addAngleGradient(Heads h, const Bf16* x, const Bf16* dx, std::int64_t headStride, float* dAngle);
 /// [image, head, token, dim] <-> [image, token, head, dim].
 void joinHeads(Heads h, const Bf16* split, Bf16* joined);
 void unjoinHeads(Heads h, const Bf16* joined, Bf16* split);

@@ -8,8 +8,7 @@
 namespace ropescope {
 
 /// ditForward of the trainer. Maps are folded into the projections first (differentiable), so that every encoding
-/// costs what plain RoPE costs. Fp32: ditForward itself. Bf16: products in bfloat16, the residual stream, norms and
-/// softmax sums in float32, elementwise work in fused kernels with their own gradients.
+/// costs what plain RoPE costs. Fp32, and on a GPU: ditForward itself. Bf16 on the processor: fusedBlock.
 /// Checked against ditForward, gradients included, by tests/core/training/fused_dit_test.cpp.
 [[nodiscard]] at::Tensor trainingForward(const WeightTable& leaves, const DitShape& shape, const at::Tensor& x,
                                          const at::Tensor& t, const at::Tensor& y, Precision precision);

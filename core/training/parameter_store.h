@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/encoding/encoding.h"
@@ -22,11 +24,14 @@ struct OptimizerSettings {
 };
 
 /// All trained numbers of a model in four flat float32 arrays (weights, their moving average, AdamW's two moments), so
-/// that a step is one pass over memory and a checkpoint is four tensors. Not copyable: the leaves share its memory.
+/// that a step is one pass over memory and a checkpoint is four tensors. They lie on one device. Not copyable: the
+/// leaves share its memory.
 class ParameterStore {
 public:
-    /// Fixed tensors (pos_embed) are handed through and never trained.
-    ParameterStore(const WeightTable& initial, const OptimizerSettings& settings);
+    /// Tensors named in `fixed` are handed through and never trained. On at::kCPU a step is one loop, elsewhere (and on
+    /// a processor given by number) tensor operations.
+    ParameterStore(const WeightTable& initial, const OptimizerSettings& settings,
+                   const std::set<std::string>& fixed = {}, at::Device device = at::kCPU);
     ParameterStore(const ParameterStore&) = delete;
     ParameterStore& operator=(const ParameterStore&) = delete;
 
@@ -45,6 +50,14 @@ public:
     void restore(const State& saved);
 
 private:
+    /// What one step multiplies and adds, the same for all parameters.
+    struct Factors {
+        float clip, averageShare, beta1, beta2, correct2, epsilon;
+        double rate, correct1;
+    };
+    void stepHere(const Factors& f);
+    void stepOnDevice(const Factors& f);
+
     struct Range {
         std::string name;
         std::vector<std::int64_t> shape;
@@ -60,6 +73,7 @@ private:
     WeightTable m_leaves;
     State m_state;
     at::Tensor m_gradient;
+    at::Tensor m_rateScale, m_decay, m_target;  ///< per number; undefined where a loop does it
 };
 
 }  // namespace ropescope

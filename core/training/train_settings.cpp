@@ -39,6 +39,9 @@ std::map<std::string, MatrixKind> matrixNames() {
 }
 
 void addModelOptions(CLI::App& app, TrainSettings& s) {
+    app.add_option("--architecture", s.architecture, "dit: draws pictures of a class, vit: says the class of a picture")
+        ->check(CLI::IsMember({"dit", "vit"}))
+        ->capture_default_str();
     app.add_option("--encoding", s.encoding, "positional encoding")
         ->check(CLI::IsMember(encodingNames()))
         ->capture_default_str();
@@ -76,12 +79,12 @@ void addOptimizerOptions(CLI::App& app, TrainSettings& s) {
     app.add_option("--ema", o.averageDecay, "decay of the moving average that is saved as the model")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    app.add_option("--label-dropout", s.labelDropout, "share of labels replaced by the null class")
+    app.add_option("--label-dropout", s.labelDropout, "dit: share of labels replaced by the null class")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
 }
 
-void addRunOptions(CLI::App& app, TrainSettings& s, std::string& device) {
+void addRunOptions(CLI::App& app, TrainSettings& s) {
     app.add_option("--data", s.data, "folder of idx files, or of one subfolder of images per class")
         ->capture_default_str();
     app.add_option("--out", s.out, "output folder; a training that was interrupted there goes on")->required();
@@ -99,7 +102,8 @@ void addRunOptions(CLI::App& app, TrainSettings& s, std::string& device) {
     app.add_option("--precision", s.precision, "bf16 or fp32 products; weights and sums are always fp32")
         ->transform(CLI::CheckedTransformer(kPrecisions))
         ->default_str(nameOf(kPrecisions, s.precision));
-    app.add_option("--device", device, "auto or cpu: the trainer runs on the processor")->capture_default_str();
+    app.add_option("--device", s.device, "auto, cpu, cuda or cuda:N; on a GPU bf16 means TF32 products")
+        ->capture_default_str();
     app.add_option("--threads", s.threads)->check(CLI::Range(1, 256))->capture_default_str();
 }
 
@@ -109,9 +113,27 @@ Error usage(std::string code, std::string reason) {
 
 }  // namespace
 
+Result<void> checkChoices(TrainSettings& s) {
+    if (s.encoding == "harope" && s.convention == Convention::None)
+        return failure(usage("convention", "--encoding harope needs --convention same or --convention inverse"));
+    if (s.encoding != "harope" && s.convention != Convention::None)
+        return failure(usage("convention", "--convention belongs to --encoding harope"));
+    const Encoding& encoding = **findEncoding(s.encoding);
+    if (!encoding.hasMaps() && (s.matrix != MatrixKind::None || s.sharing != MapSharing::Head))
+        return failure(usage("matrix", "--matrix and --sharing belong to harope, string and rethinking"));
+    if (encoding.hasMaps() && s.matrix == MatrixKind::None) s.matrix = encoding.map->kinds.front();
+    if (encoding.hasMaps() && std::ranges::find(encoding.map->kinds, s.matrix) == encoding.map->kinds.end())
+        return failure(usage(
+            "matrix", "--encoding " + s.encoding + " has no matrix of this kind: " + std::string(enumName(s.matrix))));
+    if (s.sharing == MapSharing::Model && encoding.frequencies == Frequencies::Learned)
+        return failure(usage("sharing", "learned frequencies belong to a layer: --sharing head or layer"));
+    if (s.headDim % 4 != 0) return failure(usage("head-dim", "--head-dim must be a multiple of 4"));
+    return {};
+}
+
 std::string recipeJson(const TrainSettings& s) {
     const OptimizerSettings& o = s.optimizer;
-    nlohmann::json recipe = {{"architecture", "dit"},
+    nlohmann::json recipe = {{"architecture", s.architecture},
                              {"encoding", s.encoding},
                              {"convention", nameOf(kConventions, s.convention)},
                              {"theta", s.theta},
@@ -138,9 +160,10 @@ std::string recipeJson(const TrainSettings& s) {
                              {"series", s.series},
                              {"precision", nameOf(kPrecisions, s.precision)},
                              {"threads", s.threads},
-                             {"objective", "flow"},
+                             {"objective", s.architecture == "vit" ? "classify" : "flow"},
                              {"times", "logit-normal"},
                              {"schedule", "warm-up, cosine to 0"}};
+    if (s.architecture == "vit") recipe.erase("times"), recipe.erase("label_dropout");
     // Only where they say something: older state files have none.
     if (s.matrix != MatrixKind::None && s.matrix != MatrixKind::Svd) recipe["matrix"] = enumName(s.matrix);
     if (s.sharing != MapSharing::Head) recipe["sharing"] = nameOf(kSharings, s.sharing);
@@ -150,9 +173,8 @@ std::string recipeJson(const TrainSettings& s) {
 
 Result<TrainSettings> parseTrainSettings(const std::vector<std::string>& arguments) {
     TrainSettings s;
-    CLI::App app("Train a class-conditional DiT by flow matching", "train");
-    std::string device = "auto";
-    addRunOptions(app, s, device);
+    CLI::App app("Train a class-conditional DiT (flow matching) or a ViT classifier", "train");
+    addRunOptions(app, s);
     addModelOptions(app, s);
     addOptimizerOptions(app, s);
     try {
@@ -163,23 +185,7 @@ Result<TrainSettings> parseTrainSettings(const std::vector<std::string>& argumen
     } catch (const CLI::ParseError& e) {
         return failure(usage("bad-option", e.what()));
     }
-    if (device != "auto" && device != "cpu")
-        return failure({ErrorKind::Device, "device", "train > --device", "the trainer runs on the processor only",
-                        printable(device, 40), "auto or cpu", "Leave --device out"});
-    if (s.encoding == "harope" && s.convention == Convention::None)
-        return failure(usage("convention", "--encoding harope needs --convention same or --convention inverse"));
-    if (s.encoding != "harope" && s.convention != Convention::None)
-        return failure(usage("convention", "--convention belongs to --encoding harope"));
-    const Encoding& encoding = **findEncoding(s.encoding);
-    if (!encoding.hasMaps() && (s.matrix != MatrixKind::None || s.sharing != MapSharing::Head))
-        return failure(usage("matrix", "--matrix and --sharing belong to harope, string and rethinking"));
-    if (encoding.hasMaps() && s.matrix == MatrixKind::None) s.matrix = encoding.map->kinds.front();
-    if (encoding.hasMaps() && std::ranges::find(encoding.map->kinds, s.matrix) == encoding.map->kinds.end())
-        return failure(usage(
-            "matrix", "--encoding " + s.encoding + " has no matrix of this kind: " + std::string(enumName(s.matrix))));
-    if (s.sharing == MapSharing::Model && encoding.frequencies == Frequencies::Learned)
-        return failure(usage("sharing", "learned frequencies belong to a layer: --sharing head or layer"));
-    if (s.headDim % 4 != 0) return failure(usage("head-dim", "--head-dim must be a multiple of 4"));
+    if (Result<void> fits = checkChoices(s); !fits) return failure(fits.error());
     return s;
 }
 

@@ -15,6 +15,7 @@ namespace ropescope {
 struct TrainSettings {
     std::string data = "/usr/share/datasets/fashion-mnist";
     std::string out;  ///< folder: model.safetensors, series/, loss.csv, training.json, state.safetensors
+    std::string architecture = "dit";  ///< dit (learns to draw) | vit (learns to classify)
     std::string encoding = "harope";
     Convention convention = Convention::None;
     MatrixKind matrix = MatrixKind::None;  ///< of encodings with a matrix; None: the usual one
@@ -36,13 +37,17 @@ struct TrainSettings {
     std::uint64_t seed = 1;
     int series = 0;  ///< intermediate checkpoints, evenly spaced, step 0 included
     Precision precision = Precision::Bf16;
+    std::string device = "cpu";    ///< auto | cpu | cuda | cuda:N
     int threads = 1;               ///< part of the result: sums are grouped by thread
     std::int64_t saveEvery = 500;  ///< steps between state files; does not change the result
 };
 
 /// The choices that decide the result as JSON (sorted keys): what the model's metadata holds and what a resumed
-/// training must share with its state file. Folders and saveEvery are left out.
+/// training must share with its state file. Folders, saveEvery and the device are left out.
 [[nodiscard]] std::string recipeJson(const TrainSettings& settings);
+
+/// Do the choices fit each other? Fills in the usual matrix. Errors: Usage.
+[[nodiscard]] Result<void> checkChoices(TrainSettings& settings);
 
 /// Parses the arguments of `train`. Errors: Usage, with CLI11's message; an Error with code "help" holds the help text
 /// in `reason`.

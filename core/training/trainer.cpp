@@ -6,7 +6,6 @@
 #endif
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 
@@ -21,10 +20,9 @@
 #include <thread>
 
 #include "core/data/atomic_file.h"
-#include "core/training/counter_random.h"
-#include "core/training/dataset.h"
-#include "core/training/fused_dit.h"
+#include "core/engine/device.h"
 #include "core/training/train_files.h"
+#include "core/training/train_task.h"
 
 namespace ropescope {
 namespace {
@@ -34,66 +32,21 @@ using Say = std::function<void(const std::string&)>;
 
 constexpr int kLossWindow = 50;
 
-struct Batch {
-    at::Tensor noisy, target, time, labels;
-};
-
 /// One training in this process: everything that stays from step to step.
 struct Run {
     TrainSettings settings;
-    Dataset data;
-    DitShape shape;
+    std::unique_ptr<TrainTask> task;
     std::int64_t total = 0;
     std::set<std::int64_t> seriesSteps;
     TrainState state;
 };
 
-at::Generator generatorFor(const Run& run, Stream stream, std::int64_t step) {
-    return at::make_generator<at::CPUGeneratorImpl>(
-        streamSeed(run.settings.seed, stream, static_cast<std::uint64_t>(step)));
-}
-
-// `step` counts from 0. Everything random in it is a function of (seed, step).
-Batch makeBatch(const Run& run, std::int64_t step) {
-    const TrainSettings& s = run.settings;
-    const std::int64_t images = run.data.images.size(0), perEpoch = std::max<std::int64_t>(1, images / s.batch);
-    at::Generator order = generatorFor(run, Stream::Order, step / perEpoch);
-    const at::Tensor permutation = at::randperm(images, order, at::kLong);
-    const std::int64_t begin = step % perEpoch * s.batch;
-    const at::Tensor chosen = permutation.narrow(0, begin, std::min<std::int64_t>(s.batch, images - begin));
-    const at::Tensor clean = toSignal(run.data.images.index_select(0, chosen));
-    at::Generator noiseRandom = generatorFor(run, Stream::Noise, step),
-                  timeRandom = generatorFor(run, Stream::Times, step),
-                  labelRandom = generatorFor(run, Stream::Labels, step);
-    const at::Tensor noise = at::randn(clean.sizes(), noiseRandom);
-    const at::Tensor time = at::sigmoid(at::randn({clean.size(0)}, timeRandom));
-    const at::Tensor dropped = at::rand({clean.size(0)}, labelRandom) < s.labelDropout;
-    const at::Tensor t = time.view({-1, 1, 1, 1});
-    return {(1 - t) * clean + t * noise, noise - clean, time * 1000,
-            run.data.labels.index_select(0, chosen).masked_fill(dropped, run.shape.classes)};
-}
-
 Result<Run> prepare(const TrainSettings& s) {
-    Result<Dataset> data = readTrainingSet(s.data);
-    if (!data) return failure(data.error());
-    if (s.images > 0 && s.images < data->images.size(0)) {
-        data->images = data->images.narrow(0, 0, s.images);
-        data->labels = data->labels.narrow(0, 0, s.images);
-    }
-    if (data->images.size(2) % s.patch != 0 || data->images.size(3) % s.patch != 0)
-        return failure({ErrorKind::Usage, "patch", "train > --patch", "the patch does not divide the images",
-                        std::to_string(s.patch), "a divisor of " + std::to_string(data->images.size(2)),
-                        "Choose another --patch"});
-    const Result<const Encoding*> encoding = findEncoding(s.encoding);
-    if (!encoding) return failure(encoding.error());
-    Run run{s, std::move(*data), {}, 0, {}, {}};
-    const int channels = static_cast<int>(run.data.images.size(1));
-    run.shape = {
-        s.layers, s.heads,   s.headDim,   s.patch, channels, channels, static_cast<int>(run.data.classNames.size()),
-        s.theta,  *encoding, s.convention, s.matrix, s.sharing, s.axisOrder};
-    const std::int64_t perEpoch = std::max<std::int64_t>(1, run.data.images.size(0) / s.batch);
-    run.total =
-        s.steps > 0 ? s.steps : std::max<std::int64_t>(1, std::llround(s.epochs * static_cast<double>(perEpoch)));
+    Result<std::unique_ptr<TrainTask>> task = makeTask(s);
+    if (!task) return failure(task.error());
+    Run run{s, std::move(*task), 0, {}, {}};
+    const double perEpoch = static_cast<double>(run.task->stepsPerEpoch());
+    run.total = s.steps > 0 ? s.steps : std::max<std::int64_t>(1, std::llround(s.epochs * perEpoch));
     // Early steps change the most: half-way in square root between even and quadratic spacing.
     for (int i = 0; i < s.series; ++i)
         run.seriesSteps.insert(
@@ -109,8 +62,7 @@ std::string seriesPath(const Run& run, std::int64_t step) {
 
 Result<void> saveSeries(const Run& run, const ParameterStore& store, std::int64_t step) {
     if (!run.seriesSteps.contains(step)) return {};
-    return saveModel(seriesPath(run, step), run.settings, run.shape, run.data, store.average(), step,
-                     Share::ProjectionsAndMaps);
+    return run.task->save(seriesPath(run, step), store.average(), step, Share::ProjectionsAndMaps);
 }
 
 std::string progressLine(const Run& run, std::int64_t stepsHere, double secondsHere) {
@@ -129,10 +81,7 @@ std::string progressLine(const Run& run, std::int64_t stepsHere, double secondsH
 }
 
 float trainStep(Run& run, ParameterStore& store) {
-    const Batch batch = makeBatch(run, run.state.step);
-    const at::Tensor out =
-        trainingForward(store.leaves(), run.shape, batch.noisy, batch.time, batch.labels, run.settings.precision);
-    const at::Tensor loss = at::mse_loss(out, batch.target);
+    const at::Tensor loss = run.task->loss(store.leaves(), run.state.step);
     loss.backward();
     ++run.state.step;
     store.step(learningRate(run.settings, run.state.step, run.total), run.state.step);
@@ -167,7 +116,8 @@ Result<void> trainSteps(Run& run, ParameterStore& store, const Say& say) {
     return {};
 }
 
-std::string machine() {
+std::string machine(at::Device device) {
+    if (device.is_cuda()) return cudaDevices().names.at(device.index());
     return std::to_string(std::thread::hardware_concurrency()) + " processor cores, " +
            std::to_string(at::get_num_threads()) + " used (vector instructions: " + at::get_cpu_capability() + ")";
 }
@@ -178,11 +128,11 @@ Result<void> saveSummary(const Run& run) {
     for (std::size_t i = run.state.losses.size() - window; i < run.state.losses.size(); ++i)
         loss += run.state.losses[i];
     const nlohmann::json summary = {{"recipe", nlohmann::json::parse(recipeJson(run.settings))},
-                                    {"data", run.data.description},
+                                    {"data", run.task->data().description},
                                     {"steps", run.state.step},
                                     {"images_seen", run.state.step * run.settings.batch},
                                     {"seconds", run.state.seconds},
-                                    {"machine", machine()},
+                                    {"machine", machine(chooseDevice(run.settings.device).value())},
                                     {"final_loss", loss / static_cast<double>(window)}};
     const std::string text = summary.dump(2) + "\n";
     return writeFileAtomically(run.settings.out + "/training.json", {std::as_bytes(std::span(text))});
@@ -221,10 +171,9 @@ Result<std::string> train(const TrainSettings& settings, const Say& say) {
     Result<Run> prepared = prepare(settings);
     if (!prepared) return failure(prepared.error());
     Run& run = *prepared;
-    const Grid grid{static_cast<int>(run.data.images.size(2)) / settings.patch,
-                    static_cast<int>(run.data.images.size(3)) / settings.patch};
-    ParameterStore store(initialDitWeights(run.shape, grid, streamSeed(settings.seed, Stream::Weights, 0)),
-                         settings.optimizer);
+    // Known by now: makeTask asked for it.
+    const at::Device device = chooseDevice(settings.device).value();
+    ParameterStore store(run.task->initialWeights(), settings.optimizer, run.task->fixed(), device);
     Result<std::optional<TrainState>> saved = loadState(settings);
     if (!saved) return failure(saved.error());
     if (*saved) {
@@ -234,8 +183,7 @@ Result<std::string> train(const TrainSettings& settings, const Say& say) {
     }
     if (Result<void> done = trainSteps(run, store, say); !done) return failure(done.error());
     const std::string path = settings.out + "/model.safetensors";
-    if (Result<void> done = saveModel(path, settings, run.shape, run.data, store.average(), run.state.step, Share::All);
-        !done)
+    if (Result<void> done = run.task->save(path, store.average(), run.state.step, Share::All); !done)
         return failure(done.error());
     if (Result<void> done = saveSummary(run); !done) return failure(done.error());
     return path;

@@ -5,16 +5,15 @@
 #include <string>
 
 #include "core/data/error.h"
-#include "core/model/dit.h"
 #include "core/training/train_settings.h"
 
 namespace ropescope {
 
 /// Trains until the last step, going on from the state file in `settings.out` when there is one, and writes
 /// model.safetensors (moving average, float16 with maps in float32), series/step-NNNNNN.safetensors, loss.csv and
-/// training.json. Flow matching: x_t = (1-t) x0 + t eps, target v = eps - x0, t = sigmoid(normal), model time 1000 t.
+/// training.json. What is learned is the task's (train_task.h).
 /// `say` gets a progress line about every ten seconds. Returns the model's path.
-/// Errors: Refused when the data, the output folder or a state file of other settings stand in the way.
+/// Errors: Refused when the data, the output folder or a state file of other settings stand in the way; Device.
 [[nodiscard]] Result<std::string> train(const TrainSettings& settings,
                                         const std::function<void(const std::string&)>& say);
 

@@ -38,6 +38,7 @@ public:
     Result<void> forward(const ForwardCommand&) override { return {}; }
     int train(const std::vector<std::string>&) override { return 0; }
     int evaluate(const std::vector<std::string>&) override { return 0; }
+    int study(const std::vector<std::string>&) override { return 0; }
     int bench(const std::vector<std::string>&) override { return 0; }
 };
 

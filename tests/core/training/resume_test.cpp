@@ -96,7 +96,7 @@ TEST(Resume, OtherSettingsAreRefusedAndBadOnesAreUsageErrors) {
     EXPECT_EQ(inChild(other), 1);
     EXPECT_EQ(inChild({"--out", data.file("x"), "--encoding", "harope"}), 2);
     EXPECT_EQ(inChild({"--out", data.file("x"), "--encoding", "nonsense"}), 2);
-    EXPECT_EQ(inChild({"--out", data.file("x"), "--encoding", "axial", "--device", "cuda"}), 3);
+    EXPECT_EQ(inChild({"--out", data.file("x"), "--encoding", "axial", "--device", "cuda:99"}), 3);
     EXPECT_EQ(inChild({"--out", data.file("x"), "--encoding", "axial", "--data", "/nowhere"}), 1);
 }
 
