@@ -60,6 +60,7 @@ CompareView::CompareView(OpenModels& models, Selection& selection, QWidget* pare
     splitter->addWidget(m_map);
     splitter->setStretchFactor(0, 1);
     splitter->setStretchFactor(1, 1);
+    splitter->setSizes({1000, 1000});  // equal shares
     splitter->setChildrenCollapsible(false);
     auto* content = new QWidget(this);
     auto* layout = new QVBoxLayout(content);

@@ -55,8 +55,10 @@ void FrequencyPolar::addRing(QCustomPlot& plot, QCPAxisRect& panel, double wavel
     ring->setLayer(QStringLiteral("grid"));
     auto* label = new QCPItemText(&plot);
     label->setClipAxisRect(&panel);
-    bind(*label->position, panel, radius * std::numbers::sqrt2 / 2, radius * std::numbers::sqrt2 / 2);
-    label->setPositionAlignment(Qt::AlignLeft | Qt::AlignBottom);
+    // The grid's name stands below, where it meets no other.
+    const double side = radius * std::numbers::sqrt2 / 2;
+    bind(*label->position, panel, side, marked ? -side : side);
+    label->setPositionAlignment(Qt::AlignLeft | (marked ? Qt::AlignTop : Qt::AlignBottom));
     label->setText(words);
     label->setFont(looks.font);
     label->setColor(looks.muted);

@@ -13,7 +13,7 @@ namespace ropescope {
 namespace {
 
 constexpr double kReach = 12;  ///< pixels
-constexpr int kNamesUpTo = 24;
+constexpr int kNamesUpTo = 9;  ///< more names would cover each other: hover tells them
 
 bool isThere(QPointF place) {
     return std::isfinite(place.x()) && std::isfinite(place.y());
@@ -48,8 +48,6 @@ void HeadMap::setFigure(HeadMapFigure figure) {
 void HeadMap::refresh() {
     m_plot->clearPlottables();
     m_plot->clearItems();
-    m_plot->xAxis->setLabel(m_figure.titleX);
-    m_plot->yAxis->setLabel(m_figure.titleY);
     const Looks looks = looksOf(palette(), font());
     QColor fill = looks.muted;
     fill.setAlpha(90);
@@ -88,6 +86,9 @@ void HeadMap::fitRanges() {
     const double unit = std::max({all.width() / width, all.height() / height, 1e-9}) * 1.25;
     m_plot->xAxis->setRange(all.center().x() - unit * width / 2, all.center().x() + unit * width / 2);
     m_plot->yAxis->setRange(all.center().y() - unit * height / 2, all.center().y() + unit * height / 2);
+    const QFontMetrics metrics(font());
+    m_plot->xAxis->setLabel(metrics.elidedText(m_figure.titleX, Qt::ElideRight, m_plot->width() - 72));
+    m_plot->yAxis->setLabel(metrics.elidedText(m_figure.titleY, Qt::ElideRight, m_plot->height() - 64));
     m_plot->xAxis->ticker()->setTickCount(std::clamp(static_cast<int>(width / 72), 2, 6));
     m_plot->yAxis->ticker()->setTickCount(std::clamp(static_cast<int>(height / 48), 2, 6));
 }

@@ -44,10 +44,10 @@ void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels) {
         angle = largest(largest(angle, panel.angle1), panel.angle2);
         gain = largest(gain, panel.logGain);
     }
-    m_gain = {ColourMap::Diverging, -gain, gain, difference ? tr("g (difference of ln gain)") : tr("g (ln gain)")};
+    m_gain = {ColourMap::Diverging, -gain, gain, difference ? tr("g A \u2212 B (ln)") : tr("g (ln gain)")};
     if (difference) {
-        m_overlap = {ColourMap::Diverging, -overlap, overlap, tr("Difference of overlap (share)")};
-        m_angle = {ColourMap::Diverging, -angle, angle, tr("\u03b8 (difference, degrees)")};
+        m_overlap = {ColourMap::Diverging, -overlap, overlap, tr("Overlap A \u2212 B")};
+        m_angle = {ColourMap::Diverging, -angle, angle, tr("\u03b8 A \u2212 B (degrees)")};
     } else {
         m_overlap = {ColourMap::Viridis, 0, 1, tr("Overlap (share)")};
         m_angle = {ColourMap::Cividis, 0, 90, tr("\u03b8 (degrees)")};

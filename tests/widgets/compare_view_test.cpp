@@ -73,6 +73,8 @@ private slots:
     }
     void hoverNamesThePairAndClickSelectsIt() {
         Answered a;
+        QVERIFY(QTest::qWaitForWindowExposed(&a.view));
+        QCoreApplication::processEvents();  // the splitter gives the matrix its place
         QSignalSpy hovered(&a.view, &View::hovered);
         const QPoint at = a.view.matrix()->cell(4, 14).center().toPoint();  // L1.H0 with L3.H2
         QTest::mouseMove(a.view.matrix(), at);
