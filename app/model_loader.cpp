@@ -94,6 +94,7 @@ void ModelLoader::askAtlas(int model) {
             }
             m_models.setAtlas(model, std::get<AtlasReport>(*reply));
             emit atlasArrived(model);
+            checkSoon(model);
         },
         Watch{.picture = {}, .share = {}, .atlas = [this, model](const AtlasProgress& progress) {
                   m_models.setAtlas(model, progress.atlas);  // layer by layer, for large models

@@ -91,7 +91,7 @@ FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
 void FieldsView::subtract(FieldsFigure& figure) {
     const bool able =
         figure.panels.size() == 2 && figure.panels[0].problem.isEmpty() && figure.panels[1].problem.isEmpty();
-    m_difference->setEnabled(able);
+    m_difference->setVisible(able);
     m_subtracted = able && m_difference->isChecked();
     if (!m_subtracted) return;
     FieldsPanel one = figure.panels[0];

@@ -7,6 +7,7 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPushButton>
 #include <QSlider>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -95,7 +96,10 @@ void FieldsView::buildControls() {
     controls().addWidget(m_difference);
     connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
 
-    addMeasureButton();
+    QPushButton* measure = addMeasureButton();  // where its result is asked for: the row is full
+    measure->hide();
+    connect(m_content, &QComboBox::currentIndexChanged, measure,
+            [measure](int content) { measure->setVisible(content == static_cast<int>(Content::Data)); });
     auto* sliders = new FlowLayout;
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "widgets/frequencies_view.h"
+#include "widgets/plot_layout.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
@@ -73,7 +74,7 @@ void FrequenciesView::fillPolar() {
     }
     const OpenModel* model = m_models.find(m_selection.current().model);
     const int side = model == nullptr ? 0 : std::max(model->card.grid.rows, model->card.grid.cols);
-    plot().replot(QCustomPlot::rpImmediateRefresh);  // lays the panels out: rings need their shape
+    layOut(plot());  // rings need the panel's shape
     m_polar.fill(plot(), *found->second, heads, side, looksOf(palette(), font()));
 }
 

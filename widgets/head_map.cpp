@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/plot_layout.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
@@ -82,6 +83,7 @@ void HeadMap::fitRanges() {
         all = all.isNull() ? point : all.united(point);
     }
     if (all.isNull()) return;
+    layOut(*m_plot);
     const double width = std::max(1, m_plot->axisRect()->width()), height = std::max(1, m_plot->axisRect()->height());
     const double unit = std::max({all.width() / width, all.height() / height, 1e-9}) * 1.25;
     m_plot->xAxis->setRange(all.center().x() - unit * width / 2, all.center().x() + unit * width / 2);
@@ -123,7 +125,6 @@ void HeadMap::restyle() {
 
 void HeadMap::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
-    m_plot->replot();  // lays the axes out, so that their lengths are known
     fitRanges();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
