@@ -114,14 +114,20 @@ TEST(Extrapolation, YarnLeavesFastPlanesAndInterpolatesSlowOnes) {
     for (std::int64_t p = 0; p < 32; ++p) {
         const double w = before[p].item<double>(), now = positions.frequency.flatten()[p].item<double>();
         const double turns = 4096 * w / (2 * std::numbers::pi);
-        if (turns >= 32)
-            ++fast, EXPECT_DOUBLE_EQ(now, w);
-        else if (turns <= 1)
-            ++slow, EXPECT_DOUBLE_EQ(now, w / 4);
-        else
-            ++between, EXPECT_TRUE(now < w && now > w / 4);
+        if (turns >= 32) {
+            ++fast;
+            EXPECT_DOUBLE_EQ(now, w);
+        } else if (turns <= 1) {
+            ++slow;
+            EXPECT_DOUBLE_EQ(now, w / 4);
+        } else {
+            ++between;
+            EXPECT_TRUE(now < w && now > w / 4);
+        }
     }
-    EXPECT_GT(fast, 5), EXPECT_GT(slow, 5), EXPECT_GT(between, 5);
+    EXPECT_GT(fast, 5);
+    EXPECT_GT(slow, 5);
+    EXPECT_GT(between, 5);
     expectNear(positions.factor, at::full({32}, 0.1 * std::log(4.0) + 1, at::kDouble));
     // The factor is on cosines and sines.
     const RotaryTable table = rotaryTable(positions, {2, 2});
@@ -152,7 +158,8 @@ TEST(Extrapolation, TimeAwareGoesFromInterpolationToNtk) {
     EXPECT_LE((image.amax(-1) / ntk.amax(-1) - 1).abs().max().item<double>(), 0.06);
     const at::Tensor half = stretched(spec, stretchTo(spec, E::TimeAware, {16, 16}, {32, 32}, 0.2));
     EXPECT_TRUE((half >= noise).all().item<bool>() && (half <= image).all().item<bool>());
-    EXPECT_EQ(imageShare(1000), 0), EXPECT_EQ(imageShare(0), 1);
+    EXPECT_EQ(imageShare(1000), 0);
+    EXPECT_EQ(imageShare(0), 1);
 }
 
 TEST(Extrapolation, MethodsWithoutALadderAreRefusedByName) {
