@@ -102,12 +102,17 @@ void EngineClient::launch() {
 
 quint64 EngineClient::request(const Request& request, const QString& view, ReplyHandler done,
                               ProgressHandler progress) {
+    return this->request(request, view, std::move(done),
+                         Watch{.picture = std::move(progress), .share = {}, .atlas = {}});
+}
+
+quint64 EngineClient::request(const Request& request, const QString& view, ReplyHandler done, Watch watch) {
     std::vector<quint64> replaced;
     for (const auto& [id, pending] : m_jobs) {
         if (!view.isEmpty() && pending.view == view) replaced.push_back(id);
     }
     const quint64 job = m_nextJob++;
-    m_jobs.emplace(job, Pending{request, view, std::move(done), std::move(progress), 0, {}});
+    m_jobs.emplace(job, Pending{request, view, std::move(done), std::move(watch), 0, {}});
     // The engine drops older jobs of the view by itself; their late answers find no handler here.
     for (quint64 old : replaced)
         finish(old, failure(engineError(ErrorKind::Cancelled, "replaced", "a newer request came")));
@@ -180,9 +185,19 @@ void EngineClient::take(const Message& message) {
         finish(message.job, replyOf(message.body));
     } else if (message.kind == MessageKind::Error) {
         finish(message.job, failure(std::get<Error>(message.body)));
-    } else if (const auto* progress = std::get_if<GenerateProgress>(&message.body)) {
-        const ProgressHandler handler = found->second.progress;  // it may cancel or ask, which moves the map
-        if (handler && !found->second.cancelled) handler(*progress);
+    } else if (!found->second.cancelled) {
+        takeProgress(message);
+    }
+}
+
+void EngineClient::takeProgress(const Message& message) {
+    const Watch watch = m_jobs.at(message.job).watch;  // a handler may cancel or ask, which moves the map
+    if (const auto* picture = std::get_if<GenerateProgress>(&message.body); picture && watch.picture) {
+        watch.picture(*picture);
+    } else if (const auto* share = std::get_if<ShareProgress>(&message.body); share && watch.share) {
+        watch.share(*share);
+    } else if (const auto* atlas = std::get_if<AtlasProgress>(&message.body); atlas && watch.atlas) {
+        watch.atlas(*atlas);
     }
 }
 
@@ -245,8 +260,8 @@ void EngineClient::onDeath(const QString& message) {
     m_state = State::Restarting;
     std::vector<quint64> lost;
     for (auto& [job, pending] : m_jobs) {
-        // A picture that may have killed the engine is not tried again by itself; anything else is, once.
-        const bool heavy = std::holds_alternative<GenerateRequest>(pending.request);
+        // A computation that may have killed the engine is not tried again by itself; anything else is, once.
+        const bool heavy = isHeavy(pending.request);
         if (heavy || pending.cancelled || ++pending.deaths > 1) lost.push_back(job);
     }
     launch();

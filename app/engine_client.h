@@ -19,6 +19,12 @@ namespace ropescope {
 /// of the same view took its place.
 using ReplyHandler = std::function<void(const Result<Reply>&)>;
 using ProgressHandler = std::function<void(const GenerateProgress&)>;
+/// What a job says while it runs; each may be empty.
+struct Watch {
+    ProgressHandler picture;
+    std::function<void(const ShareProgress&)> share;
+    std::function<void(const AtlasProgress&)> atlas;
+};
 
 /// The window's side of the wire: starts the engine, starts it again after a death and replays what was asked, and
 /// never waits for it. All results arrive from the event loop. Checked by tests/app/engine_client_test.cpp.
@@ -38,6 +44,7 @@ public:
 
     /// Returns the job's id. A request of a view replaces that view's older one; an empty view replaces nothing.
     quint64 request(const Request& request, const QString& view, ReplyHandler done, ProgressHandler progress = {});
+    quint64 request(const Request& request, const QString& view, ReplyHandler done, Watch watch);
     /// Asks the engine to end the job; its handler gets the Cancelled error. An ended job is not an error.
     void cancel(quint64 job);
 
@@ -68,7 +75,7 @@ private:
         Request request;
         QString view;
         ReplyHandler done;
-        ProgressHandler progress;
+        Watch watch;
         int deaths = 0;  ///< how often the engine died with this job in it
         std::optional<QElapsedTimer> cancelled;
     };
@@ -77,6 +84,7 @@ private:
     void readWire();
     void readMessages();
     void take(const Message& message);
+    void takeProgress(const Message& message);
     void takeHello(const Hello& hello);
     void finish(quint64 job, const Result<Reply>& result);
     void send(quint64 job, const Pending& pending);

@@ -8,6 +8,7 @@
 #include <QFileInfo>
 #include <QLabel>
 #include <QScreen>
+#include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -18,10 +19,13 @@
 #include "app/resources.h"
 #include "app/window_actions.h"
 #include "widgets/atlas_view.h"
+#include "widgets/classify_view.h"
+#include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
+#include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
 #include "widgets/planes_view.h"
@@ -39,7 +43,7 @@ constexpr int kTreeWidth = 176;
 }  // namespace
 
 QList<View*> Panels::views() const {
-    return {atlas, spectrum, planes, frequencies, fields};
+    return {atlas, spectrum, planes, frequencies, fields, compare};
 }
 
 MainWindow::MainWindow(const WindowOptions& options)
@@ -56,6 +60,8 @@ MainWindow::MainWindow(const WindowOptions& options)
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
     m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);
+    m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.compare);
+    m_classification = std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_panels.classify);
     buildDocks();
     buildStatusBar();
     new WindowActions(*this);  // a child of the window
@@ -79,7 +85,10 @@ void MainWindow::buildPanels() {
     m_panels.planes = new PlanesView(*m_models, *m_selection);
     m_panels.frequencies = new FrequenciesView(*m_models, *m_selection);
     m_panels.fields = new FieldsView(*m_models, *m_selection);
+    m_panels.compare = new CompareView(*m_models, *m_selection);
+    m_panels.measure = new MeasureBar(this);
     m_panels.generate = new GenerateView(*m_models);
+    m_panels.classify = new ClassifyView(*m_models, *m_selection);
     m_panels.head = new HeadPanel(*m_models, *m_selection);
     m_panels.tree = new ModelTree(*m_models, *m_selection);
     m_panels.status = new EngineStatus(*m_engine, this);
@@ -98,6 +107,7 @@ void MainWindow::buildDocks() {
     centre->setWindowFlags(Qt::Widget);  // its constructor always asks for a window of its own
     column->addWidget(m_panels.questions);
     column->addWidget(m_panels.messages);
+    column->addWidget(m_panels.measure);
     column->addWidget(centre, 1);
     setCentralWidget(middle);
     for (QMainWindow* window : {static_cast<QMainWindow*>(this), centre}) {
@@ -108,12 +118,16 @@ void MainWindow::buildDocks() {
     m_docks.centre = centre;
     m_docks.models = makeDock("modelsDock", "Models", m_panels.tree, this);
     m_docks.head = makeDock("headDock", "Head", m_panels.head, this);
-    m_docks.generate = makeDock("generateDock", "Generate", m_panels.generate, this);
+    m_maker = new QStackedWidget(this);
+    m_maker->addWidget(m_panels.generate);
+    m_maker->addWidget(m_panels.classify);
+    m_docks.generate = makeDock("generateDock", "Generate", m_maker, this);
     m_docks.atlas = makeDock("atlasDock", "Atlas", m_panels.atlas, centre);
     m_docks.spectrum = makeDock("spectrumDock", "Spectrum", m_panels.spectrum, centre);
     m_docks.planes = makeDock("planesDock", "Planes", m_panels.planes, centre);
     m_docks.frequencies = makeDock("frequenciesDock", "Frequencies", m_panels.frequencies, centre);
     m_docks.fields = makeDock("fieldsDock", "Fields", m_panels.fields, centre);
+    m_docks.compare = makeDock("compareDock", "Compare", m_panels.compare, centre);
 }
 
 void MainWindow::buildStatusBar() {
@@ -135,6 +149,7 @@ void MainWindow::connectLoader() {
     connect(m_loader.get(), &ModelLoader::opened, this, &MainWindow::onOpened);
     connect(m_loader.get(), &ModelLoader::atlasArrived, this, &MainWindow::onAtlas);
     connect(m_loader.get(), &ModelLoader::conventionNeeded, this, &MainWindow::askConvention);
+    connect(m_loader.get(), &ModelLoader::mapTokensNeeded, this, &MainWindow::askMapTokens);
     connect(m_loader.get(), &ModelLoader::refused, this, [this](const QString&, const Error& error) {
         --m_opening;
         m_panels.messages->showError(error);
@@ -160,6 +175,10 @@ void MainWindow::connectLoader() {
         settled();
         m_panels.messages->showError(error);
     });
+    connect(m_panels.fields, &FieldsView::scaledRequested, m_loader.get(), &ModelLoader::askScaled);
+    connect(m_loader.get(), &ModelLoader::scaledArrived, m_panels.fields, &FieldsView::takeScaled);
+    connect(m_loader.get(), &ModelLoader::scaledFailed, this,
+            [this](const Error& error) { m_panels.fields->messages().showError(error); });
     m_stale.setSingleShot(true);
     m_stale.setInterval(kStaleMs);
     connect(&m_stale, &QTimer::timeout, this, [this] {
@@ -180,6 +199,8 @@ void MainWindow::connectEngine() {
                                  }});
     });
     connect(m_panels.status, &EngineStatus::deviceChanged, m_generation.get(), &Generation::setDevice);
+    connect(m_panels.status, &EngineStatus::deviceChanged, m_dataJobs.get(), &DataJobs::setDevice);
+    connect(m_panels.status, &EngineStatus::deviceChanged, m_classification.get(), &Classification::setDevice);
     connect(m_panels.status, &EngineStatus::deviceChanged, this, &MainWindow::saveSoon);
     connect(m_generation.get(), &Generation::runningChanged, this, [this](bool running) {
         m_cancelJob->setVisible(running);
@@ -196,11 +217,13 @@ void MainWindow::connectViews() {
     for (View* view : m_panels.views()) {
         connect(view, &View::exportRequested, this, &MainWindow::saveFigure);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
+        connect(view, &View::measureRequested, this, &MainWindow::offerMeasurement);
         connect(view, &View::emptyActionRequested, this, [this, view] {
             if (view == m_panels.fields && !m_models->all().empty()) return m_panels.generate->requestGenerate();
             m_models->all().empty() ? openWithDialog() : m_loader->selectInteresting(m_models->all().begin()->first);
         });
     }
+    connect(m_panels.head, &HeadPanel::measureRequested, this, &MainWindow::offerMeasurement);
     connect(m_panels.generate, &GenerateView::saveRequested, this, &MainWindow::savePicture);
     connect(m_panels.generate, &GenerateView::stepShown, m_panels.fields, &FieldsView::setStep);
     connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
@@ -288,12 +311,46 @@ void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
                              }});
 }
 
+int MainWindow::currentModel() const {
+    const int model = m_selection->current().model;
+    if (m_models->find(model)) return model;
+    return m_models->all().empty() ? -1 : m_models->all().begin()->first;
+}
+
+void MainWindow::offerMeasurement() {
+    m_dataJobs->offerMeasurement(currentModel());
+}
+
+void MainWindow::askMapTokens(const ModelRef& ref, const QString& name) {
+    m_opening = std::max(0, m_opening - 1);
+    updateJobLine();
+    const QString text = QString(
+                             "%1 has HARoPE maps and a class token but does not say whether the maps turn the class "
+                             "token too.")
+                             .arg(name);
+    m_panels.questions->ask({text, {"All tokens", "Patches only"}, [this, ref](int answer) {
+                                 ModelRef known = ref;
+                                 known.mapTokens = answer == 0 ? MapTokens::All : MapTokens::PatchesOnly;
+                                 m_loader->setMapTokens(QString::fromStdString(ref.path), known.mapTokens);
+                                 ++m_opening;
+                                 m_loader->open(known);
+                             }});
+}
+
+void MainWindow::showMakerOf(int model) {
+    const OpenModel* open = m_models->find(model);
+    const bool classifies = open && open->card.objective == "classify";
+    m_maker->setCurrentWidget(classifies ? static_cast<QWidget*>(m_panels.classify) : m_panels.generate);
+    m_docks.generate->setWindowTitle(classifies ? "Classify" : "Generate");
+    if (classifies) m_panels.classify->setModel(model);
+}
+
 void MainWindow::showCurrentModel() {
-    int model = m_selection->current().model;
-    if (!m_models->find(model)) model = m_models->all().empty() ? -1 : m_models->all().begin()->first;
+    const int model = currentModel();
     const OpenModel* open = m_models->find(model);
     setWindowTitle(open ? QString("%1 \u2014 ropescope").arg(QString::fromStdString(open->card.name)) : "ropescope");
     if (!m_generation->isRunning() && m_panels.generate->model() != model) m_panels.generate->setModel(model);
+    showMakerOf(model);
     updateCommandLines();
     saveSoon();
 }

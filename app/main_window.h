@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "app/appearance.h"
+#include "app/classification.h"
+#include "app/data_jobs.h"
 #include "app/engine_client.h"
 #include "app/generation.h"
 #include "app/model_loader.h"
@@ -16,6 +18,7 @@
 #include "widgets/selection.h"
 
 class QLabel;
+class QStackedWidget;
 class QToolButton;
 
 namespace ropescope {
@@ -49,6 +52,8 @@ public:
     [[nodiscard]] Selection& selection() { return *m_selection; }
     [[nodiscard]] ModelLoader& loader() { return *m_loader; }
     [[nodiscard]] Generation& generation() { return *m_generation; }
+    [[nodiscard]] DataJobs& dataJobs() { return *m_dataJobs; }
+    void offerMeasurement();  ///< of the current model
     [[nodiscard]] const WindowDocks& docks() const { return m_docks; }
     [[nodiscard]] const Panels& panels() const { return m_panels; }
     /// The view that has the keyboard, else the one that had it last: what copy and export mean.
@@ -66,11 +71,14 @@ private:
     void connectLoader();
     void connectEngine();
     void connectViews();
+    [[nodiscard]] int currentModel() const;  ///< of the current head, else the first one; -1: none
     void restore(const QStringList& files);
     void restoreSelection(int model);
     void onOpened(int model);
     void onAtlas(int model);
     void askConvention(const ModelRef& ref, const QString& name);
+    void askMapTokens(const ModelRef& ref, const QString& name);
+    void showMakerOf(int model);  ///< Generate or Classify, as the model can
     void showCurrentModel();
     void updateCommandLines();
     void updateJobLine();
@@ -85,9 +93,12 @@ private:
     std::unique_ptr<Selection> m_selection;
     std::unique_ptr<ModelLoader> m_loader;
     std::unique_ptr<Generation> m_generation;
+    std::unique_ptr<DataJobs> m_dataJobs;
+    std::unique_ptr<Classification> m_classification;
     AppearanceControl m_appearance;
     Panels m_panels;
     WindowDocks m_docks;
+    QStackedWidget* m_maker = nullptr;  ///< Generate above Classify
     QLabel* m_job = nullptr;
     QLabel* m_speed = nullptr;
     QToolButton* m_cancelJob = nullptr;

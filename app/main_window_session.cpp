@@ -15,6 +15,8 @@
 #include "app/main_window.h"
 #include "app/resources.h"
 #include "widgets/atlas_view.h"
+#include "widgets/classify_view.h"
+#include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
@@ -34,6 +36,8 @@ QString optionsOf(const OpenModel& model) {
     const ModelRef& ref = model.ref;
     if (ref.convention == Convention::Same) options += " --convention same";
     if (ref.convention == Convention::Inverse) options += " --convention inverse";
+    if (ref.mapTokens == MapTokens::All) options += " --map-tokens all";
+    if (ref.mapTokens == MapTokens::PatchesOnly) options += " --map-tokens patches";
     if (ref.heads > 0) options += QString(" --heads %1").arg(ref.heads);
     if (ref.grid.tokens() > 0) options += QString(" --grid %1x%2").arg(ref.grid.rows).arg(ref.grid.cols);
     if (ref.theta > 0) options += QString(" --theta %1").arg(ref.theta);
@@ -63,6 +67,7 @@ Session MainWindow::currentSession() const {
         if (indexOf.contains(head.model)) session.pinned.push_back({indexOf[head.model], head.id});
     }
     session.conventions = m_loader->conventions();
+    session.mapTokens = m_loader->mapTokens();
     session.geometry = saveGeometry();
     session.layout = saveDocks(m_docks);
     session.appearance = m_appearance.appearance();
@@ -80,7 +85,9 @@ void MainWindow::restore(const QStringList& files) {
     m_panels.generate->restore(m_session.generate);
     m_panels.status->setWanted(m_session.device);
     m_generation->setDevice(m_session.device);
+    m_dataJobs->setDevice(m_session.device);
     m_loader->setConventions(m_session.conventions);
+    m_loader->setMapTokens(m_session.mapTokens);
     if (!files.isEmpty()) {
         m_session.models.clear();
         return openFiles(files);
@@ -158,9 +165,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 void MainWindow::updateCommandLines() {
-    int model = m_selection->current().model;
-    if (!m_models->find(model) && !m_models->all().empty()) model = m_models->all().begin()->first;
-    const OpenModel* open = m_models->find(model);
+    const OpenModel* open = m_models->find(currentModel());
     QString line;
     if (open) {
         line = QString("ropescope inspect %1%2 --out heads.safetensors")
@@ -179,7 +184,8 @@ void MainWindow::updateJobLine() {
 
 void MainWindow::setViewsStale(bool stale) {
     for (View* view : m_panels.views()) {
-        if (view != m_panels.atlas) view->setStale(stale);  // the Atlas does not wait for single heads
+        // The Atlas and Compare do not wait for single heads.
+        if (view != m_panels.atlas && view != m_panels.compare) view->setStale(stale);
     }
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/model_loader.h"
 
+#include <QTimer>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace ropescope {
 namespace {
+
+constexpr int kCheckDelayMs = 1500;  // what is looked at comes first
 
 /// The head with the largest finite value; no head when there is none.
 std::optional<HeadId> largest(const AtlasReport& atlas, const char* key) {
@@ -33,6 +37,7 @@ ModelLoader::ModelLoader(EngineClient& engine, OpenModels& models, Selection& se
 void ModelLoader::open(ModelRef ref) {
     const QString path = QString::fromStdString(ref.path);
     if (ref.convention == Convention::Unknown) ref.convention = m_conventions.value(path, Convention::Unknown);
+    if (ref.mapTokens == MapTokens::Unknown) ref.mapTokens = m_mapTokens.value(path, MapTokens::Unknown);
     for (const auto& [key, model] : m_models.all()) {
         if (model.ref == ref) {
             emit opened(key);
@@ -51,6 +56,10 @@ void ModelLoader::open(ModelRef ref) {
 void ModelLoader::take(ModelRef ref, const ModelCard& card) {
     if (card.convention == Convention::Unknown) {
         emit conventionNeeded(ref, QString::fromStdString(card.name));
+        return;
+    }
+    if (card.mapTokens == MapTokens::Unknown) {
+        emit mapTokensNeeded(ref, QString::fromStdString(card.name));
         return;
     }
     for (const auto& [key, model] : m_models.all()) {
@@ -75,15 +84,41 @@ void ModelLoader::close(int model) {
 void ModelLoader::askAtlas(int model) {
     const OpenModel* open = m_models.find(model);
     if (!open) return;
-    m_engine.request(AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
+    m_engine.request(
+        AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
+        [this, model](const Result<Reply>& reply) {
+            if (!m_models.find(model)) return;
+            if (!reply) {
+                if (reply.error().kind != ErrorKind::Cancelled) emit atlasFailed(model, reply.error());
+                return;
+            }
+            m_models.setAtlas(model, std::get<AtlasReport>(*reply));
+            emit atlasArrived(model);
+            checkSoon(model);
+        },
+        Watch{.picture = {}, .share = {}, .atlas = [this, model](const AtlasProgress& progress) {
+                  m_models.setAtlas(model, progress.atlas);  // layer by layer, for large models
+              }});
+}
+
+/// In the background: not before the heads that are looked at have come.
+void ModelLoader::checkSoon(int model) {
+    QTimer::singleShot(kCheckDelayMs, this, [this, model] { m_asked.empty() ? check(model) : checkSoon(model); });
+}
+
+void ModelLoader::check(int model) {
+    const OpenModel* open = m_models.find(model);
+    if (!open || open->check) return;
+    m_engine.request(SelfCheckRequest{open->ref}, QString("check:%1").arg(model),
                      [this, model](const Result<Reply>& reply) {
-                         if (!m_models.find(model)) return;
-                         if (!reply) {
-                             if (reply.error().kind != ErrorKind::Cancelled) emit atlasFailed(model, reply.error());
-                             return;
-                         }
-                         m_models.setAtlas(model, std::get<AtlasReport>(*reply));
-                         emit atlasArrived(model);
+                         if (reply) return m_models.setCheck(model, std::get<SelfCheckReport>(*reply));
+                         if (reply.error().kind == ErrorKind::Cancelled) return;
+                         SelfCheckRow failed;
+                         failed.key = "check";
+                         failed.title = "Check could not run";
+                         failed.value = failed.bound = std::numeric_limits<double>::quiet_NaN();
+                         failed.text = reply.error().message();
+                         m_models.setCheck(model, {{failed}, LampState::None});
                      });
 }
 
@@ -103,6 +138,20 @@ void ModelLoader::askHeads() {
     for (const auto& [model, heads] : wanted) {
         if (m_asked[model] != heads) askHeadsOf(model, heads);
     }
+}
+
+void ModelLoader::askScaled(int model, const std::vector<HeadId>& heads, Grid grid, Extrapolation method) {
+    const OpenModel* open = m_models.find(model);
+    if (!open) return;
+    HeadsRequest request{open->ref, heads, {}};
+    request.extrapolate.method = method;
+    request.extrapolate.trained = open->card.grid;
+    request.model.grid = grid;
+    m_engine.request(request, QString("scaled:%1").arg(model), [this, model, grid, method](const Result<Reply>& reply) {
+        if (!m_models.find(model)) return;
+        if (reply) return emit scaledArrived(model, grid, method, std::get<HeadsReport>(*reply));
+        if (reply.error().kind != ErrorKind::Cancelled) emit scaledFailed(reply.error());
+    });
 }
 
 void ModelLoader::askHeadsOf(int model, const std::vector<HeadId>& heads) {

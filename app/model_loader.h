@@ -26,23 +26,36 @@ public:
     /// The user's answers to conventionNeeded(), by absolute path; used for files that do not say themselves.
     void setConventions(const QMap<QString, Convention>& conventions) { m_conventions = conventions; }
     void setConvention(const QString& path, Convention convention);
+    /// The same for mapTokensNeeded().
+    void setMapTokens(const QMap<QString, MapTokens>& answers) { m_mapTokens = answers; }
+    void setMapTokens(const QString& path, MapTokens answer) { m_mapTokens[path] = answer; }
+    [[nodiscard]] const QMap<QString, MapTokens>& mapTokens() const { return m_mapTokens; }
     [[nodiscard]] const QMap<QString, Convention>& conventions() const { return m_conventions; }
     /// Selects the head with the highest cross-axis mixing (the largest condition where there is no mixing).
     void selectInteresting(int model);
+
+    /// Reports with the frequencies of a method on another grid; the answer comes as scaledArrived() or scaledFailed().
+    void askScaled(int model, const std::vector<HeadId>& heads, Grid grid, Extrapolation method);
 
 signals:
     void opened(int model);
     void refused(const QString& path, const ropescope::Error& error);
     void conventionNeeded(const ropescope::ModelRef& ref, const QString& name);
+    void mapTokensNeeded(const ropescope::ModelRef& ref, const QString& name);
     void atlasArrived(int model);
     void atlasFailed(int model, const ropescope::Error& error);
     void headsAsked(int count);
     void headsArrived();
+    void scaledArrived(int model, ropescope::Grid grid, ropescope::Extrapolation method,
+                       const ropescope::HeadsReport& report);
+    void scaledFailed(const ropescope::Error& error);
     void headsFailed(const ropescope::Error& error);
 
 private:
     void take(ModelRef ref, const ModelCard& card);
     void askAtlas(int model);
+    void checkSoon(int model);
+    void check(int model);
     void askHeads();
     void askHeadsOf(int model, const std::vector<HeadId>& heads);
 
@@ -50,6 +63,7 @@ private:
     OpenModels& m_models;
     Selection& m_selection;
     QMap<QString, Convention> m_conventions;
+    QMap<QString, MapTokens> m_mapTokens;
     std::set<HeadRef> m_failed;                  ///< heads whose report was refused: not asked for again and again
     std::map<int, std::vector<HeadId>> m_asked;  ///< heads on their way, by model
 };

@@ -7,12 +7,15 @@ namespace ropescope {
 
 class AskBar;
 class AtlasView;
+class ClassifyView;
 class CommandPalette;
+class CompareView;
 class EngineStatus;
 class FieldsView;
 class FrequenciesView;
 class GenerateView;
 class HeadPanel;
+class MeasureBar;
 class MessageBar;
 class ModelTree;
 class PlanesView;
@@ -26,11 +29,14 @@ struct Panels {
     PlanesView* planes = nullptr;
     FrequenciesView* frequencies = nullptr;
     FieldsView* fields = nullptr;
+    CompareView* compare = nullptr;
     GenerateView* generate = nullptr;
+    ClassifyView* classify = nullptr;
     HeadPanel* head = nullptr;
     ModelTree* tree = nullptr;
     MessageBar* messages = nullptr;  ///< what concerns no single view
     AskBar* questions = nullptr;
+    MeasureBar* measure = nullptr;
     CommandPalette* palette = nullptr;
     EngineStatus* status = nullptr;
 

@@ -12,8 +12,12 @@
 
 #include "app/main_window.h"
 #include "app/resources.h"
+#include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
+#include "widgets/frequencies_view.h"
 #include "widgets/generate_view.h"
+#include "widgets/measure_bar.h"
+#include "widgets/planes_view.h"
 #include "widgets/view.h"
 
 namespace ropescope {
@@ -53,6 +57,7 @@ int Pictures::take() {
         save(m_window, "window");
         takeGeneration();
         takeViews();
+        takeMeasurement();
         takeComparison();
     }
     for (const QString& failure : m_failures) std::fprintf(stderr, "pictures: %s\n", qPrintable(failure));
@@ -106,8 +111,11 @@ void Pictures::takeViews() {
         dock->raise();
         settle(kPaintMs);
         auto* view = qobject_cast<View*>(dock->widget());
+        if (view == m_window.panels().compare)
+            waitFor("a comparison", kPatienceMs, [&] { return !view->isShowingEmpty(); });
         if (view->isShowingEmpty()) m_failures.append(dock->windowTitle() + " is empty");
-        save(*view, dock->windowTitle().toLower());
+        // "compare" is the name of the picture of two models.
+        save(*view, view == m_window.panels().compare ? QString("heads-compared") : dock->windowTitle().toLower());
     }
 }
 
@@ -139,6 +147,33 @@ void Pictures::takeGeneration() {
     m_window.setLayout(Layout::Generate);
     settle(kPaintMs);
     save(*view, "generate");
+}
+
+/// A few images are enough for a picture: what they say about the shown heads, and two heads subtracted.
+void Pictures::takeMeasurement() {
+    const HeadRef current = m_window.selection().current();
+    m_window.offerMeasurement();
+    CalibrateRequest settings = m_window.panels().measure->settings();
+    settings.images = 8;
+    settings.steps = 10;
+    m_window.dataJobs().measure(settings);
+    const auto done = [&] { return m_window.models().calibration(current) != nullptr; };
+    if (!waitFor("a measurement", kPatienceMs, done)) return;
+    m_window.panels().frequencies->setEnergy(FrequenciesView::Energy::Data);
+    m_window.docks().frequencies->raise();
+    settle(kPaintMs);
+    save(*m_window.panels().frequencies, "frequencies-data");
+    m_window.panels().frequencies->setEnergy(FrequenciesView::Energy::Weights);
+    const std::vector<HeadRef> four = m_window.selection().heads();
+    m_window.selection().selectAll({four.front(), four.back()});
+    m_window.panels().planes->setDifference(true);
+    m_window.docks().planes->raise();
+    settle(kPaintMs);
+    save(*m_window.panels().planes, "planes-difference");
+    m_window.panels().planes->setDifference(false);
+    m_window.setLayout(Layout::Explore);
+    settle(kPaintMs);
+    save(m_window, "measured");
 }
 
 /// A second shipped model beside the first, and the dark colours.

@@ -30,6 +30,7 @@ private:
     void takeViews();
     void takeGeneration();
     void takeComparison();
+    void takeMeasurement();
 
     MainWindow& m_window;
     QString m_folder;

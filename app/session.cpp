@@ -46,6 +46,7 @@ QJsonObject toJson(const ModelRef& ref) {
     return {{"path", QString::fromStdString(ref.path)},
             {"weights", nameOf(ref.weights)},
             {"convention", nameOf(ref.convention)},
+            {"map_tokens", nameOf(ref.mapTokens)},
             {"heads", ref.heads},
             {"rows", ref.grid.rows},
             {"cols", ref.grid.cols},
@@ -58,6 +59,7 @@ ModelRef modelRef(const QJsonObject& json) {
     ref.path = json["path"].toString().toStdString();
     ref.weights = valueOf(json["weights"], WeightChoice::Ema);
     ref.convention = valueOf(json["convention"], Convention::Unknown);
+    ref.mapTokens = valueOf(json["map_tokens"], MapTokens::Unknown);
     ref.heads = json["heads"].toInt();
     ref.grid = {json["rows"].toInt(), json["cols"].toInt()};
     ref.theta = json["theta"].toDouble();
@@ -78,6 +80,7 @@ QJsonObject toJson(const GenerateRequest& g) {
             {"steps", g.steps},
             {"guidance", g.guidance},
             {"sampler", nameOf(g.sampler)},
+            {"extrapolation", nameOf(g.extrapolate.method)},
             {"batch", g.batch},
             {"precision", nameOf(g.compute.precision)},
             {"record", nameOf(g.record)}};
@@ -90,6 +93,7 @@ GenerateRequest generateRequest(const QJsonObject& json) {
     g.steps = std::clamp(json["steps"].toInt(g.steps), 1, 1000);
     g.guidance = std::clamp(json["guidance"].toDouble(g.guidance), 0.0, 100.0);
     g.sampler = valueOf(json["sampler"], g.sampler);
+    g.extrapolate.method = valueOf(json["extrapolation"], Extrapolation::None);
     g.batch = std::clamp(json["batch"].toInt(1), 1, 64);
     g.compute.precision = valueOf(json["precision"], Precision::Fp32);
     g.record = valueOf(json["record"], RecordFields::All);
@@ -108,7 +112,8 @@ QJsonObject toJson(const Session& s) {
     for (const ModelRef& ref : s.models) models.append(toJson(ref));
     for (HeadId id : s.selected) selected.append(toJson(id));
     for (const auto& [model, id] : s.pinned) pinned.append(QJsonArray{model, id.layer, id.head});
-    QJsonObject conventions, layouts;
+    QJsonObject conventions, mapTokens, layouts;
+    for (auto it = s.mapTokens.begin(); it != s.mapTokens.end(); ++it) mapTokens[it.key()] = nameOf(it.value());
     for (auto it = s.conventions.begin(); it != s.conventions.end(); ++it) conventions[it.key()] = nameOf(it.value());
     for (auto it = s.userLayouts.begin(); it != s.userLayouts.end(); ++it) layouts[it.key()] = toJson(it.value());
     return {{"version", kSessionVersion},
@@ -118,6 +123,7 @@ QJsonObject toJson(const Session& s) {
             {"pinned", pinned},
             {"recent_files", QJsonArray::fromStringList(s.recentFiles)},
             {"conventions", conventions},
+            {"map_tokens", mapTokens},
             {"geometry", text(s.geometry)},
             {"layout", toJson(s.layout)},
             {"user_layouts", layouts},
@@ -143,6 +149,10 @@ Session session(const QJsonObject& json) {
     const QJsonObject conventions = json["conventions"].toObject();
     for (auto it = conventions.begin(); it != conventions.end(); ++it) {
         s.conventions[it.key()] = valueOf(it.value(), Convention::Unknown);
+    }
+    const QJsonObject mapTokens = json["map_tokens"].toObject();
+    for (auto it = mapTokens.begin(); it != mapTokens.end(); ++it) {
+        s.mapTokens[it.key()] = valueOf(it.value(), MapTokens::Unknown);
     }
     s.geometry = bytes(json["geometry"]);
     s.layout = dockLayout(json["layout"]);

@@ -29,6 +29,7 @@ struct Session {
     std::vector<std::pair<int, HeadId>> pinned;  ///< index into models, head
     QStringList recentFiles;                     ///< newest first
     QMap<QString, Convention> conventions;       ///< the user's answers, by absolute path
+    QMap<QString, MapTokens> mapTokens;          ///< likewise
     QByteArray geometry;
     DockLayout layout;
     QMap<QString, DockLayout> userLayouts;

@@ -160,6 +160,7 @@ void WindowActions::buildHeads() {
         const auto& all = m_window.models().all();
         if (!all.empty()) m_window.loader().selectInteresting(current.model >= 0 ? current.model : all.begin()->first);
     });
+    add(menu, "Measure &data content...", QKeySequence("Ctrl+D"), [this] { m_window.offerMeasurement(); });
     add(menu, "Select the whole &layer", QKeySequence("Ctrl+L"), [this] { selectLayer(); });
     menu->addSeparator();
     QMenu* pinned = menu->addMenu("Go to pinned head");

@@ -7,7 +7,7 @@
 namespace ropescope {
 namespace {
 
-constexpr int kStateVersion = 1;
+constexpr int kStateVersion = 2;
 
 /// Left | right, each a stack of tabs with its first dock in front.
 void placeViews(const WindowDocks& docks, const QList<QDockWidget*>& left, const QList<QDockWidget*>& right) {
@@ -67,15 +67,18 @@ void applyLayout(const WindowDocks& docks, Layout layout) {
     docks.window->resizeDocks({docks.generate}, {height * (large ? 50 : 32) / 100}, Qt::Vertical);
     switch (layout) {
         case Layout::Explore:
-            placeViews(docks, {docks.atlas, docks.spectrum}, {docks.fields, docks.planes, docks.frequencies});
+            placeViews(docks, {docks.atlas, docks.spectrum, docks.compare},
+                       {docks.fields, docks.planes, docks.frequencies});
             break;
         case Layout::Compare:
-            placeViews(docks, {docks.spectrum, docks.frequencies, docks.atlas}, {docks.planes, docks.fields});
+            placeViews(docks, {docks.compare, docks.spectrum, docks.frequencies, docks.atlas},
+                       {docks.planes, docks.fields});
             docks.head->hide();
             docks.generate->hide();
             break;
         case Layout::Generate:
-            placeViews(docks, {docks.fields, docks.atlas, docks.spectrum, docks.planes, docks.frequencies}, {});
+            placeViews(docks,
+                       {docks.fields, docks.atlas, docks.spectrum, docks.planes, docks.frequencies, docks.compare}, {});
             docks.head->hide();
             break;
         case Layout::Publish:

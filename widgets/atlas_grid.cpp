@@ -39,8 +39,8 @@ struct AtlasGrid::Layout {
     qreal bars = 0;  ///< longest bar of the means
     QRectF legend;
 
-    [[nodiscard]] QRectF cell(int layer, int head) const {
-        return {matrix.left() + head * width, matrix.top() + layer * height, width - gap, height - gap};
+    [[nodiscard]] QRectF cell(QPoint place) const {
+        return {matrix.left() + place.x() * width, matrix.top() + place.y() * height, width - gap, height - gap};
     }
 };
 
@@ -80,8 +80,38 @@ double AtlasGrid::value(int layer, int head) const {
     return m_figure.values[layer * m_figure.heads + head];
 }
 
+QPoint AtlasGrid::placeOf(HeadId head) const {
+    const auto find = [](const std::vector<int>& order, int index) {
+        if (order.empty()) return index;
+        return static_cast<int>(std::find(order.begin(), order.end(), index) - order.begin());
+    };
+    return {find(m_figure.headOrder, head.head), find(m_figure.layerOrder, head.layer)};
+}
+
+HeadId AtlasGrid::drawnAt(int row, int column) const {
+    return {m_figure.layerOrder.empty() ? row : m_figure.layerOrder[row],
+            m_figure.headOrder.empty() ? column : m_figure.headOrder[column]};
+}
+
+HeadId AtlasGrid::neighbour(HeadId head, int rows, int columns) const {
+    const QPoint place = placeOf(head);
+    return drawnAt(std::clamp(place.y() + rows, 0, m_figure.layers - 1),
+                   std::clamp(place.x() + columns, 0, m_figure.heads - 1));
+}
+
+std::vector<HeadId> AtlasGrid::block(HeadId one, HeadId other) const {
+    const QPoint a = placeOf(one), b = placeOf(other);
+    std::vector<HeadId> heads;
+    for (int row = std::min(a.y(), b.y()); row <= std::max(a.y(), b.y()); ++row) {
+        for (int column = std::min(a.x(), b.x()); column <= std::max(a.x(), b.x()); ++column) {
+            heads.push_back(drawnAt(row, column));
+        }
+    }
+    return heads;
+}
+
 QRectF AtlasGrid::cell(HeadId head) const {
-    return layoutIn(rect(), font()).cell(head.layer, head.head);
+    return layoutIn(rect(), font()).cell(placeOf(head));
 }
 
 double AtlasGrid::meanOfLayer(int layer) const {
@@ -118,9 +148,11 @@ void AtlasGrid::drawCells(QPainter& painter, const Layout& layout, const Looks& 
     painter.setRenderHint(QPainter::Antialiasing, false);
     for (int layer = 0; layer < m_figure.layers; ++layer) {
         for (int head = 0; head < m_figure.heads; ++head) {
-            const QRectF cell = layout.cell(layer, head);
+            const QRectF cell = layout.cell(placeOf({layer, head}));
             if (std::isnan(value(layer, head))) {
-                drawHatched(painter, cell, looks);
+                const std::size_t index = layer * m_figure.heads + head;
+                const bool marked = index < m_figure.problems.size() && !m_figure.problems[index].isEmpty();
+                marked ? drawHatched(painter, cell, looks) : painter.fillRect(cell, looks.grid);  // no value (yet)
                 continue;
             }
             const QColor ground = colour({layer, head});
@@ -141,15 +173,15 @@ void AtlasGrid::drawLabels(QPainter& painter, const Layout& layout, const Looks&
     const int columnStep = std::max(
         1, static_cast<int>(std::ceil((metrics.horizontalAdvance(QStringLiteral("H%1").arg(m_figure.heads - 1)) + 3) /
                                       layout.width)));
-    for (int layer = 0; layer < m_figure.layers; layer += rowStep) {
-        const QRectF cell = layout.cell(layer, 0);
+    for (int row = 0; row < m_figure.layers; row += rowStep) {
+        const QRectF cell = layout.cell({0, row});
         painter.drawText(QRectF(cell.left() - 64, cell.center().y() - metrics.height() / 2, 56, metrics.height()),
-                         Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("L%1").arg(layer));
+                         Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("L%1").arg(drawnAt(row, 0).layer));
     }
-    for (int head = 0; head < m_figure.heads; head += columnStep) {
-        const QRectF cell = layout.cell(0, head);
+    for (int column = 0; column < m_figure.heads; column += columnStep) {
+        const QRectF cell = layout.cell({column, 0});
         painter.drawText(QRectF(cell.center().x() - 32, cell.top() - metrics.height() - 4, 64, metrics.height()),
-                         Qt::AlignHCenter | Qt::AlignBottom, QStringLiteral("H%1").arg(head));
+                         Qt::AlignHCenter | Qt::AlignBottom, QStringLiteral("H%1").arg(drawnAt(0, column).head));
     }
 }
 
@@ -165,7 +197,7 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
     const qreal x = layout.matrix.right() + 12;
     painter.setPen(Qt::NoPen);
     for (int layer = 0; layer < m_figure.layers; ++layer) {
-        const QRectF cell = layout.cell(layer, 0);
+        const QRectF cell = layout.cell({0, placeOf({layer, 0}).y()});
         const double mean = meanOfLayer(layer);
         if (std::isnan(mean)) continue;
         const qreal thick = std::min(cell.height(), 12.0);
@@ -178,7 +210,7 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
     }
     const qreal y = layout.matrix.bottom() + 10;
     for (int head = 0; head < m_figure.heads; ++head) {
-        const QRectF cell = layout.cell(0, head);
+        const QRectF cell = layout.cell({placeOf({0, head}).x(), 0});
         const double mean = meanOfHead(head);
         if (std::isnan(mean)) continue;
         const qreal thick = std::min(cell.width(), 12.0);
@@ -200,11 +232,11 @@ void AtlasGrid::drawMarks(QPainter& painter, const Layout& layout, const Looks& 
     painter.setBrush(Qt::NoBrush);
     if (m_hover) {
         painter.setPen(QPen(looks.text, 1));
-        painter.drawRect(layout.cell(m_hover->layer, m_hover->head).adjusted(0.5, 0.5, -0.5, -0.5));
+        painter.drawRect(layout.cell(placeOf(*m_hover)).adjusted(0.5, 0.5, -0.5, -0.5));
     }
     for (const AtlasFigure::Mark& mark : m_figure.marks) {
         if (mark.id.layer >= m_figure.layers || mark.id.head >= m_figure.heads) continue;
-        const QRectF cell = layout.cell(mark.id.layer, mark.id.head).adjusted(-1, -1, 1, 1);
+        const QRectF cell = layout.cell(placeOf(mark.id)).adjusted(-1, -1, 1, 1);
         painter.setPen(QPen(looks.base, 5));
         painter.drawRect(cell);
         painter.setPen(QPen(headColour(mark.colour), mark.current ? 3 : 2));
@@ -228,10 +260,10 @@ void AtlasGrid::drawMarks(QPainter& painter, const Layout& layout, const Looks& 
 std::optional<HeadId> AtlasGrid::headAt(QPointF position) const {
     const Layout layout = layoutIn(rect(), font());
     if (!layout.matrix.contains(position)) return std::nullopt;
-    const HeadId id{static_cast<int>((position.y() - layout.matrix.top()) / layout.height),
-                    static_cast<int>((position.x() - layout.matrix.left()) / layout.width)};
-    if (id.layer >= m_figure.layers || id.head >= m_figure.heads) return std::nullopt;
-    return id;
+    const int row = static_cast<int>((position.y() - layout.matrix.top()) / layout.height);
+    const int column = static_cast<int>((position.x() - layout.matrix.left()) / layout.width);
+    if (row >= m_figure.layers || column >= m_figure.heads) return std::nullopt;
+    return drawnAt(row, column);
 }
 
 void AtlasGrid::paintEvent(QPaintEvent*) {
@@ -269,7 +301,7 @@ void AtlasGrid::mouseReleaseEvent(QMouseEvent* event) {
         std::vector<HeadId> heads;
         for (int layer = 0; layer < m_figure.layers; ++layer) {
             for (int head = 0; head < m_figure.heads; ++head) {
-                if (layout.cell(layer, head).intersects(m_brush)) heads.push_back({layer, head});
+                if (layout.cell(placeOf({layer, head})).intersects(m_brush)) heads.push_back({layer, head});
             }
         }
         m_brush = {};

@@ -21,6 +21,8 @@ struct AtlasFigure {
     ColourMap map = ColourMap::Viridis;
     double low = 0;
     double high = 1;
+    std::vector<int> layerOrder;  ///< layers from top to bottom; empty: as stored
+    std::vector<int> headOrder;   ///< heads from left to right; empty: as stored
 
     struct Mark {
         HeadId id;
@@ -43,6 +45,10 @@ public:
     [[nodiscard]] double meanOfLayer(int layer) const;
     [[nodiscard]] double meanOfHead(int head) const;
     [[nodiscard]] QColor colour(HeadId head) const;
+    /// The head that is drawn `rows` below and `columns` right of another one, stopping at the edges.
+    [[nodiscard]] HeadId neighbour(HeadId head, int rows, int columns) const;
+    /// All heads of the rectangle that two heads span as they are drawn.
+    [[nodiscard]] std::vector<HeadId> block(HeadId one, HeadId other) const;
     void draw(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
 signals:
@@ -64,6 +70,8 @@ private:
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
     [[nodiscard]] std::optional<HeadId> headAt(QPointF position) const;
     [[nodiscard]] double value(int layer, int head) const;
+    [[nodiscard]] QPoint placeOf(HeadId head) const;  ///< x: column, y: row as drawn
+    [[nodiscard]] HeadId drawnAt(int row, int column) const;
     void drawCells(QPainter& painter, const Layout& layout, const Looks& looks) const;
     void drawMarks(QPainter& painter, const Layout& layout, const Looks& looks) const;
     void drawMeans(QPainter& painter, const Layout& layout, const Looks& looks) const;

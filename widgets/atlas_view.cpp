@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "widgets/atlas_grid.h"
@@ -37,6 +38,30 @@ std::pair<double, double> rangeOf(const std::vector<double>& values) {
     return {low, high};
 }
 
+/// Indices of the largest value first; NaN last, equal ones as stored.
+std::vector<int> descending(const std::vector<double>& values) {
+    std::vector<int> order(values.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+        if (std::isnan(values[a]) || std::isnan(values[b])) return !std::isnan(values[a]) && std::isnan(values[b]);
+        return values[a] > values[b];
+    });
+    return order;
+}
+
+/// Means over the sound heads along one side of [layers, heads]; NaN where there is none.
+std::vector<double> meansOf(const AtlasFigure& figure, bool byLayer) {
+    std::vector<double> sums(byLayer ? figure.layers : figure.heads, 0.0), counts = sums;
+    for (int i = 0; i < figure.layers * figure.heads; ++i) {
+        if (std::isnan(figure.values[i])) continue;
+        const int at = byLayer ? i / figure.heads : i % figure.heads;
+        sums[at] += figure.values[i];
+        ++counts[at];
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] /= counts[i];
+    return sums;
+}
+
 }  // namespace
 
 AtlasView::AtlasView(OpenModels& models, Selection& selection, QWidget* parent)
@@ -44,6 +69,7 @@ AtlasView::AtlasView(OpenModels& models, Selection& selection, QWidget* parent)
       m_number(new QComboBox(this)),
       m_marks(new QLabel(this)),
       m_minus(new QComboBox(this)),
+      m_sort(new QComboBox(this)),
       m_lock(new QCheckBox(tr("Fixed range"), this)),
       m_grid(new AtlasGrid(this)),
       m_scatter(new ScatterPlot(this)) {
@@ -74,6 +100,9 @@ void AtlasView::buildControls() {
     m_minus->setToolTip(tr("Draw the difference to another open model, centred on zero"));
     m_minus->addItem(tr("as it is"), -1);
     controls().addWidget(m_minus);
+    m_sort->addItems({tr("as stored"), tr("layers sorted"), tr("heads sorted"), tr("both sorted")});
+    m_sort->setToolTip(tr("Order of rows and columns: by their mean of the shown number, largest first"));
+    controls().addWidget(m_sort);
     m_lock->setToolTip(tr("Keep the colour range when the model changes, so that pictures can be compared"));
     controls().addWidget(m_lock);
 }
@@ -99,6 +128,7 @@ void AtlasView::connectSignals() {
     });
     connect(m_number, &QComboBox::currentIndexChanged, this, &AtlasView::refresh);
     connect(m_minus, &QComboBox::currentIndexChanged, this, &AtlasView::refresh);
+    connect(m_sort, &QComboBox::currentIndexChanged, this, &AtlasView::refresh);
     connect(m_lock, &QCheckBox::toggled, this, [this] {
         m_fixed.clear();
         refresh();
@@ -127,6 +157,16 @@ void AtlasView::setNumber(const QString& key) {
 
 QString AtlasView::number() const {
     return m_number->currentData().toString();
+}
+
+void AtlasView::setSort(Sort sort) {
+    m_sort->setCurrentIndex(static_cast<int>(sort));
+}
+
+void AtlasView::sortFigure(AtlasFigure& figure) const {
+    const auto sort = static_cast<Sort>(m_sort->currentIndex());
+    if (sort == Sort::Layers || sort == Sort::Both) figure.layerOrder = descending(meansOf(figure, true));
+    if (sort == Sort::Heads || sort == Sort::Both) figure.headOrder = descending(meansOf(figure, false));
 }
 
 void AtlasView::setScatter(const QString& keyX, const QString& keyY) {
@@ -213,6 +253,7 @@ void AtlasView::refresh() {
     }
     figure.low = low;
     figure.high = high;
+    sortFigure(figure);
     m_marks->setText(marksText(*chosen));
     m_number->setToolTip(definitionText(*chosen));
     m_marks->setToolTip(definitionText(*chosen));
@@ -266,13 +307,8 @@ void AtlasView::take(const std::vector<HeadId>& heads, Qt::KeyboardModifiers mod
         all.insert(all.end(), refs.begin(), refs.end());
         m_selection.selectAll(all);
     } else if ((modifiers & Qt::ShiftModifier) && refs.size() == 1 && current.model == m_model) {
-        const HeadId a = current.id, b = refs.front().id;
         std::vector<HeadRef> block = m_selection.heads();
-        for (int layer = std::min(a.layer, b.layer); layer <= std::max(a.layer, b.layer); ++layer) {
-            for (int head = std::min(a.head, b.head); head <= std::max(a.head, b.head); ++head) {
-                block.push_back({m_model, {layer, head}});
-            }
-        }
+        for (HeadId id : m_grid->block(current.id, refs.front().id)) block.push_back({m_model, id});
         block.push_back(refs.front());
         m_selection.selectAll(block);
     } else {
@@ -282,11 +318,9 @@ void AtlasView::take(const std::vector<HeadId>& heads, Qt::KeyboardModifiers mod
 
 void AtlasView::move(int layers, int heads, Qt::KeyboardModifiers modifiers) {
     const AtlasReport* atlas = report();
-    if (atlas == nullptr) return;
+    if (atlas == nullptr || m_grid->figure().layers == 0) return;
     const HeadId from = m_selection.current().model == m_model ? m_selection.current().id : HeadId{};
-    const HeadRef to{
-        m_model,
-        {std::clamp(from.layer + layers, 0, atlas->layers - 1), std::clamp(from.head + heads, 0, atlas->heads - 1)}};
+    const HeadRef to{m_model, m_grid->neighbour(from, layers, heads)};
     if (modifiers & Qt::ShiftModifier) {
         m_selection.add(to);
     } else {

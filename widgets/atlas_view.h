@@ -12,6 +12,7 @@ class QLabel;
 
 namespace ropescope {
 
+struct AtlasFigure;
 class AtlasGrid;
 class ScatterPlot;
 
@@ -26,6 +27,9 @@ public:
     [[nodiscard]] int model() const { return m_model; }
     void setNumber(const QString& key);  ///< HeadNumber::key
     [[nodiscard]] QString number() const;
+    enum class Sort { Stored, Layers, Heads, Both };
+    /// Rows and columns by their mean of the shown number, largest first; marked ones last.
+    void setSort(Sort sort);
     void setScatter(const QString& keyX, const QString& keyY);
 
     // What the plots hold, for tests.
@@ -52,6 +56,7 @@ private:
     void take(const std::vector<HeadId>& heads, Qt::KeyboardModifiers modifiers);
     void move(int layers, int heads, Qt::KeyboardModifiers modifiers);
     [[nodiscard]] std::vector<double> values() const;
+    void sortFigure(AtlasFigure& figure) const;
     [[nodiscard]] const AtlasReport* report() const;
     [[nodiscard]] const HeadNumber* find(const QString& key) const;
 
@@ -59,6 +64,7 @@ private:
     QComboBox* m_number;
     QLabel* m_marks;
     QComboBox* m_minus;
+    QComboBox* m_sort;
     QCheckBox* m_lock;
     AtlasGrid* m_grid;
     ScatterPlot* m_scatter;

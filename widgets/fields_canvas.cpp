@@ -134,13 +134,8 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
                     : 0,
                 looks);
     drawMap(painter, panel.analytic, m_figure.analytic, left, looks);
-    if (panel.measured.values.empty()) {
-        painter.setPen(QPen(looks.grid, 1));
-        painter.setBrush(Qt::NoBrush);
-        painter.drawRect(right);
-        drawWords(painter, right, m_figure.noField, tr("no field yet"), looks);
-        return;
-    }
+    if (panel.analytic.values.empty()) drawNothing(painter, left, m_figure.noAnalytic, tr("no data yet"), looks);
+    if (panel.measured.values.empty()) return drawNothing(painter, right, m_figure.noField, tr("no field yet"), looks);
     drawMap(painter, panel.measured, m_figure.measured, right, looks);
     if (!panel.numbers) return;
     drawNumbers(painter, panel, squareIn(right, panel.measured.rows(), panel.measured.cols()));
@@ -151,6 +146,14 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
     painter.drawText(QRectF(left.left(), right.bottom() + 2, right.right() - left.left(), metrics.height()),
                      Qt::AlignRight | Qt::AlignTop,
                      metrics.elidedText(words, Qt::ElideRight, right.right() - left.left()));
+}
+
+void FieldsCanvas::drawNothing(QPainter& painter, const QRectF& place, const QString& why, const QString& shortly,
+                               const Looks& looks) const {
+    painter.setPen(QPen(looks.grid, 1));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRect(place);
+    drawWords(painter, place, why, shortly, looks);
 }
 
 void FieldsCanvas::drawMap(QPainter& painter, const OffsetMap& map, const FieldScale& scale, const QRectF& place,

@@ -29,6 +29,7 @@ struct OffsetMap {
 
 struct FieldsPanel {
     HeadRef head;
+    QString name;  ///< of the head, or "A - B"
     QString title;
     QString problem;  ///< not empty: hatched, with this message
     int colour = 0;
@@ -51,7 +52,8 @@ struct FieldsFigure {
     std::vector<FieldsPanel> panels;
     FieldScale analytic;
     FieldScale measured;
-    QString noField;  ///< what a panel without a measured field says
+    QString noField;     ///< what a panel without a measured field says
+    QString noAnalytic;  ///< what a panel without an analytic one says
 };
 
 /// Draws all panels, the profiles through the crosshair and the legends. Moving the mouse moves the crosshair of every
@@ -82,6 +84,8 @@ private:
     void drawPanel(QPainter& painter, std::size_t index, const Layout& layout, const Looks& looks) const;
     void drawMap(QPainter& painter, const OffsetMap& map, const FieldScale& scale, const QRectF& place,
                  const Looks& looks) const;
+    void drawNothing(QPainter& painter, const QRectF& place, const QString& why, const QString& shortly,
+                     const Looks& looks) const;
     void drawNumbers(QPainter& painter, const FieldsPanel& panel, const QRectF& place) const;
     void drawProfiles(QPainter& painter, const QRectF& place, const Looks& looks) const;
 

@@ -7,13 +7,12 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPushButton>
 #include <QSlider>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
-#include "core/data/field.h"
-#include "core/data/kernel_series.h"
 #include "widgets/fields_canvas.h"
 #include "widgets/flow_layout.h"
 
@@ -21,12 +20,8 @@ namespace ropescope {
 namespace {
 
 constexpr int kLargestSide = 31;
-constexpr int kBetaSteps = 120;    ///< slider positions over four decades
-constexpr double kLogDecades = 4;  ///< range of a logarithmic scale below its largest value
-
-double betaAt(int position) {
-    return 0.01 * std::pow(10.0, 4.0 * position / kBetaSteps);
-}
+constexpr int kBetaSteps = 120;  ///< slider positions over four decades
+constexpr int kAskPauseMs = 60;  ///< of a drag, before changed frequencies are asked for
 
 int positionOf(double beta) {
     return std::clamp(static_cast<int>(std::lround(std::log10(std::max(beta, 0.01) / 0.01) * kBetaSteps / 4.0)), 0,
@@ -50,10 +45,12 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
       m_content(new QComboBox(this)),
       m_measured(new QComboBox(this)),
       m_scale(new QComboBox(this)),
+      m_difference(new QCheckBox(tr("Difference"), this)),
       m_rows(newSlider(this, 2, kLargestSide, tr("Rows of the grid that the analytic field is drawn on"))),
       m_cols(newSlider(this, 2, kLargestSide, tr("Columns of the grid"))),
       m_square(new QCheckBox(tr("square"), this)),
       m_gridText(new QLabel(this)),
+      m_method(new QComboBox(this)),
       m_beta(newSlider(this, 0, kBetaSteps, tr("Content strength of the softmax: E|q||k| / sqrt(D)"))),
       m_betaText(new QLabel(this)),
       m_step(newSlider(this, 0, 0, tr("Sampling step of the measured field"))),
@@ -67,6 +64,7 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
     connect(&m_models, &OpenModels::headChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::modelsChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::fieldsChanged, this, &FieldsView::refresh);
+    connect(&m_models, &OpenModels::calibrationChanged, this, &FieldsView::refresh);
     connect(m_canvas, &FieldsCanvas::repainted, this, &FieldsView::repainted);
     connect(m_canvas, &FieldsCanvas::hovered, this, &FieldsView::showHover);
     refresh();
@@ -78,10 +76,11 @@ void FieldsView::buildControls() {
         tr("Kernel: mean logit by offset for the chosen content, in [-1, 1].\n"
            "Softmax: attention that such logits alone would give, seen from the centre.\n"
            "Sensitivity: how much the offset can change a logit."));
-    m_content->addItems({tr("weights (of the head)"), tr("white (of the map)")});
+    m_content->addItems({tr("weights (of the head)"), tr("white (of the map)"), tr("data (of the head)")});
     m_content->setToolTip(
         tr("Content at both tokens. Weights: the same white input through the head's projections.\n"
-           "White: key equals query; the same picture for every orthogonal map."));
+           "White: key equals query; the same picture for every orthogonal map.\n"
+           "Data: the mean queries and keys of images; needs a measurement."));
     m_measured->addItems({tr("mean per pair"), tr("sum of attention")});
     m_measured->setToolTip(
         tr("Mean: attention per pair of tokens, free of the border's bias; its corners rest on single "
@@ -93,13 +92,20 @@ void FieldsView::buildControls() {
     addLabel(tr("Measured"));
     controls().addWidget(m_measured);
     controls().addWidget(m_scale);
+    m_difference->setToolTip(tr("The first head minus the second, offset by offset; for two shown heads"));
+    controls().addWidget(m_difference);
+    connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
 
+    QPushButton* measure = addMeasureButton();  // where its result is asked for: the row is full
+    measure->hide();
+    connect(m_content, &QComboBox::currentIndexChanged, measure,
+            [measure](int content) { measure->setVisible(content == static_cast<int>(Content::Data)); });
     auto* sliders = new FlowLayout;
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
     // A label and its slider stay in one row.
     const std::vector<std::vector<QWidget*>> groups = {
-        {m_gridText, m_rows, m_cols, m_square}, {m_betaText, m_beta}, {m_stepText, m_step}};
+        {m_gridText, m_rows, m_cols, m_square, m_method}, {m_betaText, m_beta}, {m_stepText, m_step}};
     for (const std::vector<QWidget*>& group : groups) {
         auto* together = new QWidget(this);
         auto* row = new QHBoxLayout(together);
@@ -131,6 +137,12 @@ void FieldsView::buildControls() {
         if (on) m_cols->setValue(m_rows->value());
     });
     m_cols->hide();
+    m_method->addItems(extrapolationNames());
+    m_method->setToolTip(extrapolationTip());
+    connect(m_method, &QComboBox::currentIndexChanged, this, &FieldsView::refresh);
+    m_askPause.setSingleShot(true);
+    m_askPause.setInterval(kAskPauseMs);
+    connect(&m_askPause, &QTimer::timeout, this, &FieldsView::askScaled);
     connect(m_beta, &QSlider::valueChanged, this, &FieldsView::refresh);
     connect(m_beta, &QSlider::sliderPressed, this, [this] { m_betaChosen = true; });
     connect(m_step, &QSlider::valueChanged, this, [this](int step) {
@@ -152,6 +164,10 @@ void FieldsView::setScale(Scale scale) {
     m_scale->setCurrentIndex(static_cast<int>(scale));
 }
 
+void FieldsView::setDifference(bool on) {
+    m_difference->setChecked(on);
+}
+
 void FieldsView::setGrid(Grid grid) {
     const QSignalBlocker rows(m_rows), cols(m_cols);
     m_square->setChecked(grid.rows == grid.cols);
@@ -164,9 +180,47 @@ Grid FieldsView::grid() const {
     return {m_rows->value(), m_square->isChecked() ? m_rows->value() : m_cols->value()};
 }
 
+void FieldsView::setExtrapolation(Extrapolation method) {
+    m_method->setCurrentIndex(static_cast<int>(method));
+}
+
+Extrapolation FieldsView::extrapolation() const {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    if (model == nullptr || grid() == model->card.grid) return Extrapolation::None;
+    return static_cast<Extrapolation>(m_method->currentIndex());
+}
+
+/// Offered where it means something: on another grid, for positions that turn.
+void FieldsView::refreshMethod() {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    m_method->setVisible(model != nullptr && model->card.axes > 0 && !(grid() == model->card.grid));
+    if (extrapolation() != Extrapolation::None) m_askPause.start();
+}
+
+void FieldsView::askScaled() {
+    const Extrapolation method = extrapolation();
+    std::map<int, std::vector<HeadId>> wanted;
+    for (HeadRef head : m_selection.shown()) {
+        const auto found = m_scaled.find(head);
+        const bool there = found != m_scaled.end() && found->second.grid == grid() && found->second.method == method;
+        if (m_models.head(head) != nullptr && !there) wanted[head.model].push_back(head.id);
+    }
+    if (method == Extrapolation::None) return;
+    for (const auto& [model, heads] : wanted) emit scaledRequested(model, heads, grid(), method);
+}
+
+void FieldsView::takeScaled(int model, Grid grid, Extrapolation method, const HeadsReport& report) {
+    for (const HeadReport& head : report.heads) m_scaled[{model, head.id}] = {grid, method, head};
+    refresh();
+}
+
 void FieldsView::setBeta(double beta) {
     m_betaChosen = true;
     m_beta->setValue(positionOf(beta));
+}
+
+double FieldsView::beta() const {
+    return 0.01 * std::pow(10.0, 4.0 * m_beta->value() / kBetaSteps);
 }
 
 void FieldsView::setStep(int step) {
@@ -190,9 +244,12 @@ void FieldsView::takeDefaults() {
         m_cols->setValue(model->card.grid.cols);
     }
     const HeadReport* report = m_models.head(current);
-    if (!m_betaChosen && report != nullptr && report->contentStrength > 0) {
+    const HeadCalibration* data = m_models.calibration(current);
+    const bool measured = m_content->currentIndex() == static_cast<int>(Content::Data) && data != nullptr;
+    const double strength = measured ? data->contentStrength : report == nullptr ? 0 : report->contentStrength;
+    if (!m_betaChosen && strength > 0) {
         const QSignalBlocker block(m_beta);
-        m_beta->setValue(positionOf(report->contentStrength));
+        m_beta->setValue(positionOf(strength));
     }
 }
 
@@ -205,67 +262,19 @@ void FieldsView::refreshSteps() {
     m_step->setMaximum(std::max(0, last));
     if (follows) m_step->setValue(last);
     m_step->setVisible(last > 0);
-    m_stepText->setVisible(last >= 0);
+    const bool averaged = last < 0 && model != nullptr && model->calibration;
+    m_stepText->setVisible(last >= 0 || averaged);
+    if (averaged) m_stepText->setText(tr("Measured: mean over %1 images").arg(model->calibration->images));
     if (last < 0) return;
     for (const StepFields& fields : model->fields) {
         if (fields.step != m_step->value()) continue;
+        if (fields.steps == 1 && model->card.objective == "classify") {
+            m_stepText->setText(tr("Measured on the classified image"));
+            continue;
+        }
         m_stepText->setText(
             tr("Step %1 of %2, t = %3").arg(fields.step + 1).arg(fields.steps).arg(shortNumber(fields.time)));
     }
-}
-
-OffsetMap FieldsView::analyticOf(const HeadReport& report) const {
-    OffsetMap map{grid(), {}};
-    const bool weights = m_content->currentIndex() == 0;
-    switch (static_cast<Analytic>(m_analytic->currentIndex())) {
-        case Analytic::Kernel:
-            map.values = evaluateKernel(weights ? report.kernelWeights : report.kernelWhite, map.grid);
-            break;
-        case Analytic::Softmax:
-            map.values = softmaxOfOffsets(evaluateKernel(weights ? report.kernelWeights : report.kernelWhite, map.grid),
-                                          betaAt(m_beta->value()));
-            break;
-        case Analytic::Sensitivity:
-            map.values = evaluateSensitivity(weights ? report.sensitivityWeights : report.sensitivityWhite, map.grid);
-            break;
-    }
-    return map;
-}
-
-FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
-    FieldsPanel panel;
-    panel.head = head;
-    panel.title = m_models.headName(head) + (report.identity ? tr("  identity") : QString());
-    panel.problem = QString::fromStdString(report.problem);
-    panel.colour = m_selection.colourIndex(head);
-    if (!report.problem.empty()) return panel;
-    panel.analytic = analyticOf(report);
-    if (const HeadField* field = m_models.field(head, m_step->value())) {
-        const std::vector<float>& values = m_measured->currentIndex() == 0 ? field->mean : field->sum;
-        panel.measured = {field->grid, {values.begin(), values.end()}};
-        panel.numbers = measureField(field->sum, field->grid);
-    }
-    return panel;
-}
-
-void FieldsView::setScales(FieldsFigure& figure) const {
-    double analytic = 0, measured = 0;
-    for (const FieldsPanel& panel : figure.panels) {
-        for (double value : panel.analytic.values) analytic = std::max(analytic, std::abs(value));
-        for (double value : panel.measured.values) measured = std::max(measured, value);
-    }
-    if (!(analytic > 0)) analytic = 1;
-    if (!(measured > 0)) measured = 1;
-    const bool kernel = m_analytic->currentIndex() == static_cast<int>(Analytic::Kernel);
-    const bool log = m_scale->currentIndex() == 1;
-    static const QString kTitles[] = {tr("Kernel (share of energy)"), tr("Softmax of kernel (share)"),
-                                      tr("Sensitivity (share of a logit)")};
-    figure.analytic = {kernel ? ColourMap::Diverging : ColourMap::Viridis, kernel ? -analytic : 0, analytic,
-                       kTitles[m_analytic->currentIndex()], false};
-    figure.measured = {ColourMap::Viridis, log ? measured * std::pow(10.0, -kLogDecades) : 0, measured,
-                       m_measured->currentIndex() == 0 ? tr("Measured attention per pair (share)")
-                                                       : tr("Measured attention by offset (share)"),
-                       log};
 }
 
 void FieldsView::refresh() {
@@ -273,16 +282,22 @@ void FieldsView::refresh() {
     takeDefaults();
     refreshSteps();
     FieldsFigure figure;
-    figure.noField = tr("Measured field: it fills in while an image is generated");
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    figure.noField = model != nullptr && model->card.objective == "classify"
+                         ? tr("Measured field: open an image in Classify and it fills in")
+                         : tr("Measured field: it fills in while an image is generated");
+    figure.noAnalytic = tr("Nothing measured yet: \"Measure data ...\" above fills this in");
     for (HeadRef head : m_selection.shown()) {
         if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));
     }
     showEmpty(figure.panels.empty());
+    subtract(figure);
     setScales(figure);
     const bool softmax = m_analytic->currentIndex() == static_cast<int>(Analytic::Softmax);
     m_beta->setVisible(softmax);
     m_betaText->setVisible(softmax);
-    m_betaText->setText(QStringLiteral("\u03b2 %1").arg(shortNumber(betaAt(m_beta->value()))));
+    m_betaText->setText(QStringLiteral("\u03b2 %1").arg(shortNumber(beta())));
+    refreshMethod();
     m_gridText->setText(tr("Grid %1 \u00d7 %2").arg(grid().rows).arg(grid().cols));
     m_canvas->setFigure(std::move(figure));
 }
@@ -291,14 +306,14 @@ void FieldsView::showHover(int index, QPoint offset) {
     QString text;
     if (index >= 0 && !m_canvas->figure().panels[index].problem.isEmpty()) {
         const FieldsPanel& panel = m_canvas->figure().panels[index];
-        text = m_models.headName(panel.head) + QStringLiteral("  ") + panel.problem;
+        text = panel.name + QStringLiteral("  ") + panel.problem;
         m_canvas->setToolTip(text);
     } else if (index >= 0) {
         m_canvas->setToolTip({});
         text = tr("offset row %1, column %2: ").arg(offset.y()).arg(offset.x());
         QStringList parts;
         for (const FieldsPanel& panel : m_canvas->figure().panels) {
-            QString part = m_models.headName(panel.head);
+            QString part = panel.name;
             if (panel.analytic.holds(offset.y(), offset.x())) {
                 part += QLatin1Char(' ') + shortNumber(panel.analytic.at(offset.y(), offset.x()));
             }
@@ -340,8 +355,8 @@ QString FieldsView::numbers(QChar separator) const {
             const QString kind = map == &panel.analytic ? QStringLiteral("analytic") : QStringLiteral("measured");
             for (int row = 1 - map->grid.rows; row < map->grid.rows; ++row) {
                 for (int col = 1 - map->grid.cols; col < map->grid.cols; ++col) {
-                    text += m_models.headName(panel.head) + separator + kind + separator + QString::number(row) +
-                            separator + QString::number(col) + separator + QString::number(map->at(row, col), 'g', 10) +
+                    text += panel.name + separator + kind + separator + QString::number(row) + separator +
+                            QString::number(col) + separator + QString::number(map->at(row, col), 'g', 10) +
                             QLatin1Char('\n');
                 }
             }

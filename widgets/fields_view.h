@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QTimer>
+#include <map>
+#include <vector>
+
+#include "core/data/request.h"
 #include "widgets/view.h"
 
 class QCheckBox;
@@ -21,7 +26,7 @@ class FieldsView : public View {
     Q_OBJECT
 public:
     enum class Analytic { Kernel, Softmax, Sensitivity };
-    enum class Content { Weights, White };
+    enum class Content { Weights, White, Data };
     enum class Measured { Mean, Sum };
     enum class Scale { Linear, Log };
     FieldsView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
@@ -30,10 +35,18 @@ public:
     void setContentKind(Content content);
     void setMeasured(Measured measured);
     void setScale(Scale scale);
+    /// With exactly two shown heads: the first one minus the second, centred on zero.
+    void setDifference(bool on);
+    [[nodiscard]] bool showsDifference() const { return m_subtracted; }
     void setGrid(Grid grid);  ///< up to 31 x 31; starts as the model's own grid
     [[nodiscard]] Grid grid() const;
+    /// How positions change on a grid other than the model's own; asks for the changed frequencies.
+    void setExtrapolation(Extrapolation method);
+    [[nodiscard]] Extrapolation extrapolation() const;  ///< None on the model's own grid
+    void takeScaled(int model, Grid grid, Extrapolation method, const HeadsReport& report);
     void setBeta(double beta);  ///< content strength of the softmax
-    void setStep(int step);     ///< sampling step of the measured field
+    [[nodiscard]] double beta() const;
+    void setStep(int step);  ///< sampling step of the measured field
     [[nodiscard]] int step() const;
 
     /// As drawn, [2h-1, 2w-1] row-major on grid() resp. the field's own grid; empty when not there.
@@ -47,6 +60,9 @@ public:
 signals:
     void repainted();  ///< the canvas has finished a paint (for the latency figure)
     void stepChanged(int step);
+    /// Reports of these heads are wanted with the frequencies of a method on a grid.
+    void scaledRequested(int model, const std::vector<ropescope::HeadId>& heads, ropescope::Grid grid,
+                         ropescope::Extrapolation method);
 
 protected:
     void drawFigure(QCPPainter& painter, QSize size) const override;
@@ -55,27 +71,43 @@ private:
     void buildControls();
     void refresh();
     void refreshSteps();
+    void refreshMethod();
+    void askScaled();
+    [[nodiscard]] const HeadReport* scaledOf(HeadRef head) const;
     void takeDefaults();
-    [[nodiscard]] OffsetMap analyticOf(const HeadReport& report) const;
+    [[nodiscard]] OffsetMap analyticOf(HeadRef head, const HeadReport& report) const;
+    /// The field of the shown step, else the one measured over many images; nullptr without any.
+    [[nodiscard]] const HeadField* fieldOf(HeadRef head) const;
     [[nodiscard]] FieldsPanel panelOf(HeadRef head, const HeadReport& report) const;
     void setScales(FieldsFigure& figure) const;
+    void subtract(FieldsFigure& figure);
     void showHover(int index, QPoint offset);
 
     QComboBox* m_analytic;
     QComboBox* m_content;
     QComboBox* m_measured;
     QComboBox* m_scale;
+    QCheckBox* m_difference;
     QSlider* m_rows;
     QSlider* m_cols;
     QCheckBox* m_square;
     QLabel* m_gridText;
+    QComboBox* m_method;
     QSlider* m_beta;
     QLabel* m_betaText;
     QSlider* m_step;
     QLabel* m_stepText;
     FieldsCanvas* m_canvas;
+    bool m_subtracted = false;  ///< the canvas holds a difference
     bool m_betaChosen = false;  ///< by hand; otherwise the current head's own strength
-    int m_gridOf = -1;          ///< the model whose own grid the sliders took
+    struct Scaled {
+        Grid grid;
+        Extrapolation method = Extrapolation::None;
+        HeadReport report;
+    };
+    std::map<HeadRef, Scaled> m_scaled;  ///< the latest of every head
+    QTimer m_askPause;                   ///< a drag asks when it rests
+    int m_gridOf = -1;                   ///< the model whose own grid the sliders took
 };
 
 }  // namespace ropescope

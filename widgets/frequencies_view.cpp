@@ -11,13 +11,10 @@
 #include <numbers>
 
 #include "widgets/flow_layout.h"
-#include "widgets/head_chips.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
 namespace {
-
-constexpr int kMixedAxis = -1;
 
 double omegaOf(const FrequencyEnergy& energy, std::size_t plane, std::size_t planes) {
     const std::size_t axes = planes == 0 ? 0 : energy.frequency.size() / planes;
@@ -39,9 +36,14 @@ std::vector<QPointF> curve(const HeadReport& report, const std::vector<double>& 
     return points;
 }
 
-QString axisName(int axis) {
-    if (axis == kMixedAxis) return QObject::tr("mixed axes");
-    return axis == 0 ? QObject::tr("rows") : axis == 1 ? QObject::tr("columns") : QObject::tr("axis %1").arg(axis);
+/// Energy of the planes that never turn.
+double stillEnergy(const HeadReport& report, const std::vector<double>& shares) {
+    const std::size_t planes = report.planeAxis.size();
+    double sum = 0;
+    for (std::size_t p = 0; p < std::min(planes, shares.size()); ++p) {
+        if (!(omegaOf(report.energy, p, planes) > 0)) sum += shares[p];
+    }
+    return sum;
 }
 
 QString percent(double share) {
@@ -51,39 +53,28 @@ QString percent(double share) {
 }  // namespace
 
 FrequenciesView::FrequenciesView(OpenModels& models, Selection& selection, QWidget* parent)
-    : View(models, selection, tr("Frequencies"), parent),
+    : CurveView(models, selection, tr("Frequencies"), parent),
       m_energy(new QComboBox(this)),
-      m_chips(new HeadChips(models, selection, HeadChips::Which::Shown, this)),
-      m_plot(new QCustomPlot(this)),
       m_summary(new QLabel(this)) {
     setEmptyText(tr("Over which wavelengths the selected heads spread their energy, row by row and column by column, "
                     "beside what the same weights do with plain rotary positions. Select a head."),
                  tr("Open a model ..."));
     addLabel(tr("Energy"));
-    m_energy->addItem(tr("with the head's weights (of the head)"), static_cast<int>(Energy::Weights));
-    m_energy->addItem(tr("map only (of the map)"), static_cast<int>(Energy::Map));
+    m_energy->addItem(tr("with the head's weights (of the head)"));
+    m_energy->addItem(tr("map only (of the map)"));
+    m_energy->addItem(tr("from data (of the head)"));
     m_energy->setToolTip(
         tr("Share of a plane's logit energy. With weights: projections and map together, the default.\n"
            "Map only: for white content; under the inverse convention an excess is obliqueness, not "
-           "reallocation."));
+           "reallocation.\nFrom data: second moments of the queries and keys of images, bars of one standard error; "
+           "needs a measurement."));
     controls().addWidget(m_energy);
-
-    auto* content = new QWidget(this);
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
-    layout->addWidget(m_chips);
-    layout->addWidget(m_plot, 1);
+    addMeasureButton();
     m_summary->setWordWrap(true);
     m_summary->setTextFormat(Qt::PlainText);
-    layout->addWidget(m_summary);
-    setContent(content);
-
-    connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) { readOut(event->pos()); });
+    body().addWidget(m_summary);
     connect(m_energy, &QComboBox::currentIndexChanged, this, &FrequenciesView::refresh);
-    connect(&m_selection, &Selection::changed, this, &FrequenciesView::refresh);
-    connect(&m_models, &OpenModels::headChanged, this, &FrequenciesView::refresh);
-    connect(&m_models, &OpenModels::modelsChanged, this, &FrequenciesView::refresh);
+    connect(&m_models, &OpenModels::calibrationChanged, this, &FrequenciesView::refresh);
     restyle();
 }
 
@@ -91,20 +82,73 @@ void FrequenciesView::setEnergy(Energy energy) {
     m_energy->setCurrentIndex(static_cast<int>(energy));
 }
 
-std::vector<QPointF> FrequenciesView::drawnEnergy(HeadRef head, int axis) const {
+FrequenciesView::Energy FrequenciesView::chosen() const {
+    return static_cast<Energy>(m_energy->currentIndex());
+}
+
+const std::vector<double>* FrequenciesView::shares(HeadRef head) const {
     const HeadReport* report = m_models.head(head);
-    if (report == nullptr || !report->problem.empty()) return {};
-    return curve(*report, m_energy->currentIndex() == 0 ? report->energy.weights : report->energy.map, axis);
+    if (report == nullptr || !report->problem.empty()) return nullptr;
+    if (chosen() == Energy::Weights) return &report->energy.weights;
+    if (chosen() == Energy::Map) return &report->energy.map;
+    const HeadCalibration* data = m_models.calibration(head);
+    return data == nullptr || !data->problem.empty() ? nullptr : &data->energy;
 }
 
 /// Map only has a flat ladder as its reference: every plane the same share.
-std::vector<QPointF> FrequenciesView::drawnReference(HeadRef head, int axis) const {
+std::vector<double> FrequenciesView::referenceShares(HeadRef head) const {
     const HeadReport* report = m_models.head(head);
-    if (report == nullptr || !report->problem.empty()) return {};
-    if (m_energy->currentIndex() == 0) return curve(*report, report->energy.reference, axis);
+    if (shares(head) == nullptr) return {};
+    if (chosen() == Energy::Weights) return report->energy.reference;
+    if (chosen() == Energy::Data) return m_models.calibration(head)->reference;
     const std::size_t planes = report->planeAxis.size();
-    return curve(*report, std::vector<double>(planes, 1.0 / static_cast<double>(std::max<std::size_t>(1, planes))),
-                 axis);
+    return std::vector<double>(planes, 1.0 / static_cast<double>(std::max<std::size_t>(1, planes)));
+}
+
+std::vector<QPointF> FrequenciesView::drawnEnergy(HeadRef head, int axis) const {
+    const std::vector<double>* energy = shares(head);
+    return energy == nullptr ? std::vector<QPointF>{} : curve(*m_models.head(head), *energy, axis);
+}
+
+std::vector<QPointF> FrequenciesView::drawnReference(HeadRef head, int axis) const {
+    const std::vector<double> reference = referenceShares(head);
+    return reference.empty() ? std::vector<QPointF>{} : curve(*m_models.head(head), reference, axis);
+}
+
+std::vector<double> FrequenciesView::drawnError(HeadRef head, int axis) const {
+    std::vector<double> errors;
+    if (chosen() != Energy::Data || shares(head) == nullptr) return errors;
+    for (QPointF point : curve(*m_models.head(head), m_models.calibration(head)->energyError, axis)) {
+        errors.push_back(point.y());
+    }
+    return errors;
+}
+
+std::vector<QPointF> FrequenciesView::drawnVectors(HeadRef head) const {
+    std::vector<QPointF> vectors;
+    const HeadReport* report = m_models.head(head);
+    if (shares(head) == nullptr || report->energy.frequency.size() != 2 * report->planeAxis.size()) return vectors;
+    for (std::size_t p = 0; p < report->planeAxis.size(); ++p) {
+        const QPointF omega(report->energy.frequency[2 * p + 1], report->energy.frequency[2 * p]);
+        if (static_cast<int>(report->planeAxis[p]) == kMixedAxis && !omega.isNull()) vectors.push_back(omega);
+    }
+    return vectors;
+}
+
+double FrequenciesView::drawnStill(HeadRef head) const {
+    const std::vector<double>* energy = shares(head);
+    return energy == nullptr ? 0 : stillEnergy(*m_models.head(head), *energy);
+}
+
+bool FrequenciesView::isFlattened(HeadRef head) const {
+    const OpenModel* model = m_models.find(head.model);
+    return model != nullptr && model->card.axes == 1;
+}
+
+QString FrequenciesView::axisName(int axis) const {
+    if (axis == kMixedAxis) return tr("mixed axes");
+    if (isFlattened(m_selection.current())) return tr("the flattened index");
+    return axis == 0 ? tr("rows") : axis == 1 ? tr("columns") : tr("axis %1").arg(axis);
 }
 
 std::vector<int> FrequenciesView::axesShown() const {
@@ -122,36 +166,11 @@ std::vector<int> FrequenciesView::axesShown() const {
     return axes;
 }
 
-void FrequenciesView::buildPanels(const std::vector<int>& axes) {
-    m_plot->clearPlottables();
-    m_plot->clearItems();
-    m_plot->plotLayout()->clear();
-    m_panels.clear();
-    auto* margins = new QCPMarginGroup(m_plot);
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-        auto* panel = new QCPAxisRect(m_plot);
-        panel->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
-        m_plot->plotLayout()->addElement(0, static_cast<int>(i), panel);
-        QCPAxis* x = panel->axis(QCPAxis::atBottom);
-        x->setScaleType(QCPAxis::stLogarithmic);
-        x->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
-        x->setNumberFormat(QStringLiteral("g"));
-        x->setLabel(tr("Wavelength along %1 (tokens)").arg(axisName(axes[i])));
-        panel->axis(QCPAxis::atLeft)->setLabel(i == 0 ? tr("Energy (share of all planes)") : QString());
-        for (QCPAxis* axis : panel->axes()) {
-            axis->setLayer(QStringLiteral("axes"));
-            axis->grid()->setLayer(QStringLiteral("grid"));
-        }
-        m_panels[axes[i]] = panel;
-    }
-    stylePlot(*m_plot, looksOf(palette(), font()));
-}
-
 void FrequenciesView::refresh() {
     if (keepsOldContent()) return;
     const std::vector<int> axes = axesShown();
-    showEmpty(axes.empty());
     buildPanels(axes);
+    showEmpty(axes.empty() && m_still == nullptr);
     double shortest = INFINITY, longest = 0, highest = 0;
     const auto widen = [&](const std::vector<QPointF>& points) {
         for (QPointF point : points) {
@@ -161,6 +180,7 @@ void FrequenciesView::refresh() {
         }
     };
     for (int axis : axes) {
+        if (axis == kMixedAxis) continue;
         addReference(axis);
         widen(drawnReference(m_selection.current(), axis));
         for (HeadRef head : m_selection.shown()) {
@@ -169,63 +189,15 @@ void FrequenciesView::refresh() {
         }
     }
     for (const auto& [axis, panel] : m_panels) {
-        panel->axis(QCPAxis::atBottom)->setRange(shortest / 1.3, longest * 1.3);
+        if (axis == kMixedAxis) continue;
+        if (longest > 0) panel->axis(QCPAxis::atBottom)->setRange(shortest / 1.3, longest * 1.3);
         panel->axis(QCPAxis::atLeft)->setRange(0, highest > 0 ? 1.1 * highest : 1);
         addGridMark(axis, panel);
     }
+    fillPolar();
+    fillStill();
     m_summary->setText(summary(m_selection.current()));
-    if (isVisible()) m_plot->replot(QCustomPlot::rpQueuedReplot);  // a hidden one is drawn when it is shown
-}
-
-QCPGraph* FrequenciesView::addCurve(int axis, const std::vector<QPointF>& points) {
-    QCPAxisRect* panel = m_panels.at(axis);
-    QCPGraph* graph = m_plot->addGraph(panel->axis(QCPAxis::atBottom), panel->axis(QCPAxis::atLeft));
-    for (QPointF point : points) graph->addData(point.x(), point.y());
-    return graph;
-}
-
-/// Grey outline of the current head: one reference keeps the figure readable.
-void FrequenciesView::addReference(int axis) {
-    const Looks looks = looksOf(palette(), font());
-    QCPGraph* reference = addCurve(axis, drawnReference(m_selection.current(), axis));
-    QColor fill = looks.muted;
-    fill.setAlpha(30);
-    reference->setPen(QPen(looks.reference, 1.5));
-    reference->setBrush(fill);
-}
-
-void FrequenciesView::addHead(HeadRef head, int axis) {
-    const bool current = head == m_selection.current();
-    const int colour = m_selection.colourIndex(head);
-    QCPGraph* graph = addCurve(axis, drawnEnergy(head, axis));
-    graph->setPen(headPen(colour, current ? 2.2 : 1.5));
-    graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, headColour(colour), headColour(colour), 5));
-}
-
-void FrequenciesView::addGridMark(int axis, QCPAxisRect* panel) {
-    const OpenModel* model = m_models.find(m_selection.current().model);
-    if (model == nullptr) return;
-    const int side = axis == 1 ? model->card.grid.cols : model->card.grid.rows;
-    if (side <= 0) return;
-    const Looks looks = looksOf(palette(), font());
-    auto* mark = new QCPItemLine(m_plot);
-    auto* label = new QCPItemText(m_plot);
-    for (QCPItemPosition* position : {mark->start, mark->end, label->position}) {
-        position->setAxes(panel->axis(QCPAxis::atBottom), panel->axis(QCPAxis::atLeft));
-        position->setAxisRect(panel);
-        position->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    }
-    mark->setClipAxisRect(panel);
-    mark->start->setCoords(side, 0);
-    mark->end->setCoords(side, 1);
-    mark->setPen(QPen(looks.reference, 1, Qt::DashLine));
-    label->setClipAxisRect(panel);
-    label->position->setCoords(side, 0.01);
-    label->setPositionAlignment(Qt::AlignLeft | Qt::AlignTop);
-    label->setPadding(QMargins(6, 0, 0, 0));
-    label->setText(tr("grid, %1 tokens").arg(side));
-    label->setFont(looks.font);
-    label->setColor(looks.muted);
+    replot();
 }
 
 QString FrequenciesView::summary(HeadRef head) const {
@@ -233,7 +205,15 @@ QString FrequenciesView::summary(HeadRef head) const {
     if (report == nullptr || !report->problem.empty()) return {};
     const FrequencyEnergy& energy = report->energy;
     QStringList parts;
-    if (m_energy->currentIndex() == 1) {
+    if (chosen() == Energy::Data) {
+        if (shares(head) == nullptr) return m_models.headName(head) + tr(":  not measured yet: \"Measure data ...\"");
+        const OpenModel* model = m_models.find(head.model);
+        parts << tr("measured on %1").arg(QString::fromStdString(model->calibration->source))
+              << tr("bars: one standard error") << tr("still %1").arg(percent(drawnStill(head)));
+        return m_models.headName(head) + QStringLiteral(":  ") + parts.join(QStringLiteral("  \u00b7  ")) +
+               tr("  \u00b7  grey: the same data with B = I");
+    }
+    if (chosen() == Energy::Map) {
         parts << tr("shift from a flat ladder %1 (1-Wasserstein over ln |\u03c9|)")
                      .arg(shortNumber(energy.wassersteinMap));
     } else {
@@ -250,28 +230,44 @@ QString FrequenciesView::summary(HeadRef head) const {
            tr("  \u00b7  grey: the same head with B = I");
 }
 
-void FrequenciesView::readOut(QPoint position) {
+QString FrequenciesView::readOut(QPoint position) const {
     for (const auto& [axis, panel] : m_panels) {
         if (!panel->rect().contains(position)) continue;
-        const double wavelength = panel->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
+        const double x = panel->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
+        if (axis == kMixedAxis) {
+            const double y = panel->axis(QCPAxis::atLeft)->pixelToCoord(position.y());
+            const double reach = 12 * panel->axis(QCPAxis::atBottom)->range().size() / std::max(1, panel->width());
+            const auto [head, point] = m_polar.nearest({x, y}, reach);
+            if (head < 0) return {};
+            const QPointF omega = drawnVectors(m_polarHeads[head])[point];
+            const double size = std::hypot(omega.x(), omega.y());
+            return tr("%1  wavelength %2 tokens, frequency %3 along columns, %4 along rows (rad/token)")
+                .arg(m_models.headName(m_polarHeads[head]), shortNumber(2 * std::numbers::pi / size),
+                     shortNumber(omega.x()), shortNumber(omega.y()));
+        }
         QStringList parts;
         double nearest = 0;
         for (HeadRef head : m_selection.shown()) {
             const std::vector<QPointF> points = drawnEnergy(head, axis);
             if (points.empty()) continue;
-            const auto distance = [&](QPointF p) { return std::abs(std::log(p.x() / wavelength)); };
-            const QPointF point = *std::min_element(points.begin(), points.end(),
-                                                    [&](QPointF a, QPointF b) { return distance(a) < distance(b); });
-            nearest = point.x();
-            parts << m_models.headName(head) + QLatin1Char(' ') + shortNumber(point.y());
+            const auto distance = [&](QPointF p) { return std::abs(std::log(p.x() / x)); };
+            const auto point = std::min_element(points.begin(), points.end(),
+                                                [&](QPointF a, QPointF b) { return distance(a) < distance(b); });
+            nearest = point->x();
+            const std::vector<double> errors = drawnError(head, axis);
+            parts << m_models.headName(head) + QLatin1Char(' ') + shortNumber(point->y());
+            if (!errors.empty()) parts.back() += tr(" \u00b1 %1").arg(shortNumber(errors[point - points.begin()]));
         }
-        const QString text = parts.isEmpty()
-                                 ? QString()
-                                 : tr("wavelength %1 tokens along %2: ").arg(shortNumber(nearest), axisName(axis)) +
-                                       parts.join(QStringLiteral(", "));
-        m_plot->setToolTip(text);
-        emit hovered(text);
+        if (parts.isEmpty()) return {};
+        return tr("wavelength %1 tokens along %2: ").arg(shortNumber(nearest), axisName(axis)) +
+               parts.join(QStringLiteral(", "));
     }
+    if (m_still == nullptr || !m_still->rect().contains(position)) return {};
+    QStringList parts;
+    for (HeadRef head : m_selection.shown()) {
+        if (shares(head) != nullptr) parts << m_models.headName(head) + QLatin1Char(' ') + percent(drawnStill(head));
+    }
+    return tr("energy on planes that never turn: ") + parts.join(QStringLiteral(", "));
 }
 
 QString FrequenciesView::numbers(QChar separator) const {
@@ -290,16 +286,6 @@ QString FrequenciesView::numbers(QChar separator) const {
         }
     }
     return text;
-}
-
-void FrequenciesView::drawFigure(QCPPainter& painter, QSize size) const {
-    const Looks paper = paperLooks(font());
-    const qreal used = m_chips->draw(painter, QRectF(8, 8, size.width() - 16, 0), paper) + 16;
-    painter.save();
-    painter.translate(0, used);
-    drawOnPaper(*m_plot, painter, QSize(size.width(), size.height() - static_cast<int>(used)),
-                looksOf(palette(), font()));
-    painter.restore();
 }
 
 void FrequenciesView::restyle() {

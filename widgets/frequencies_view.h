@@ -4,24 +4,24 @@
 #include <QPointF>
 #include <map>
 
-#include "widgets/view.h"
+#include "widgets/curve_view.h"
+#include "widgets/frequency_polar.h"
 
 class QComboBox;
 class QCPAxisRect;
 class QCPGraph;
-class QCustomPlot;
 class QLabel;
 
 namespace ropescope {
 
-class HeadChips;
-
 /// Energy of the planes over wavelength 2 pi/|omega| (tokens, log axis), one panel per axis; the same with B = I as a
-/// grey outline; grid size marked.
-class FrequenciesView : public View {
+/// grey outline; grid size marked. Planes of no single axis are drawn as frequency vectors, planes that never turn as
+/// bars.
+class FrequenciesView : public CurveView {
     Q_OBJECT
 public:
-    enum class Energy { Weights, Map };
+    enum class Energy { Weights, Map, Data };
+    static constexpr int kMixedAxis = -1;  ///< stands for planes that belong to no single axis
     FrequenciesView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
     void setEnergy(Energy energy);
@@ -29,27 +29,41 @@ public:
     /// (wavelength in tokens, share of energy) of the planes of an axis, by rising wavelength; still planes left out.
     [[nodiscard]] std::vector<QPointF> drawnEnergy(HeadRef head, int axis) const;
     [[nodiscard]] std::vector<QPointF> drawnReference(HeadRef head, int axis) const;
+    /// Standard errors of drawnEnergy; empty where nothing was sampled.
+    [[nodiscard]] std::vector<double> drawnError(HeadRef head, int axis) const;
+    /// Frequency vectors (x along columns, y along rows, radians per token) of the planes of no single axis.
+    [[nodiscard]] std::vector<QPointF> drawnVectors(HeadRef head) const;
+    [[nodiscard]] double drawnStill(HeadRef head) const;  ///< share of energy on planes that never turn
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
-    void drawFigure(QCPPainter& painter, QSize size) const override;
     void restyle() override;
+    void refresh() override;
+    [[nodiscard]] QString readOut(QPoint position) const override;
 
 private:
-    void refresh();
     void buildPanels(const std::vector<int>& axes);
+    [[nodiscard]] QCPAxisRect* addPanel(int place);
     QCPGraph* addCurve(int axis, const std::vector<QPointF>& points);
     void addReference(int axis);
     void addHead(HeadRef head, int axis);
+    void addErrors(QCPGraph* graph, HeadRef head, int axis);
+    void fillPolar();
+    void fillStill();
     void addGridMark(int axis, QCPAxisRect* panel);
     [[nodiscard]] std::vector<int> axesShown() const;  ///< -1: planes that belong to no single axis
+    [[nodiscard]] bool isFlattened(HeadRef head) const;
+    [[nodiscard]] QString axisName(int axis) const;
+    [[nodiscard]] const std::vector<double>* shares(HeadRef head) const;    ///< [P] as chosen; nullptr: none
+    [[nodiscard]] std::vector<double> referenceShares(HeadRef head) const;  ///< [P]
     [[nodiscard]] QString summary(HeadRef head) const;
-    void readOut(QPoint position);
+    [[nodiscard]] Energy chosen() const;
 
     QComboBox* m_energy;
-    HeadChips* m_chips;
-    QCustomPlot* m_plot;
     std::map<int, QCPAxisRect*> m_panels;
+    QCPAxisRect* m_still = nullptr;
+    FrequencyPolar m_polar;
+    std::vector<HeadRef> m_polarHeads;
     QLabel* m_summary;
 };
 

@@ -36,6 +36,10 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
       m_stepCount(new QSpinBox(this)),
       m_guidance(new QDoubleSpinBox(this)),
       m_sampler(new QComboBox(this)),
+      m_rows(new QSpinBox(this)),
+      m_cols(new QSpinBox(this)),
+      m_pixels(new QLabel(this)),
+      m_method(new QComboBox(this)),
       m_batch(new QSpinBox(this)),
       m_precision(new QComboBox(this)),
       m_record(new QCheckBox(tr("measure fields"), this)),
@@ -90,11 +94,66 @@ void GenerateView::buildSettings() {
     flow->addPair(tr("Steps"), m_stepCount);
     flow->addPair(tr("Guidance"), m_guidance);
     flow->addPair(tr("Sampler"), m_sampler);
+    flow->addPair(tr("Size"), buildSize());
+    m_method->addItems(extrapolationNames());
+    m_method->setToolTip(extrapolationTip());
+    flow->addPair(tr("Positions"), m_method);
     flow->addPair(tr("Pictures"), m_batch);
     flow->addPair(tr("Precision"), m_precision);
     flow->addWidget(m_record);
     flow->addWidget(m_generate);
     flow->addWidget(m_cancel);
+}
+
+/// Height x width in patches, and what that is in pixels.
+QWidget* GenerateView::buildSize() {
+    auto* size = new QWidget(m_settings);
+    auto* row = new QHBoxLayout(size);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(4);
+    for (QSpinBox* side : {m_rows, m_cols}) {
+        side->setRange(1, 256);
+        side->setToolTip(
+            tr("Height and width of the picture in patches (tokens); pixels are those of the model's own "
+               "input. Learned absolute positions exist only for the trained size."));
+        connect(side, &QSpinBox::valueChanged, this, &GenerateView::showSize);
+    }
+    row->addWidget(m_rows);
+    row->addWidget(new QLabel(QStringLiteral("\u00d7"), size));
+    row->addWidget(m_cols);
+    row->addWidget(m_pixels);
+    m_pixels->setForegroundRole(QPalette::PlaceholderText);
+    return size;
+}
+
+Grid GenerateView::trainedPatches() const {
+    const OpenModel* open = m_models.find(m_model);
+    return open == nullptr ? Grid{} : open->card.grid;
+}
+
+Grid GenerateView::patches() const {
+    return {m_rows->value(), m_cols->value()};
+}
+
+void GenerateView::setSize(Grid patches) {
+    if (patches == Grid{}) patches = trainedPatches();
+    m_rows->setValue(std::max(1, patches.rows));
+    m_cols->setValue(std::max(1, patches.cols));
+}
+
+void GenerateView::showSize() {
+    const OpenModel* open = m_models.find(m_model);
+    const int patch = open == nullptr ? 0 : open->card.patch;
+    const bool trained = patches() == trainedPatches();
+    // A table of absolute positions can only be resized.
+    const bool table = open != nullptr && open->card.encoding == "absolute";
+    if (table) m_method->setCurrentIndex(static_cast<int>(Extrapolation::Interpolation));
+    m_method->setEnabled(!trained && !table);
+    m_pixels->setText(patch == 0 ? QString()
+                                 : tr("patches, %1 \u00d7 %2 px%3")
+                                       .arg(m_rows->value() * patch)
+                                       .arg(m_cols->value() * patch)
+                                       .arg(trained ? tr(" as trained") : QString()));
 }
 
 void GenerateView::buildStage() {
@@ -138,6 +197,7 @@ void GenerateView::connectSignals() {
 }
 
 void GenerateView::setModel(int model) {
+    const bool asTrained = patches() == trainedPatches() || trainedPatches() == Grid{};
     m_model = model;
     const int kept = m_class->currentIndex();
     m_class->clear();
@@ -149,7 +209,12 @@ void GenerateView::setModel(int model) {
             m_class->addItem(named ? QString::fromStdString(open->card.classNames[i]) : tr("class %1").arg(i));
         }
         m_class->setCurrentIndex(std::clamp(kept, 0, std::max(0, m_class->count() - 1)));
+        const bool fixed = open->card.patch == 0;
+        if (asTrained || fixed) setSize({});
+        m_rows->setEnabled(!fixed);
+        m_cols->setEnabled(!fixed);
     }
+    showSize();
     setRunning(m_running);
 }
 
@@ -163,6 +228,10 @@ GenerateRequest GenerateView::request() const {
     request.steps = m_stepCount->value();
     request.guidance = m_guidance->value();
     request.sampler = static_cast<Sampler>(m_sampler->currentIndex());
+    if (const OpenModel* open = m_models.find(m_model); open != nullptr && patches() != trainedPatches()) {
+        request.size = {m_rows->value() * open->card.patch, m_cols->value() * open->card.patch};
+        request.extrapolate.method = static_cast<Extrapolation>(m_method->currentIndex());
+    }
     request.batch = m_batch->value();
     request.record = m_record->isChecked() ? RecordFields::All : RecordFields::None;
     return request;
@@ -174,6 +243,10 @@ void GenerateView::restore(const GenerateRequest& request) {
     m_stepCount->setValue(request.steps);
     m_guidance->setValue(request.guidance);
     m_sampler->setCurrentIndex(static_cast<int>(request.sampler));
+    const OpenModel* open = m_models.find(m_model);
+    if (open != nullptr && open->card.patch > 0)
+        setSize({request.size.rows / open->card.patch, request.size.cols / open->card.patch});
+    m_method->setCurrentIndex(static_cast<int>(request.extrapolate.method));
     m_batch->setValue(request.batch);
     m_precision->setCurrentIndex(static_cast<int>(request.compute.precision));
     m_record->setChecked(request.record != RecordFields::None);

@@ -36,7 +36,9 @@ public:
     [[nodiscard]] int model() const { return m_model; }
     [[nodiscard]] GenerateRequest request() const;  ///< the settings as they stand
     void restore(const GenerateRequest& request);   ///< puts settings back
-    void setDevice(const std::string& device);      ///< Compute::device of the requests
+    void setSize(Grid patches);                     ///< rows x columns of patches; 0x0: as trained
+    [[nodiscard]] Grid patches() const;
+    void setDevice(const std::string& device);  ///< Compute::device of the requests
 
     void start(int steps);  ///< a run has begun: Cancel is offered
     void showProgress(const GenerateProgress& progress);
@@ -70,6 +72,9 @@ signals:
 
 private:
     void buildSettings();
+    [[nodiscard]] QWidget* buildSize();
+    void showSize();
+    [[nodiscard]] Grid trainedPatches() const;  ///< 0x0 where no model is open
     void buildStage();
     void connectSignals();
     void setRunning(bool running);
@@ -89,6 +94,10 @@ private:
     QSpinBox* m_stepCount;
     QDoubleSpinBox* m_guidance;
     QComboBox* m_sampler;
+    QSpinBox* m_rows;  ///< patches; the text says the pixels
+    QSpinBox* m_cols;
+    QLabel* m_pixels;
+    QComboBox* m_method;  ///< Extrapolation by index
     QSpinBox* m_batch;
     QComboBox* m_precision;
     QCheckBox* m_record;

@@ -31,6 +31,19 @@ QString conventionText(const ModelCard& card) {
     return QObject::tr("the file does not say");
 }
 
+/// The measurement behind a number of the Atlas; nullptr where it comes from the weights.
+const MeasuredNumber* measuredNumber(const OpenModel& model, const std::string& key) {
+    if (!model.calibration) return nullptr;
+    for (const MeasuredNumber& number : model.calibration->numbers) {
+        if (number.key == key) return &number;
+    }
+    return nullptr;
+}
+
+QString sourceText(const OpenModel& model) {
+    return QObject::tr("Measured on %1.").arg(QString::fromStdString(model.calibration->source));
+}
+
 constexpr int kFirstLine = Qt::UserRole;       ///< what a cell shows large ...
 constexpr int kSecondLine = Qt::UserRole + 1;  ///< ... and quietly below it
 constexpr int kPadding = 5;
@@ -75,6 +88,7 @@ HeadPanel::HeadPanel(OpenModels& models, Selection& selection, QWidget* parent)
       m_title(new QLabel(this)),
       m_state(new QLabel(this)),
       m_pin(new QPushButton(this)),
+      m_measure(new QPushButton(tr("Measure data ..."), this)),
       m_chips(new HeadChips(models, selection, HeadChips::Which::Pinned, this)),
       m_table(new QTableWidget(this)) {
     QFont large = font();
@@ -109,11 +123,15 @@ HeadPanel::HeadPanel(OpenModels& models, Selection& selection, QWidget* parent)
     layout->addWidget(m_chips);
     layout->addWidget(m_state);
     layout->addWidget(m_table, 1);
+    layout->addWidget(m_measure);
+    m_measure->setToolTip(tr("Run the model on images and measure its heads: means with their standard errors"));
+    connect(m_measure, &QPushButton::clicked, this, &HeadPanel::measureRequested);
     connect(m_pin, &QPushButton::clicked, this, [this] { m_selection.togglePin(m_selection.current()); });
     connect(&m_selection, &Selection::changed, this, &HeadPanel::refresh);
     connect(&m_models, &OpenModels::modelsChanged, this, &HeadPanel::refresh);
     connect(&m_models, &OpenModels::atlasChanged, this, &HeadPanel::refresh);
     connect(&m_models, &OpenModels::headChanged, this, &HeadPanel::refresh);
+    connect(&m_models, &OpenModels::calibrationChanged, this, &HeadPanel::refresh);
     refresh();
 }
 
@@ -134,6 +152,7 @@ void HeadPanel::refresh() {
     m_title->setText(model == nullptr ? tr("No head") : m_models.headName(head));
     m_state->setText(stateText(head));
     m_pin->setEnabled(model != nullptr);
+    m_measure->setVisible(model != nullptr);
     m_pin->setChecked(m_selection.isPinned(head));
     m_pin->setText(m_selection.isPinned(head) ? tr("Pinned") : tr("Pin"));
     m_chips->setVisible(!m_selection.pinned().empty());
@@ -146,28 +165,39 @@ void HeadPanel::refresh() {
     const AtlasReport& atlas = *model->atlas;
     m_table->setRowCount(static_cast<int>(atlas.numbers.size()));
     QSignalBlocker quiet(m_table->model());  // told once below: the headers measure all rows at every change
-    for (int i = 0; i < m_table->rowCount(); ++i) {
-        const HeadNumber& number = atlas.numbers[i];
-        const double value = number.values[head.id.layer * atlas.heads + head.id.head];
-        auto* title = new QTableWidgetItem(QString::fromStdString(number.title));
-        title->setData(kFirstLine, title->text());
-        const QString unit = QString::fromStdString(number.unit);
-        title->setData(kSecondLine,
-                       unit.isEmpty() ? marksText(number) : marksText(number) + QStringLiteral(", ") + unit);
-        auto* shown = new QTableWidgetItem(numberText(value, number.unit));
-        shown->setData(kFirstLine, shortNumber(value));
-        QString tip = definitionText(number);
-        if (std::isfinite(number.neutral)) {
-            tip += tr("\nPlain rotary positions: %1").arg(numberText(number.neutral, number.unit));
-        }
-        for (QTableWidgetItem* item : {title, shown}) item->setToolTip(tip);
-        m_table->setItem(i, 0, title);
-        m_table->setItem(i, 1, shown);
-        m_keys << QString::fromStdString(number.key);
-    }
+    for (int i = 0; i < m_table->rowCount(); ++i) fillRow(i, head);
     quiet.unblock();
     QAbstractItemModel* cells = m_table->model();
     emit cells->dataChanged(cells->index(0, 0), cells->index(m_table->rowCount() - 1, 1));
+}
+
+void HeadPanel::fillRow(int row, HeadRef head) {
+    const AtlasReport& atlas = *m_models.find(head.model)->atlas;
+    const HeadNumber& number = atlas.numbers[row];
+    const int index = head.id.layer * atlas.heads + head.id.head;
+    const double value = number.values[index];
+    const MeasuredNumber* measured = measuredNumber(*m_models.find(head.model), number.key);
+    auto* title = new QTableWidgetItem(QString::fromStdString(number.title));
+    title->setData(kFirstLine, title->text());
+    const QString unit = QString::fromStdString(number.unit);
+    const QString marks = measured == nullptr ? marksText(number) : marksText(number) + tr(", measured");
+    title->setData(kSecondLine, unit.isEmpty() ? marks : marks + QStringLiteral(", ") + unit);
+    QString words = numberText(value, number.unit), shortly = shortNumber(value), tip = definitionText(number);
+    if (measured != nullptr && std::isfinite(value) && std::isfinite(measured->error[index])) {
+        shortly += QStringLiteral(" \u00b1 ") + shortNumber(measured->error[index]);
+        words += tr(" \u00b1 %1").arg(numberText(measured->error[index], number.unit));
+        tip += tr("\n\u00b1: standard error of the mean over images.");
+    }
+    if (measured != nullptr) tip += QLatin1Char('\n') + sourceText(*m_models.find(head.model));
+    if (std::isfinite(number.neutral)) {
+        tip += tr("\nPlain rotary positions: %1").arg(numberText(number.neutral, number.unit));
+    }
+    auto* shown = new QTableWidgetItem(words);
+    shown->setData(kFirstLine, shortly);
+    for (QTableWidgetItem* item : {title, shown}) item->setToolTip(tip);
+    m_table->setItem(row, 0, title);
+    m_table->setItem(row, 1, shown);
+    m_keys << QString::fromStdString(number.key);
 }
 
 QString HeadPanel::drawnText(const QString& key) const {

@@ -26,15 +26,20 @@ public:
     [[nodiscard]] QString title() const;
     [[nodiscard]] QPushButton* pinButton() const { return m_pin; }
 
+signals:
+    void measureRequested();  ///< the user wants the model measured on images
+
 private:
     void refresh();
     [[nodiscard]] QString stateText(HeadRef head) const;
+    void fillRow(int row, HeadRef head);
 
     OpenModels& m_models;
     Selection& m_selection;
     QLabel* m_title;
     QLabel* m_state;
     QPushButton* m_pin;
+    QPushButton* m_measure;
     HeadChips* m_chips;
     QTableWidget* m_table;
     QStringList m_keys;  ///< HeadNumber::key of every row

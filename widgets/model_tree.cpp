@@ -20,6 +20,8 @@ namespace {
 
 enum Role { kModel = Qt::UserRole, kLayer, kHead };  // -1 where a row stands for more than that
 
+constexpr int kLamp = -2;  ///< in kLayer: a row of the model's check
+
 HeadRef refOf(const QTreeWidgetItem& item) {
     return {item.data(0, kModel).toInt(), {item.data(0, kLayer).toInt(), item.data(0, kHead).toInt()}};
 }
@@ -43,6 +45,43 @@ QIcon colourIcon(int colour) {
         painter.drawEllipse(4, 4, 8, 8);
     }
     return QIcon(pixmap);
+}
+
+/// Okabe-Ito colours; the words beside it say the same.
+QIcon lampIcon(LampState state) {
+    static const QColor kColours[] = {QColor(0x99, 0x99, 0x99), QColor(0x00, 0x9e, 0x73), QColor(0xe6, 0x9f, 0x00),
+                                      QColor(0xd5, 0x2a, 0x00)};
+    QPixmap pixmap(16, 16);
+    pixmap.fill(Qt::transparent);
+    QPainter painter(&pixmap);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(QColor(0, 0, 0, 90), 1));
+    painter.setBrush(kColours[static_cast<int>(state)]);
+    painter.drawEllipse(QRectF(3.5, 3.5, 9, 9));
+    return QIcon(pixmap);
+}
+
+QString lampWords(LampState state) {
+    static const QString kWords[] = {QObject::tr("nothing to compare with"), QObject::tr("ok"), QObject::tr("rounding"),
+                                     QObject::tr("wrong")};
+    return kWords[static_cast<int>(state)];
+}
+
+QString rowText(const SelfCheckRow& row) {
+    const QString title = QString::fromStdString(row.title);
+    if (row.state == LampState::None || std::isnan(row.value)) return title + QStringLiteral(": \u2013");
+    return QObject::tr("%1: %2 (%3)").arg(title, lampWords(row.state), shortNumber(row.value));
+}
+
+QString rowTip(const SelfCheckRow& row) {
+    QString tip = QString::fromStdString(row.title) + QStringLiteral(": ") + lampWords(row.state);
+    if (!std::isnan(row.value) && row.state != LampState::None) {
+        tip += QObject::tr(", %1, bound %2").arg(shortNumber(row.value), shortNumber(row.bound));
+    }
+    for (const std::string& words : {row.text, row.definition}) {
+        if (!words.empty()) tip += QLatin1Char('\n') + QString::fromStdString(words);
+    }
+    return tip;
 }
 
 QString cardText(const ModelCard& card) {
@@ -117,10 +156,13 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
     connect(m_tree, &QTreeWidget::itemSelectionChanged, this, &ModelTree::takeSelection);
     connect(m_tree, &QTreeWidget::customContextMenuRequested, this, &ModelTree::openMenu);
     connect(m_tree, &QTreeWidget::itemClicked, this, [this](QTreeWidgetItem* item) {
-        if (item->data(0, kLayer).toInt() < 0) emit modelActivated(item->data(0, kModel).toInt());
+        const int layer = item->data(0, kLayer).toInt();
+        if (layer == kLamp) item->setExpanded(!item->isExpanded());  // its rows are the details
+        if (layer == -1) emit modelActivated(item->data(0, kModel).toInt());
     });
     connect(&m_models, &OpenModels::modelsChanged, this, &ModelTree::rebuild);
     connect(&m_models, &OpenModels::atlasChanged, this, &ModelTree::showMarks);
+    connect(&m_models, &OpenModels::checkChanged, this, &ModelTree::showLamp);
     connect(&m_selection, &Selection::changed, this, &ModelTree::showSelection);
     rebuild();
 }
@@ -130,7 +172,10 @@ void ModelTree::rebuild() {
     m_tree->clear();
     for (const auto& [key, model] : m_models.all()) addModel(key, model);
     m_following = false;
-    for (const auto& [key, model] : m_models.all()) showMarks(key);
+    for (const auto& [key, model] : m_models.all()) {
+        showMarks(key);
+        showLamp(key);
+    }
     showSelection();
 }
 
@@ -141,6 +186,7 @@ void ModelTree::addModel(int key, const OpenModel& model) {
     QFont bold = font();
     bold.setBold(true);
     top->setFont(0, bold);
+    newItem(top, tr("check: runs in the background"), key, kLamp, -1)->setFlags(Qt::ItemIsEnabled);
     for (const std::string& note : model.card.notes) {
         QTreeWidgetItem* row = newItem(top, QString::fromStdString(note), key, -1, -1);
         row->setFlags(Qt::ItemIsEnabled);
@@ -162,6 +208,39 @@ QTreeWidgetItem* ModelTree::modelItem(int model) const {
         if (item->data(0, kModel).toInt() == model) return item;
     }
     return nullptr;
+}
+
+QTreeWidgetItem* ModelTree::lampItem(int model) const {
+    QTreeWidgetItem* top = modelItem(model);
+    return top == nullptr ? nullptr : top->child(0);
+}
+
+QString ModelTree::lampText(int model) const {
+    const QTreeWidgetItem* lamp = lampItem(model);
+    return lamp == nullptr ? QString() : lamp->text(0);
+}
+
+/// One dot for the model, the worst of its rows; below it a dot for every row.
+void ModelTree::showLamp(int model) {
+    const OpenModel* open = m_models.find(model);
+    QTreeWidgetItem* lamp = lampItem(model);
+    if (open == nullptr || lamp == nullptr) return;
+    lamp->setIcon(0, lampIcon(open->check ? open->check->overall : LampState::None));
+    qDeleteAll(lamp->takeChildren());
+    if (!open->check) return;
+    const SelfCheckReport& check = *open->check;
+    QString words = check.overall == LampState::Green ? tr("all ok") : lampWords(check.overall);
+    QStringList tips;
+    for (const SelfCheckRow& row : check.rows) {
+        tips << rowTip(row).section(QLatin1Char('\n'), 0, 1);
+        QTreeWidgetItem* item = newItem(lamp, rowText(row), model, kLamp, -1);
+        item->setFlags(Qt::ItemIsEnabled);
+        item->setIcon(0, lampIcon(row.state));
+        item->setToolTip(0, rowTip(row));
+        if (row.state == check.overall && row.state > LampState::Green) words += QStringLiteral(", ") + rowText(row);
+    }
+    lamp->setText(0, tr("check: %1").arg(words));
+    lamp->setToolTip(0, tips.join(QStringLiteral("\n\n")));
 }
 
 /// Says how many heads are sound, and marks the others in words.

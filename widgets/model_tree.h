@@ -20,6 +20,7 @@ public:
     ModelTree(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
     [[nodiscard]] QTreeWidget* tree() const { return m_tree; }
+    [[nodiscard]] QString lampText(int model) const;  ///< "check: all ok"
 
 signals:
     void filesDropped(const QStringList& paths);
@@ -36,6 +37,8 @@ private:
     void rebuild();
     void addModel(int key, const OpenModel& model);
     void showMarks(int model);
+    void showLamp(int model);
+    [[nodiscard]] QTreeWidgetItem* lampItem(int model) const;
     void showSelection();
     void takeSelection();
     void setWaiting(bool waiting);  ///< something that can be dropped is over the tree

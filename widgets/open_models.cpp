@@ -4,10 +4,29 @@
 #include <algorithm>
 
 namespace ropescope {
+namespace {
+
+/// Measured numbers stand beside those of the weights; measured again they take their old place.
+void join(AtlasReport& atlas, const CalibrationReport& calibration) {
+    for (const MeasuredNumber& number : calibration.numbers) {
+        if (number.mean.size() != static_cast<std::size_t>(atlas.layers) * atlas.heads) continue;
+        HeadNumber joined{number.key,   number.title, number.unit,    number.definition,
+                          number.about, true,         number.neutral, number.mean};
+        const auto old = std::find_if(atlas.numbers.begin(), atlas.numbers.end(),
+                                      [&](const HeadNumber& n) { return n.key == number.key; });
+        if (old != atlas.numbers.end()) {
+            *old = std::move(joined);
+        } else {
+            atlas.numbers.push_back(std::move(joined));
+        }
+    }
+}
+
+}  // namespace
 
 int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
     const int key = m_nextKey++;
-    m_models[key] = OpenModel{ref, card, {}, {}, {}};
+    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}};
     emit modelsChanged();
     return key;
 }
@@ -20,6 +39,7 @@ void OpenModels::setAtlas(int model, AtlasReport atlas) {
     const auto found = m_models.find(model);
     if (found == m_models.end()) return;
     found->second.atlas = std::move(atlas);
+    if (found->second.calibration) join(*found->second.atlas, *found->second.calibration);
     emit atlasChanged(model);
 }
 
@@ -50,6 +70,33 @@ void OpenModels::putFields(int model, const StepFields& fields) {
         steps.insert(place, fields);
     }
     emit fieldsChanged(model);
+}
+
+void OpenModels::setCalibration(int model, CalibrationReport report) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end()) return;
+    found->second.calibration = std::move(report);
+    if (found->second.atlas) {
+        join(*found->second.atlas, *found->second.calibration);
+        emit atlasChanged(model);
+    }
+    emit calibrationChanged(model);
+}
+
+void OpenModels::setCheck(int model, SelfCheckReport report) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end()) return;
+    found->second.check = std::move(report);
+    emit checkChanged(model);
+}
+
+const HeadCalibration* OpenModels::calibration(HeadRef head) const {
+    const OpenModel* model = find(head.model);
+    if (model == nullptr || !model->calibration) return nullptr;
+    for (const HeadCalibration& curves : model->calibration->curves) {
+        if (curves.id == head.id) return &curves;
+    }
+    return nullptr;
 }
 
 const OpenModel* OpenModels::find(int model) const {

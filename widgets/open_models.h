@@ -7,9 +7,11 @@
 #include <optional>
 #include <vector>
 
+#include "core/data/analysis.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/self_check.h"
 #include "widgets/selection.h"
 
 namespace ropescope {
@@ -19,8 +21,10 @@ struct OpenModel {
     ModelRef ref;
     ModelCard card;
     std::optional<AtlasReport> atlas;
-    std::map<HeadId, HeadReport> heads;  ///< reports that have arrived
-    std::vector<StepFields> fields;      ///< measured fields by sampling step, of the latest generation
+    std::map<HeadId, HeadReport> heads;            ///< reports that have arrived
+    std::vector<StepFields> fields;                ///< measured fields by sampling step, of the latest generation
+    std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
+    std::optional<SelfCheckReport> check;          ///< whether it computes what it should
 };
 
 /// The results that the views draw, by model. The window puts results in; views read them and follow the signals.
@@ -36,10 +40,16 @@ public:
     void clearFields(int model);                          ///< a new generation begins
     void putFields(int model, const StepFields& fields);  ///< merges by step; empty `heads` is ignored
 
+    /// Its numbers join those of the Atlas, by their mean over images.
+    void setCalibration(int model, CalibrationReport report);
+    void setCheck(int model, SelfCheckReport report);
+
     [[nodiscard]] const std::map<int, OpenModel>& all() const { return m_models; }
     [[nodiscard]] const OpenModel* find(int model) const;  ///< nullptr when it is not open
     [[nodiscard]] const HeadReport* head(HeadRef head) const;
     [[nodiscard]] const HeadField* field(HeadRef head, int step) const;
+    /// What images said about a head; nullptr when it was not measured.
+    [[nodiscard]] const HeadCalibration* calibration(HeadRef head) const;
     /// "L4.H2", with the model's short name before it when several models are open.
     [[nodiscard]] QString headName(HeadRef head) const;
     /// Shown heads (see Selection::shown) whose report has not arrived: what the window asks the engine for.
@@ -50,6 +60,8 @@ signals:
     void atlasChanged(int model);
     void headChanged(ropescope::HeadRef head);
     void fieldsChanged(int model);
+    void calibrationChanged(int model);
+    void checkChanged(int model);
 
 private:
     std::map<int, OpenModel> m_models;

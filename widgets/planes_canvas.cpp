@@ -15,6 +15,13 @@ constexpr qreal kStrips = 3 * kStrip + 2 * kStripGap;  ///< two angles, a gap ea
 constexpr qreal kBetween = 24;
 constexpr qreal kNarrow = 760;  ///< below this the legends take two lines
 
+double largest(double start, const std::vector<double>& values) {
+    for (double value : values) {
+        if (std::isfinite(value)) start = std::max(start, std::abs(value));
+    }
+    return start;
+}
+
 }  // namespace
 
 struct PlanesCanvas::Layout {
@@ -30,13 +37,26 @@ PlanesCanvas::PlanesCanvas(QWidget* parent) : QWidget(parent) {
 
 void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels) {
     m_panels = std::move(panels);
-    m_gainRange = 0.1;
+    const bool difference = !m_panels.empty() && m_panels.front().difference;
+    double overlap = 1e-3, angle = 1, gain = 0.1;
     for (const PlanesPanel& panel : m_panels) {
-        for (double gain : panel.logGain) {
-            if (std::isfinite(gain)) m_gainRange = std::max(m_gainRange, std::abs(gain));
-        }
+        overlap = largest(overlap, panel.overlap);
+        angle = largest(largest(angle, panel.angle1), panel.angle2);
+        gain = largest(gain, panel.logGain);
+    }
+    m_gain = {ColourMap::Diverging, -gain, gain, difference ? tr("g A \u2212 B (ln)") : tr("g (ln gain)")};
+    if (difference) {
+        m_overlap = {ColourMap::Diverging, -overlap, overlap, tr("Overlap A \u2212 B")};
+        m_angle = {ColourMap::Diverging, -angle, angle, tr("\u03b8 A \u2212 B (degrees)")};
+    } else {
+        m_overlap = {ColourMap::Viridis, 0, 1, tr("Overlap (share)")};
+        m_angle = {ColourMap::Cividis, 0, 90, tr("\u03b8 (degrees)")};
     }
     update();
+}
+
+QImage PlanesCanvas::cells(const std::vector<double>& values, int rows, int columns, const Scale& scale) {
+    return mapImage(values, rows, columns, scale.map, scale.low, scale.high);
 }
 
 /// The number of columns that makes the matrices largest.
@@ -92,7 +112,7 @@ void PlanesCanvas::drawPanel(QPainter& painter, const PlanesPanel& panel, const 
         drawWords(painter, matrix, panel.problem, tr("marked"), looks);
         return;
     }
-    drawCells(painter, matrix, mapImage(panel.overlap, panel.planes, panel.planes, ColourMap::Viridis, 0, 1));
+    drawCells(painter, matrix, cells(panel.overlap, panel.planes, panel.planes, m_overlap));
     drawStrips(painter, panel, matrix, looks);
     drawBlocks(painter, panel, matrix, looks);
 }
@@ -108,9 +128,8 @@ void PlanesCanvas::drawStrips(QPainter& painter, const PlanesPanel& panel, const
         both.push_back(panel.angle1[p]);
         both.push_back(panel.angle2[p]);
     }
-    drawCells(painter, angles, mapImage(both, panel.planes, 2, ColourMap::Cividis, 0, 90));
-    drawCells(painter, gains,
-              mapImage(panel.logGain, panel.planes, 1, ColourMap::Diverging, -m_gainRange, m_gainRange));
+    drawCells(painter, angles, cells(both, panel.planes, 2, m_angle));
+    drawCells(painter, gains, cells(panel.logGain, panel.planes, 1, m_gain));
     painter.setPen(QPen(looks.reference, 1));
     painter.setBrush(Qt::NoBrush);
     painter.drawRect(angles);
@@ -133,7 +152,7 @@ void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const
         const int from = panel.blockStart[b];
         const int to = b + 1 < panel.blockStart.size() ? panel.blockStart[b + 1] : panel.planes;
         const qreal start = from * cell, size = (to - from) * cell;
-        painter.setPen(QPen(QColor(255, 255, 255, 200), 1.5));
+        painter.setPen(panel.difference ? QPen(looks.reference, 1) : QPen(QColor(255, 255, 255, 200), 1.5));
         painter.drawRect(QRectF(matrix.left() + start, matrix.top() + start, size, size));
         QString name = panel.blockName[b];
         if (metrics.horizontalAdvance(name) > size) name = name.left(3);
@@ -151,12 +170,12 @@ void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const
 
 void PlanesCanvas::drawLegends(QPainter& painter, const QRectF& place, const Looks& looks) const {
     const qreal part = place.width() / 3;
-    drawLegend(painter, QRectF(place.left(), place.top(), part - 16, place.height()), ColourMap::Viridis, 0, 1,
-               tr("Overlap (share)"), looks);
-    drawLegend(painter, QRectF(place.left() + part, place.top(), part - 16, place.height()), ColourMap::Cividis, 0, 90,
-               tr("\u03b8 (degrees)"), looks);
-    drawLegend(painter, QRectF(place.left() + 2 * part, place.top(), part - 16, place.height()), ColourMap::Diverging,
-               -m_gainRange, m_gainRange, tr("g (ln gain)"), looks);
+    qreal left = place.left();
+    for (const Scale* scale : {&m_overlap, &m_angle, &m_gain}) {
+        drawLegend(painter, QRectF(left, place.top(), part - 16, place.height()), scale->map, scale->low, scale->high,
+                   scale->title, looks);
+        left += part;
+    }
 }
 
 void PlanesCanvas::paintEvent(QPaintEvent*) {

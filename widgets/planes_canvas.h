@@ -13,11 +13,12 @@ namespace ropescope {
 /// One head's matrix with its strips, everything in drawn order.
 struct PlanesPanel {
     HeadRef head;
+    bool difference = false;  ///< two heads subtracted: every number is the first one's minus the second one's
     QString title;
     QString problem;  ///< not empty: hatched, with this message
     int colour = 0;
     int planes = 0;
-    std::vector<double> overlap;  ///< [P,P] in [0,1], NaN: not defined
+    std::vector<double> overlap;  ///< [P,P] in [0,1] (differences in [-1,1]), NaN: not defined
     std::vector<double> angle1;   ///< [P] degrees
     std::vector<double> angle2;   ///< [P] degrees
     std::vector<double> logGain;  ///< [P] ln of the plane gain, 0 for plain rotary positions
@@ -52,8 +53,16 @@ private:
     void drawBlocks(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Looks& looks) const;
     void drawLegends(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
+    struct Scale {
+        ColourMap map;
+        double low;
+        double high;
+        QString title;
+    };
+    [[nodiscard]] static QImage cells(const std::vector<double>& values, int rows, int columns, const Scale& scale);
+
     std::vector<PlanesPanel> m_panels;
-    double m_gainRange = 0.1;  ///< largest |ln gain| of all panels
+    Scale m_overlap, m_angle, m_gain;  ///< of all panels
 };
 
 }  // namespace ropescope

@@ -3,6 +3,7 @@
 
 #include <qcustomplot.h>
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
 #include <algorithm>
@@ -63,10 +64,32 @@ QString planeText(const HeadReport& report, int plane) {
     return QObject::tr("plane %1 (%2, %3)").arg(plane).arg(axisName(axisOf(report, plane)), turn);
 }
 
+bool canSubtract(const std::vector<PlanesPanel>& panels) {
+    return panels.size() == 2 && panels[0].problem.isEmpty() && panels[1].problem.isEmpty() &&
+           panels[0].planes == panels[1].planes;
+}
+
+/// The first panel minus the second, position by position in drawn order.
+PlanesPanel subtracted(PlanesPanel a, const PlanesPanel& b) {
+    const auto minus = [](std::vector<double>& x, const std::vector<double>& y) {
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] -= y[i];
+    };
+    minus(a.overlap, b.overlap);
+    minus(a.angle1, b.angle1);
+    minus(a.angle2, b.angle2);
+    minus(a.logGain, b.logGain);
+    a.title = QObject::tr("%1 \u2212 %2").arg(a.title, b.title);
+    a.difference = true;
+    return a;
+}
+
 }  // namespace
 
 PlanesView::PlanesView(OpenModels& models, Selection& selection, QWidget* parent)
-    : View(models, selection, tr("Planes"), parent), m_side(new QComboBox(this)), m_canvas(new PlanesCanvas(this)) {
+    : View(models, selection, tr("Planes"), parent),
+      m_side(new QComboBox(this)),
+      m_difference(new QCheckBox(tr("Difference"), this)),
+      m_canvas(new PlanesCanvas(this)) {
     setEmptyText(
         tr("How each rotary plane of the selected heads lies over the canonical planes: the identity for plain "
            "rotary positions, cells outside the outlined blocks where rows and columns mix. Select a head."),
@@ -79,14 +102,20 @@ PlanesView::PlanesView(OpenModels& models, Selection& selection, QWidget* parent
         tr("Overlap 1/2 ||Q^T E||^2 of plane subspaces, between 0 and 1; rows sum to 1.\n"
            "Query with key: 1 under the same-map convention, below 1 shows obliqueness."));
     controls().addWidget(m_side);
+    m_difference->setToolTip(
+        tr("The first head minus the second, plane by plane in drawn order; for two shown heads of equal size"));
+    controls().addWidget(m_difference);
     addLabel(tr("of the map"))->setForegroundRole(QPalette::PlaceholderText);
     setContent(m_canvas);
     connect(m_side, &QComboBox::currentIndexChanged, this, &PlanesView::refresh);
+    connect(m_difference, &QCheckBox::toggled, this, &PlanesView::refresh);
     connect(&m_selection, &Selection::changed, this, &PlanesView::refresh);
     connect(&m_models, &OpenModels::headChanged, this, &PlanesView::refresh);
     connect(&m_models, &OpenModels::modelsChanged, this, &PlanesView::refresh);
     connect(m_canvas, &PlanesCanvas::hovered, this, [this](int panel, int row, int column) {
-        const QString text = panel < 0 ? QString() : cellText(m_canvas->panels()[panel].head, row, column);
+        const QString text = panel < 0           ? QString()
+                             : showsDifference() ? differenceText(row, column)
+                                                 : cellText(m_canvas->panels()[panel].head, row, column);
         m_canvas->setToolTip(text);
         emit View::hovered(text);
     });
@@ -97,6 +126,14 @@ void PlanesView::setSide(Side side) {
     m_side->setCurrentIndex(static_cast<int>(side));
 }
 
+void PlanesView::setDifference(bool on) {
+    m_difference->setChecked(on);
+}
+
+bool PlanesView::showsDifference() const {
+    return !m_canvas->panels().empty() && m_canvas->panels().front().difference;
+}
+
 void PlanesView::refresh() {
     if (keepsOldContent()) return;
     std::vector<PlanesPanel> panels;
@@ -104,6 +141,9 @@ void PlanesView::refresh() {
         if (const HeadReport* report = m_models.head(head)) panels.push_back(panelOf(head, *report));
     }
     showEmpty(panels.empty());
+    const bool able = canSubtract(panels);
+    m_difference->setEnabled(able);
+    if (able && m_difference->isChecked()) panels = {subtracted(panels[0], panels[1])};
     m_canvas->setPanels(std::move(panels));
 }
 
@@ -175,6 +215,22 @@ QString PlanesView::cellText(HeadRef head, int row, int column) const {
            tr(": overlap %1").arg(shortNumber(alignment.overlap[p * planes + j]));
 }
 
+QString PlanesView::differenceText(int row, int column) const {
+    const PlanesPanel& panel = m_canvas->panels().front();
+    const HeadReport* report = m_models.head(panel.head);
+    if (report == nullptr || row < 0 || row >= panel.planes) return {};
+    const std::vector<int> order = orderOf(*report);
+    const QString name = panel.title + QStringLiteral("  ") + planeText(*report, order[row]);
+    if (column >= panel.planes) {
+        return name + tr(": principal angles %1\u00b0 and %2\u00b0, ln gain %3 (differences)")
+                          .arg(shortNumber(panel.angle1[row]), shortNumber(panel.angle2[row]),
+                               shortNumber(panel.logGain[row]));
+    }
+    const int j = std::max(0, column);
+    return name + QStringLiteral("  \u2192  ") + planeText(*report, order[j]) +
+           tr(": difference of overlap %1").arg(shortNumber(panel.overlap[row * panel.planes + j]));
+}
+
 QWidget* PlanesView::canvas() const {
     return m_canvas;
 }
@@ -187,7 +243,9 @@ QString PlanesView::numbers(QChar separator) const {
         if (!panel.problem.isEmpty()) continue;
         const std::vector<int> order = drawnOrder(panel.head);
         for (int row = 0; row < panel.planes; ++row) {
-            text += m_models.headName(panel.head) + separator + QString::number(order[row]);
+            text += (panel.difference ? panel.title : m_models.headName(panel.head)) + separator +
+                    QString::number(order[row]);
+            // A difference of logarithms is the ratio of the gains.
             for (double value : {panel.angle1[row], panel.angle2[row], std::exp(panel.logGain[row])}) {
                 text += separator + QString::number(value, 'g', 10);
             }

@@ -3,6 +3,7 @@
 
 #include "widgets/view.h"
 
+class QCheckBox;
 class QComboBox;
 
 namespace ropescope {
@@ -19,6 +20,9 @@ public:
     PlanesView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
     void setSide(Side side);
+    /// With exactly two shown heads of equal size: the first one minus the second, centred on zero.
+    void setDifference(bool on);
+    [[nodiscard]] bool showsDifference() const;
 
     /// [P,P] as drawn (rows and columns in drawn order); for QueryKey the diagonal holds the per-plane overlap.
     [[nodiscard]] std::vector<double> drawnOverlap(HeadRef head) const;
@@ -35,8 +39,10 @@ protected:
 private:
     void refresh();
     [[nodiscard]] PlanesPanel panelOf(HeadRef head, const HeadReport& report) const;
+    [[nodiscard]] QString differenceText(int row, int column) const;
 
     QComboBox* m_side;
+    QCheckBox* m_difference;
     PlanesCanvas* m_canvas;
 };
 

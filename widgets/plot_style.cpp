@@ -201,6 +201,20 @@ QString definitionText(const HeadNumber& number) {
     return text;
 }
 
+QStringList extrapolationNames() {
+    return {QObject::tr("as trained"), QObject::tr("interpolated"), QObject::tr("NTK-aware"),
+            QObject::tr("YaRN"),       QObject::tr("NTK by parts"), QObject::tr("time-aware")};
+}
+
+QString extrapolationTip() {
+    return QObject::tr(
+        "How positions change where the picture is larger or smaller than the trained one.\n"
+        "As trained: integers go on. Interpolated: positions squeezed to the trained range.\n"
+        "NTK-aware: slow planes squeezed, fast ones kept. NTK by parts: by turns over the trained range.\n"
+        "YaRN: by parts, with a factor on attention. Time-aware: NTK whose strength follows the "
+        "sampling step.");
+}
+
 void stylePlot(QCustomPlot& plot, const Looks& looks) {
     plot.setBackground(looks.base);
     QFont small = looks.font;

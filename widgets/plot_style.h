@@ -8,6 +8,7 @@
 #include <QRectF>
 #include <QSize>
 #include <QString>
+#include <QStringList>
 #include <vector>
 
 #include "core/data/colour.h"
@@ -63,6 +64,10 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
 [[nodiscard]] QString marksText(const HeadNumber& number);
 /// Definition, label and what the mark means, for tooltips.
 [[nodiscard]] QString definitionText(const HeadNumber& number);
+
+/// Names of Extrapolation by value, and what they do.
+[[nodiscard]] QStringList extrapolationNames();
+[[nodiscard]] QString extrapolationTip();
 
 /// Ground, axes, faint grid and fonts of every axis rect of the plot.
 void stylePlot(QCustomPlot& plot, const Looks& looks);

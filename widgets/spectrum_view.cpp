@@ -6,12 +6,10 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "widgets/flow_layout.h"
-#include "widgets/head_chips.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
@@ -30,11 +28,9 @@ QVector<double> copied(const std::vector<double>& values) {
 }  // namespace
 
 SpectrumView::SpectrumView(OpenModels& models, Selection& selection, QWidget* parent)
-    : View(models, selection, tr("Spectrum"), parent),
+    : CurveView(models, selection, tr("Spectrum"), parent),
       m_values(new QComboBox(this)),
-      m_log(new QCheckBox(tr("Log"), this)),
-      m_chips(new HeadChips(models, selection, HeadChips::Which::Shown, this)),
-      m_plot(new QCustomPlot(this)) {
+      m_log(new QCheckBox(tr("Log"), this)) {
     setEmptyText(tr("Singular values of the selected heads' maps, over their index: 1 everywhere is plain rotary "
                     "positions up to a rotation. Select a head in the Atlas or in the model tree."),
                  tr("Open a model ..."));
@@ -48,24 +44,12 @@ SpectrumView::SpectrumView(OpenModels& models, Selection& selection, QWidget* pa
     controls().addWidget(m_log);
     auto* label = addLabel(tr("of the map"));
     label->setForegroundRole(QPalette::PlaceholderText);
-    auto* content = new QWidget(this);
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
-    layout->addWidget(m_chips);
-    layout->addWidget(m_plot, 1);
-    setContent(content);
-
-    m_plot->xAxis->setLabel(tr("Index"));
-    m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
-    connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) { readOut(event->pos()); });
-    connect(m_plot, &QCustomPlot::mouseDoubleClick, this, &SpectrumView::refresh);
+    plot().xAxis->setLabel(tr("Index"));
+    plot().setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
+    connect(&plot(), &QCustomPlot::mouseDoubleClick, this, &SpectrumView::refresh);
     connect(m_values, &QComboBox::currentIndexChanged, this, &SpectrumView::refresh);
     connect(m_log, &QCheckBox::toggled, this, &SpectrumView::refresh);
-    connect(&m_selection, &Selection::changed, this, &SpectrumView::refresh);
-    connect(&m_models, &OpenModels::headChanged, this, &SpectrumView::refresh);
     connect(&m_models, &OpenModels::atlasChanged, this, &SpectrumView::refresh);
-    connect(&m_models, &OpenModels::modelsChanged, this, &SpectrumView::refresh);
     restyle();
 }
 
@@ -83,8 +67,8 @@ const std::vector<double>& SpectrumView::chosen(const HeadReport& report) const 
 
 void SpectrumView::refresh() {
     if (keepsOldContent()) return;
-    m_plot->clearPlottables();
-    m_plot->clearItems();
+    plot().clearPlottables();
+    plot().clearItems();
     m_drawn.clear();
     m_low.clear();
     m_high.clear();
@@ -93,20 +77,20 @@ void SpectrumView::refresh() {
     for (HeadRef head : m_selection.shown()) addHead(head);
     showEmpty(m_drawn.empty());
     const Looks looks = looksOf(palette(), font());
-    auto* identity = new QCPItemStraightLine(m_plot);
+    auto* identity = new QCPItemStraightLine(&plot());
     identity->point1->setCoords(0, 1);
     identity->point2->setCoords(1, 1);
     identity->setPen(QPen(looks.reference, 1, Qt::DashLine));
     identity->setLayer(QStringLiteral("grid"));
 
     const bool log = m_log->isChecked();
-    m_plot->yAxis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
-    m_plot->yAxis->setTicker(log ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog)
-                                 : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
-    m_plot->yAxis->setNumberFormat(QStringLiteral("g"));
-    m_plot->yAxis->setNumberPrecision(4);
-    m_plot->yAxis->setLabel(m_values->currentIndex() == 0 ? tr("Singular value, gauge-fixed")
-                                                          : tr("Singular value, as stored \u25c7"));
+    plot().yAxis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+    plot().yAxis->setTicker(log ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog)
+                                : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
+    plot().yAxis->setNumberFormat(QStringLiteral("g"));
+    plot().yAxis->setNumberPrecision(4);
+    plot().yAxis->setLabel(m_values->currentIndex() == 0 ? tr("Singular value, gauge-fixed")
+                                                         : tr("Singular value, as stored \u25c7"));
     double low = 1, high = 1, last = 1;
     const auto widen = [&](const std::vector<double>& values) {
         for (double value : values) {
@@ -120,9 +104,9 @@ void SpectrumView::refresh() {
     widen(m_high);
     for (const auto& [head, values] : m_drawn) widen(values);
     const double room = std::max(0.02, 0.06 * (high - low));
-    m_plot->yAxis->setRange(log ? low / 1.1 : low - room, log ? high * 1.1 : high + room);
-    m_plot->xAxis->setRange(-0.5, last + 0.5);
-    if (isVisible()) m_plot->replot(QCustomPlot::rpQueuedReplot);  // a hidden one is drawn when it is shown
+    plot().yAxis->setRange(log ? low / 1.1 : low - room, log ? high * 1.1 : high + room);
+    plot().xAxis->setRange(-0.5, last + 0.5);
+    replot();
 }
 
 /// All heads of the current model, index by index: from the smallest to the largest, darker the middle half.
@@ -152,10 +136,10 @@ void SpectrumView::addBand() {
 void SpectrumView::fillBetween(const std::vector<double>& low, const std::vector<double>& high) {
     QColor fill = looksOf(palette(), font()).muted;
     fill.setAlpha(30);
-    QCPGraph* bottom = m_plot->addGraph();
+    QCPGraph* bottom = plot().addGraph();
     bottom->setData(indices(low.size()), copied(low), true);
     bottom->setPen(Qt::NoPen);
-    QCPGraph* top = m_plot->addGraph();
+    QCPGraph* top = plot().addGraph();
     top->setData(indices(high.size()), copied(high), true);
     top->setPen(Qt::NoPen);
     top->setBrush(fill);
@@ -172,7 +156,7 @@ void SpectrumView::addHead(HeadRef head) {
         QColor band = looksOf(palette(), font()).muted;
         band.setAlpha(46);
         for (std::size_t i = 0; i < report->spectrum.groupStart.size(); ++i) {
-            auto* group = new QCPItemRect(m_plot);
+            auto* group = new QCPItemRect(&plot());
             group->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
             group->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
             group->topLeft->setCoords(report->spectrum.groupStart[i] - 0.5, 0);
@@ -183,23 +167,21 @@ void SpectrumView::addHead(HeadRef head) {
             ++m_groups;
         }
     }
-    QCPGraph* graph = m_plot->addGraph();
+    QCPGraph* graph = plot().addGraph();
     graph->setData(indices(values.size()), copied(values), true);
     graph->setPen(headPen(colour, head == m_selection.current() ? 2.2 : 1.5));
     graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, headColour(colour), headColour(colour), 4));
     graph->setName(m_models.headName(head) + (report->identity ? tr(" (identity)") : QString()));
 }
 
-void SpectrumView::readOut(QPoint position) {
-    const int index = static_cast<int>(std::lround(m_plot->xAxis->pixelToCoord(position.x())));
+QString SpectrumView::readOut(QPoint position) const {
+    const int index = static_cast<int>(std::lround(plot().xAxis->pixelToCoord(position.x())));
     QStringList parts;
     for (const auto& [head, values] : m_drawn) {
         if (index < 0 || index >= static_cast<int>(values.size())) continue;
         parts << m_models.headName(head) + QLatin1Char(' ') + shortNumber(values[index]);
     }
-    const QString text = parts.isEmpty() ? QString() : tr("index %1: ").arg(index) + parts.join(QStringLiteral(", "));
-    m_plot->setToolTip(text);
-    emit hovered(text);
+    return parts.isEmpty() ? QString() : tr("index %1: ").arg(index) + parts.join(QStringLiteral(", "));
 }
 
 std::vector<double> SpectrumView::drawnValues(HeadRef head) const {
@@ -237,17 +219,8 @@ QString SpectrumView::numbers(QChar separator) const {
     return text;
 }
 
-void SpectrumView::drawFigure(QCPPainter& painter, QSize size) const {
-    const qreal used = m_chips->draw(painter, QRectF(8, 8, size.width() - 16, 0), paperLooks(font())) + 16;
-    painter.save();
-    painter.translate(0, used);
-    drawOnPaper(*m_plot, painter, QSize(size.width(), size.height() - static_cast<int>(used)),
-                looksOf(palette(), font()));
-    painter.restore();
-}
-
 void SpectrumView::restyle() {
-    stylePlot(*m_plot, looksOf(palette(), font()));
+    stylePlot(plot(), looksOf(palette(), font()));
     refresh();
 }
 

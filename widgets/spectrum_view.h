@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "widgets/view.h"
+#include "widgets/curve_view.h"
 
 class QCheckBox;
 class QComboBox;
-class QCustomPlot;
 
 namespace ropescope {
 
-class HeadChips;
-
 /// Singular values of the shown heads over their index: identity line at 1, degenerate groups as grey bands, the
 /// distribution over all heads as a faint band behind. Stored order or gauge-fixed, linear or log.
-class SpectrumView : public View {
+class SpectrumView : public CurveView {
     Q_OBJECT
 public:
     enum class Values { GaugeFixed, Stored };
@@ -29,21 +26,18 @@ public:
     [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
-    void drawFigure(QCPPainter& painter, QSize size) const override;
     void restyle() override;
+    void refresh() override;
+    [[nodiscard]] QString readOut(QPoint position) const override;
 
 private:
-    void refresh();
     void addBand();
     void fillBetween(const std::vector<double>& low, const std::vector<double>& high);
     void addHead(HeadRef head);
-    void readOut(QPoint position);
     [[nodiscard]] const std::vector<double>& chosen(const HeadReport& report) const;
 
     QComboBox* m_values;
     QCheckBox* m_log;
-    HeadChips* m_chips;
-    QCustomPlot* m_plot;
     std::map<HeadRef, std::vector<double>> m_drawn;
     std::vector<double> m_low, m_high;
     int m_groups = 0;

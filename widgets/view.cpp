@@ -174,6 +174,14 @@ bool View::keepsOldContent() {
     return true;
 }
 
+QPushButton* View::addMeasureButton() {
+    auto* button = new QPushButton(tr("Measure data ..."), this);
+    button->setToolTip(tr("Run the model on images and measure what its queries and keys really hold"));
+    m_controls->addWidget(button);
+    connect(button, &QPushButton::clicked, this, &View::measureRequested);
+    return button;
+}
+
 QLabel* View::addLabel(const QString& text) {
     auto* label = new QLabel(text, this);
     m_controls->addWidget(label);

@@ -51,6 +51,7 @@ signals:
     /// The window asks for a file name and writes the bytes.
     void exportRequested(const QByteArray& bytes, const QString& suggestedName);
     void emptyActionRequested();
+    void measureRequested();  ///< the user wants the shown heads measured on images
     /// One line about what is under the mouse, for the status bar; empty when there is nothing.
     void hovered(const QString& text);
 
@@ -67,6 +68,8 @@ protected:
     void showEvent(QShowEvent* event) override;
     /// The palette changed: colours taken from it must be taken again.
     virtual void restyle() {}
+    /// A button in the row of controls that emits measureRequested.
+    QPushButton* addMeasureButton();
     /// A plain label in the row of controls.
     QLabel* addLabel(const QString& text);
 

@@ -41,6 +41,7 @@ void addOptions(CLI::App& command, Options& o) {
         {{"ddpm", Sampler::Ddpm}, {"ddim", Sampler::Ddim}, {"euler", Sampler::Euler}, {"heun", Sampler::Heun}},
         "default: the model's kind");
     addSizeOption(command, "--size", r.size, "height x width in pixels of the model's own input");
+    addExtrapolationOptions(command, r.extrapolate, false);
     command.add_option("--batch", r.batch, "images (default 1)")->check(CLI::Range(1, 1024));
     command.add_option("--noise", r.noiseFile, "safetensors file with the first noise [B,C,h,w]");
     command.add_option("--step-noise", r.stepNoiseFile, "safetensors file with the steps' noises [steps,C,h,w]");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/engine/commands.h"
+#include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/enum_names.h"
@@ -84,6 +85,20 @@ void printText(const ModelCard& card) {
     for (const std::string& note : card.notes) std::printf("%-17s %s\n", "note", printable(note, 400).c_str());
 }
 
+/// Prints every row of the self-check; 1 when one is red.
+int checkFully(const ModelRef& model) {
+    const auto core = coreLibrary();
+    if (!core) return report(core.error());
+    const auto reply = (*core)->run(SelfCheckRequest{model}, {});
+    if (!reply) return report(reply.error());
+    const auto& checked = std::get<SelfCheckReport>(*reply);
+    for (const SelfCheckRow& row : checked.rows) {
+        std::printf("%-6s %-20s %-10.3g bound %-8.3g %s\n", std::string(enumName(row.state)).c_str(), row.title.c_str(),
+                    row.value, row.bound, printable(row.text, 400).c_str());
+    }
+    return checked.overall == LampState::Red ? 1 : 0;
+}
+
 }  // namespace
 
 void addInfoCommand(CLI::App& app, int& code) {
@@ -108,16 +123,23 @@ void addInfoCommand(CLI::App& app, int& code) {
 }
 
 void addCheckCommand(CLI::App& app, int& code) {
-    auto model = std::make_shared<ModelRef>();
+    struct Options {
+        ModelRef model;
+        bool full = false;
+    };
+    auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("check", "exit 0 for a sound file, 1 with one line for another");
-    addModelOptions(*command, *model);
-    command->callback([model, &code] {
-        const auto checked = checkFile(*model);
+    addModelOptions(*command, options->model);
+    command->add_flag("--full", options->full,
+                      "measure the model as well: relative positions, orthogonality, inverse, recorded output");
+    command->callback([options, &code] {
+        const auto checked = checkFile(options->model);
         if (!checked) {
             code = report(checked.error());
-        } else {
-            std::printf("%s: %s\n", printable(model->path, 200).c_str(), checked->c_str());
+            return;
         }
+        std::printf("%s: %s\n", printable(options->model.path, 200).c_str(), checked->c_str());
+        if (options->full) code = checkFully(options->model);
     });
 }
 

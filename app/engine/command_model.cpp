@@ -18,7 +18,10 @@ void addInspectCommand(CLI::App& app, int& code) {
     CLI::App* command = app.add_subcommand("inspect", "the numbers of every head as tensors");
     addModelOptions(*command, options->command.model);
     addComputeOptions(*command, options->compute);
-    command->footer("Computed in float64 on the processor, whatever --device and --precision say.");
+    addExtrapolationOptions(*command, options->command.extrapolate, true);
+    command->footer(
+        "Computed in float64 on the processor, whatever --device and --precision say. With --extrapolation the numbers "
+        "are those of --grid.");
     command->add_option("--out", options->command.out, "safetensors file to write")->required();
     command->callback([options, &code] {
         const auto core = coreLibrary();
@@ -34,6 +37,7 @@ void addForwardCommand(CLI::App& app, int& code) {
     addComputeOptions(*command, options->compute);
     command->add_option("--in", options->in, "safetensors file with the inputs (DiT: x, t, y; ViT: x)")->required();
     command->add_option("--out", options->out, "safetensors file to write")->required();
+    addExtrapolationOptions(*command, options->extrapolate, false);
     command->add_flag("--attention", options->attention, "write attention.i [B,H,N,N] as well");
     command->add_flag("--field", options->field,
                       "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well, class_share.i [H] of a ViT");

@@ -15,6 +15,10 @@ void addInspectCommand(CLI::App& app, int& code);
 void addForwardCommand(CLI::App& app, int& code);
 void addClassifyCommand(CLI::App& app, int& code);
 void addGenerateCommand(CLI::App& app, int& code);
+void addFoldCommand(CLI::App& app, int& code);
+void addConvertCommand(CLI::App& app, int& code);
+void addCalibrateCommand(CLI::App& app, int& code);
+void addCompareCommand(CLI::App& app, int& code);
 void addServeCommand(CLI::App& app);
 
 }  // namespace ropescope

@@ -42,6 +42,10 @@ int runCommandLine(int argc, char** argv) {
     addForwardCommand(app, code);
     addClassifyCommand(app, code);
     addGenerateCommand(app, code);
+    addFoldCommand(app, code);
+    addConvertCommand(app, code);
+    addCalibrateCommand(app, code);
+    addCompareCommand(app, code);
     for (const PassedOn& command : kPassedOn) app.add_subcommand(command.name, command.help);
     addServeCommand(app);
     try {

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/data/enum_names.h"
 
 namespace ropescope {
 
@@ -53,6 +54,22 @@ void addComputeOptions(CLI::App& command, Compute& compute) {
                          {{"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}},
                          "of the network (default fp32)");
     command.add_option("--threads", compute.threads, "processor threads (default: all)")->check(CLI::Range(1, 4096));
+}
+
+void addExtrapolationOptions(CLI::App& command, Extrapolate& extrapolate, bool time) {
+    std::vector<std::pair<std::string, Extrapolation>> methods;
+    for (std::size_t i = 0; i < enumNames(Extrapolation{}).size(); ++i)
+        methods.emplace_back(enumNames(Extrapolation{})[i], static_cast<Extrapolation>(i));
+    addChoice<Extrapolation>(command, "--extrapolation", extrapolate.method, methods,
+                             "how positions are made for a larger grid than the trained one (default none)");
+    addSizeOption(command, "--trained-grid", extrapolate.trained,
+                  "patch grid of the training, where the file is silent");
+    command.add_flag_callback(
+        "--per-axis", [&extrapolate] { extrapolate.coupled = false; },
+        "rows and columns scaled each by its own ratio, not both by the larger one");
+    if (time)
+        command.add_option("--extrapolation-time", extrapolate.time, "for time-aware: 0 noise, 1 image (default 1)")
+            ->check(CLI::Range(0.0, 1.0));
 }
 
 Result<void> checkModel(const ModelRef& model) {

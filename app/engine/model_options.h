@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/error.h"
+#include "core/data/extrapolation.h"
 #include "core/data/model.h"
 
 namespace ropescope {
@@ -34,6 +35,8 @@ void addChoice(CLI::App& command, const std::string& name, E& value, std::vector
     command.add_option(name, CLI::callback_t(choose), help)->type_name(words);
 }
 
+/// --extrapolation, --trained-grid, --per-axis and, where no sampler tells it, --extrapolation-time.
+void addExtrapolationOptions(CLI::App& command, Extrapolate& extrapolate, bool time);
 /// "HxW".
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help);
 

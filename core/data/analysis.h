@@ -30,6 +30,7 @@ struct CalibrateRequest {
     double guidance = 2;  ///< steers the images; measured is the conditional half alone
     Sampler sampler = Sampler::Auto;
     std::vector<HeadId> heads;  ///< empty: all
+    bool operator==(const CalibrateRequest&) const = default;
 };
 
 /// A number of every head from data: mean over images and its standard error (NaN for a single image).

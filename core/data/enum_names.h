@@ -6,10 +6,12 @@
 
 #include "core/data/analysis.h"
 #include "core/data/error.h"
+#include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/message.h"
 #include "core/data/model.h"
+#include "core/data/self_check.h"
 
 namespace ropescope {
 
@@ -48,6 +50,12 @@ inline constexpr auto enumNames(MapSharing) {
 }
 inline constexpr auto enumNames(AxisOrder) {
     return std::to_array<std::string_view>({"row", "column"});
+}
+inline constexpr auto enumNames(Extrapolation) {
+    return std::to_array<std::string_view>({"none", "interpolation", "ntk", "yarn", "ntk-by-parts", "time-aware"});
+}
+inline constexpr auto enumNames(LampState) {
+    return std::to_array<std::string_view>({"none", "green", "amber", "red"});
 }
 inline constexpr auto enumNames(About) {
     return std::to_array<std::string_view>({"map", "head"});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/data/array.h"
+#include "core/data/extrapolation.h"
 #include "core/data/field.h"
 #include "core/data/model.h"
 
@@ -22,13 +23,14 @@ struct GenerateRequest {
     std::vector<int> labels = {0};  ///< one, or one per image
     std::uint64_t seed = 0;
     int steps = 20;
-    double guidance = 2.0;          ///< w: uncond + w (cond - uncond); 1 = conditional only
+    double guidance = 2.0;  ///< w: uncond + w (cond - uncond); 1 = conditional only
     GuidanceChannels guidanceChannels = GuidanceChannels::Auto;
     Sampler sampler = Sampler::Auto;
-    Grid size;                      ///< image height x width in pixels of the model's own input; 0x0: as trained
+    Grid size;                ///< image height x width in pixels of the model's own input; 0x0: as trained
+    Extrapolate extrapolate;  ///< for sizes other than the trained one
     int batch = 1;
-    std::string noiseFile;          ///< optional safetensors: tensor `noise` or the only one, [B,C,h,w]
-    std::string stepNoiseFile;      ///< optional, [steps,C,h,w]
+    std::string noiseFile;      ///< optional safetensors: tensor `noise` or the only one, [B,C,h,w]
+    std::string stepNoiseFile;  ///< optional, [steps,C,h,w]
     RecordFields record = RecordFields::None;
     std::vector<HeadId> recordHeads;  ///< for RecordFields::Listed
     bool previews = true;
@@ -64,8 +66,9 @@ template <class V>
 void fields(V& v, GenerateRequest& g) {
     v("model", g.model), v("compute", g.compute), v("labels", g.labels), v("seed", g.seed), v("steps", g.steps),
         v("guidance", g.guidance), v("guidance_channels", g.guidanceChannels), v("sampler", g.sampler),
-        v("size", g.size), v("batch", g.batch), v("noise_file", g.noiseFile), v("step_noise_file", g.stepNoiseFile),
-        v("record", g.record), v("record_heads", g.recordHeads), v("previews", g.previews);
+        v("size", g.size), v("extrapolate", g.extrapolate), v("batch", g.batch), v("noise_file", g.noiseFile),
+        v("step_noise_file", g.stepNoiseFile), v("record", g.record), v("record_heads", g.recordHeads),
+        v("previews", g.previews);
 }
 template <class V>
 void fields(V& v, GenerateProgress& p) {

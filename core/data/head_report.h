@@ -16,16 +16,16 @@ enum class About { Map, Head };
 
 /// Singular values of a map and their summary numbers (of the map).
 struct Spectrum {
-    std::vector<double> stored;       ///< [D] file order
-    std::vector<double> gaugeFixed;   ///< [D] descending; same-map: the sorted stored values
-    double condition = 1;             ///< s_max / s_min of the gauge-fixed values
-    double logVolume = 0;             ///< sum ln s
-    double stableRank = 0;            ///< ||B||_F^2 / s_max^2
-    double entropyRank = 0;           ///< exp(-sum p ln p), p = s^2 / sum s^2
-    double orthogonalityError = 0;    ///< ||B^T B - I||_F / sqrt(D)
-    double ropeDistance = 0;          ///< 0 exactly for plain RoPE, invariant to the left gauge
-    std::vector<int> groupStart;      ///< degenerate groups of gaugeFixed: first index ...
-    std::vector<int> groupEnd;        ///< ... and one past the last (relative gap < 1e-3 inside)
+    std::vector<double> stored;      ///< [D] file order
+    std::vector<double> gaugeFixed;  ///< [D] descending; same-map: the sorted stored values
+    double condition = 1;            ///< s_max / s_min of the gauge-fixed values
+    double logVolume = 0;            ///< sum ln s
+    double stableRank = 0;           ///< ||B||_F^2 / s_max^2
+    double entropyRank = 0;          ///< exp(-sum p ln p), p = s^2 / sum s^2
+    double orthogonalityError = 0;   ///< ||B^T B - I||_F / sqrt(D)
+    double ropeDistance = 0;         ///< 0 exactly for plain RoPE, invariant to the left gauge
+    std::vector<int> groupStart;     ///< degenerate groups of gaugeFixed: first index ...
+    std::vector<int> groupEnd;       ///< ... and one past the last (relative gap < 1e-3 inside)
 };
 
 /// Rotary planes of one side (queries or keys) against the canonical planes (of the map).
@@ -41,17 +41,17 @@ struct PlaneAlignment {
 
 /// Energy over frequency. Each distribution is over planes and sums to 1.
 struct FrequencyEnergy {
-    std::vector<double> frequency;      ///< [P,A] radians per token
-    std::vector<double> map;            ///< [P] B alone (of the map)
-    std::vector<double> weights;        ///< [P] with W W^T + b b^T (of the head); empty behind a q,k norm
-    std::vector<double> reference;      ///< [P] the same as `weights` with B = I
-    double meanLogOmega = 0;            ///< energy-weighted, of `weights`, still planes left out
+    std::vector<double> frequency;  ///< [P,A] radians per token
+    std::vector<double> map;        ///< [P] B alone (of the map)
+    std::vector<double> weights;    ///< [P] with W W^T + b b^T (of the head); empty behind a q,k norm
+    std::vector<double> reference;  ///< [P] the same as `weights` with B = I
+    double meanLogOmega = 0;        ///< energy-weighted, of `weights`, still planes left out
     double stdLogOmega = 0;
-    std::vector<double> axisShare;      ///< [A]; empty for a single axis and for mixed planes
-    double stillShare = 0;              ///< share of planes that never turn
-    double longWaveShare = 0;           ///< wavelengths > 4 x grid side
-    double wasserstein = 0;             ///< 1-Wasserstein over ln|omega| from `weights` to `reference`
-    double wassersteinMap = 0;          ///< the same for `map` against a flat ladder
+    std::vector<double> axisShare;  ///< [A]; empty for a single axis and for mixed planes
+    double stillShare = 0;          ///< share of planes that never turn
+    double longWaveShare = 0;       ///< wavelengths > 4 x grid side
+    double wasserstein = 0;         ///< 1-Wasserstein over ln|omega| from `weights` to `reference`
+    double wassersteinMap = 0;      ///< the same for `map` against a flat ladder
 };
 
 /// K(delta) = sum_p a_p cos(omega_p . delta) + b_p sin(omega_p . delta), divided by `scale`.
@@ -60,7 +60,7 @@ struct KernelSeries {
     std::vector<double> b;          ///< [P]
     std::vector<double> frequency;  ///< [P,A]
     int axes = 2;
-    double scale = 1;               ///< weights content: sum of plane energies, so the result lies in [-1, 1]
+    double scale = 1;  ///< weights content: sum of plane energies, so the result lies in [-1, 1]
 };
 
 /// Sensitivity(delta) = sqrt(max(0, u^T Q u)) / divisor with u = (cos phi_p - 1 for all p, sin phi_p for all p).
@@ -74,22 +74,22 @@ struct SensitivityForm {
 /// Everything the weight views draw for one head.
 struct HeadReport {
     HeadId id;
-    std::string problem;     ///< not empty: the head is marked and no number below is valid
-    bool identity = false;   ///< untrained: the map is the identity, drawn as "identity"
-    bool hasMap = false;     ///< false: plain RoPE or no encoding; numbers are those of the identity
+    std::string problem;    ///< not empty: the head is marked and no number below is valid
+    bool identity = false;  ///< untrained: the map is the identity, drawn as "identity"
+    bool hasMap = false;    ///< false: plain RoPE or no encoding; numbers are those of the identity
     Spectrum spectrum;
     PlaneAlignment query;
     PlaneAlignment key;
     std::vector<double> queryKeyOverlap;  ///< [P] 1 under same-map
     std::vector<double> planeAxis;        ///< [P] 0 row, 1 column, -1 no single axis or still
     FrequencyEnergy energy;
-    KernelSeries kernelWeights;           ///< default content
-    KernelSeries kernelWhite;             ///< matched white, C = I/D, scale 1 (of the map)
+    KernelSeries kernelWeights;  ///< default content
+    KernelSeries kernelWhite;    ///< matched white, C = I/D, scale 1 (of the map)
     SensitivityForm sensitivityWeights;
-    SensitivityForm sensitivityWhite;     ///< of the map
-    double contentStrength = 0;           ///< beta: sum of plane energies / sqrt(D), for the softmax view (of the head)
-    std::vector<double> mapQuery;         ///< [D,D] B_q
-    std::vector<double> mapKey;           ///< [D,D] B_k
+    SensitivityForm sensitivityWhite;  ///< of the map
+    double contentStrength = 0;        ///< beta: sum of plane energies / sqrt(D), for the softmax view (of the head)
+    std::vector<double> mapQuery;      ///< [D,D] B_q
+    std::vector<double> mapKey;        ///< [D,D] B_k
 };
 
 /// One number for every head: what the Atlas colours and scatters.
@@ -99,8 +99,8 @@ struct HeadNumber {
     std::string unit;        ///< "", "nats", "tokens", "degrees", "share"
     std::string definition;  ///< one sentence
     About about = About::Map;
-    bool invariant = true;   ///< false: as stored, gauge-dependent, wears a mark
-    double neutral = 0;      ///< the value plain RoPE has; NaN where there is none
+    bool invariant = true;       ///< false: as stored, gauge-dependent, wears a mark
+    double neutral = 0;          ///< the value plain RoPE has; NaN where there is none
     std::vector<double> values;  ///< [L*H], NaN where the head is marked
 };
 
@@ -108,8 +108,8 @@ struct AtlasReport {
     int layers = 0;
     int heads = 0;
     std::vector<HeadNumber> numbers;
-    std::vector<std::string> problems;  ///< [L*H], empty text where sound
-    std::vector<double> singularValues; ///< [L*H, D] gauge-fixed, descending: the faint band behind Spectrum
+    std::vector<std::string> problems;   ///< [L*H], empty text where sound
+    std::vector<double> singularValues;  ///< [L*H, D] gauge-fixed, descending: the faint band behind Spectrum
     int headDim = 0;
 };
 

@@ -28,6 +28,8 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "DevicesReport",
                                                                                 "GenerateResult",
                                                                                 "SavedFile",
+                                                                                "SelfCheckRequest",
+                                                                                "SelfCheckReport",
                                                                                 "AtlasProgress",
                                                                                 "CalibrateRequest",
                                                                                 "CalibrationReport",

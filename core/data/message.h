@@ -43,11 +43,11 @@ struct Part {
 /// The six kinds of DESIGN; Part is a result that has not come whole yet.
 enum class MessageKind { Hello, Request, Progress, Part, Result, Error, Cancel };
 
-using Body = std::variant<std::monostate, Hello, Alive, ShareProgress, GenerateProgress, Part, Error, OpenRequest,
-                          AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard,
-                          AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, AtlasProgress,
-                          CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest,
-                          ClassifyResult>;
+using Body =
+    std::variant<std::monostate, Hello, Alive, ShareProgress, GenerateProgress, Part, Error, OpenRequest, AtlasRequest,
+                 HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard, AtlasReport, HeadsReport,
+                 DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, AtlasProgress,
+                 CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult>;
 
 struct Message {
     MessageKind kind = MessageKind::Hello;

@@ -9,9 +9,11 @@
 #include "core/data/analysis.h"
 #include "core/data/classification.h"
 #include "core/data/error.h"
+#include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/self_check.h"
 
 namespace ropescope {
 
@@ -28,10 +30,12 @@ struct AtlasRequest {
     ModelRef model;
 };
 
-/// Full reports of the heads that are visible.
+/// Full reports of the heads that are visible. With `extrapolate` the model's grid is the new one, and kernels and
+/// frequencies are those of that method.
 struct HeadsRequest {
     ModelRef model;
     std::vector<HeadId> heads;
+    Extrapolate extrapolate = {};
 };
 struct HeadsReport {
     std::vector<HeadReport> heads;
@@ -57,16 +61,15 @@ struct SavedFile {
 };
 
 using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
-                             CalibrateRequest, CompareRequest, ClassifyRequest>;
+                             SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest>;
 using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
-                           CalibrationReport, CompareReport, ClassifyResult>;
+                           SelfCheckReport, CalibrationReport, CompareReport, ClassifyResult>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
     return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
-           std::holds_alternative<ClassifyRequest>(request) ||
-           (compare && compare->needsData());
+           std::holds_alternative<ClassifyRequest>(request) || (compare && compare->needsData());
 }
 
 template <class V>
@@ -79,7 +82,7 @@ void fields(V& v, AtlasRequest& r) {
 }
 template <class V>
 void fields(V& v, HeadsRequest& r) {
-    v("model", r.model), v("heads", r.heads);
+    v("model", r.model), v("heads", r.heads), v("extrapolate", r.extrapolate);
 }
 template <class V>
 void fields(V& v, HeadsReport& r) {

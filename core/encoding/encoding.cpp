@@ -16,13 +16,13 @@ const std::array<Encoding, 9>& table() {
     static const std::array<Encoding, 9> rows = {{
         {"none", no, 0, Frequencies::None, nullptr},
         {"absolute", PositionTable::Added, 0, Frequencies::None, nullptr},
-        {"rope1d", no, 1, Frequencies::Fixed, flatFrequency},
-        {"axial", no, 2, Frequencies::Fixed, axialFrequency},
+        {"rope1d", no, 1, Frequencies::Fixed, flatFrequency, nullptr, false, 1},
+        {"axial", no, 2, Frequencies::Fixed, axialFrequency, nullptr, false, 2},
         {"mixed", no, 2, Frequencies::Learned, mixedFrequency},
         {"string", no, 2, Frequencies::Learned, axialFrequency, findMapNames("string")},
-        {"rethinking", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("rethinking")},
-        {"video", no, 2, Frequencies::Fixed, videoFrequency},
-        {"harope", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("harope"), true},
+        {"rethinking", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("rethinking"), false, 2},
+        {"video", no, 2, Frequencies::Fixed, videoFrequency, nullptr, false, 1},
+        {"harope", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("harope"), true, 2},
     }};
     return rows;
 }
@@ -112,6 +112,13 @@ LayerPositions layerPositions(const WeightTable& weights, const std::string& pre
     else
         positions.frequency = spec.encoding->frequency(spec, nullptr);
     return positions;
+}
+
+RotaryTable rotaryTable(const LayerPositions& positions, Grid grid, Grid origin) {
+    RotaryTable table = rotaryTable(positions.frequency, grid, origin);
+    if (!positions.factor.defined()) return table;
+    const at::Tensor factor = positions.factor.to(table.cos.options());
+    return {table.cos * factor, table.sin * factor};
 }
 
 bool sharesRotation(const EncodingSpec& spec) {

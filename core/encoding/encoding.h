@@ -30,6 +30,7 @@ struct Encoding {
     at::Tensor (*frequency)(const EncodingSpec& spec, at::Generator* generator);
     const MapNames* map = nullptr;  ///< where its matrix is kept and what it may be; null without a matrix
     bool conventions = false;       ///< same-map or inverse-map has to be said
+    int ladder = 0;                 ///< fixed frequencies theta^(-2i/D_a), D_a = D / ladder; 0: no such ladder
     [[nodiscard]] bool hasMaps() const { return map != nullptr; }
     [[nodiscard]] bool turns() const { return frequencies != Frequencies::None; }
 };
@@ -50,6 +51,7 @@ struct EncodingSpec {
 struct LayerPositions {
     HeadMaps maps;         ///< [H or 1, D, D]; undefined tensors without a map
     at::Tensor frequency;  ///< [H or 1, P, axes]; undefined where nothing turns
+    at::Tensor factor;     ///< [P] on cosines and sines; undefined: 1 (core/encoding/extrapolation.h)
 };
 
 /// All encodings: none, absolute, rope1d, axial, mixed, string, rethinking, video, harope. A new one is a file here and
@@ -58,6 +60,9 @@ struct LayerPositions {
 
 /// The row of that name. Errors: Usage, with the known names.
 [[nodiscard]] Result<const Encoding*> findEncoding(std::string_view name);
+
+/// rotaryTable of frequency and factor.
+[[nodiscard]] RotaryTable rotaryTable(const LayerPositions& positions, Grid grid, Grid origin = {});
 
 /// The tensors of the attention whose weights begin with `prefix` ("blocks.0.attn."): full name and the shape of one
 /// head's part. Learned frequencies are "freqs" [2,H,P], index 0 the column's (x), 1 the row's (y), as rope-vit has it;

@@ -17,6 +17,7 @@ constexpr BenchGroup kGroups[] = {
     {"shipped", benchShipped},
     {"dit-b2", benchDitB2},
     {"vit-b16", benchViTB16},
+    {"probes", benchProbes},
     {"info", benchInfo},
     {"window", benchWindow},
 };

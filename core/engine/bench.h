@@ -35,6 +35,7 @@ struct BenchGroup {
 [[nodiscard]] std::vector<BenchRow> benchShipped(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchDitB2(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchViTB16(const BenchOptions& options);
+[[nodiscard]] std::vector<BenchRow> benchProbes(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchInfo(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchWindow(const BenchOptions& options);
 

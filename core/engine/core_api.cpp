@@ -5,14 +5,20 @@
 
 #include <iostream>
 #include <new>
+#include <optional>
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/engine/bench.h"
+#include "core/engine/calibrate.h"
 #include "core/engine/classify.h"
+#include "core/engine/compare.h"
+#include "core/engine/convert.h"
 #include "core/engine/device.h"
+#include "core/engine/fold.h"
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
 #include "core/engine/heads.h"
+#include "core/engine/self_check.h"
 #include "core/training/evaluate_command.h"
 #include "core/training/study_command.h"
 #include "core/training/train_command.h"
@@ -54,10 +60,6 @@ auto guarded(const Work& work) -> decltype(work()) {
     }
 }
 
-Error without(const char* work) {
-    return {ErrorKind::Refused, "engine", "", std::string("this engine cannot ") + work, "", "", "Use a newer one"};
-}
-
 template <class T>
 Result<Reply> asReply(Result<T> result) {
     if (!result) return failure(std::move(result.error()));
@@ -70,10 +72,20 @@ struct Answer {
     Result<Reply> operator()(const AtlasRequest& r) const { return asReply(reportAtlas(r, context)); }
     Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
     Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }
-    Result<Reply> operator()(const GenerateRequest& r) const { return asReply(generate(r, context)); }
+    Result<Reply> operator()(const GenerateRequest& r) const {
+        const HeavyWork heavy;
+        return asReply(generate(r, context));
+    }
+    Result<Reply> operator()(const CalibrateRequest& r) const {
+        const HeavyWork heavy;
+        return asReply(calibrate(r, context));
+    }
+    Result<Reply> operator()(const CompareRequest& r) const {
+        const std::optional<HeavyWork> heavy = r.needsData() ? std::optional<HeavyWork>(std::in_place) : std::nullopt;
+        return asReply(compareHeads(r, context));
+    }
     Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
-    Result<Reply> operator()(const CalibrateRequest&) const { return failure(without("calibrate")); }
-    Result<Reply> operator()(const CompareRequest&) const { return failure(without("compare")); }
+    Result<Reply> operator()(const SelfCheckRequest& r) const { return asReply(selfCheck(r, context)); }
     Result<Reply> operator()(const SavePngRequest&) const {
         throw std::logic_error("pictures are saved by the media library");
     }
@@ -95,6 +107,12 @@ public:
     }
     Result<void> forward(const ForwardCommand& command) override {
         return guarded([&] { return forwardToFile(command); });
+    }
+    Result<std::string> fold(const ExportCommand& command) override {
+        return guarded([&] { return foldModel(command); });
+    }
+    Result<std::string> convert(const ExportCommand& command) override {
+        return guarded([&] { return convertModel(command); });
     }
     int train(const std::vector<std::string>& arguments) override {
         return exitCode(guarded([&]() -> Result<int> { return runTrain(arguments); }));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -26,12 +27,22 @@ struct JobContext {
 struct InspectCommand {
     ModelRef model;
     std::string out;
+    Extrapolate extrapolate = {};  ///< with a method, model.grid is the new grid
 };
 struct ForwardCommand {
     ModelRef model;
     Compute compute;
     std::string in, out;
     bool attention = false, field = false;
+    Extrapolate extrapolate = {};
+};
+
+/// A copy of a model under other names or with its maps multiplied into its projections.
+struct ExportCommand {
+    ModelRef model;
+    std::string out;
+    std::string names;           ///< convert: timm | naver | dit | diffusers
+    std::optional<DType> dtype;  ///< of floating-point tensors; empty: each keeps its own
 };
 
 class CoreApi {
@@ -42,6 +53,9 @@ public:
     /// inspect and forward: write `out`, a safetensors file.
     [[nodiscard]] virtual Result<void> inspect(const InspectCommand& command) = 0;
     [[nodiscard]] virtual Result<void> forward(const ForwardCommand& command) = 0;
+    /// Write `out`, a safetensors file; return what was done, in lines (core/engine/fold.h, core/engine/convert.h).
+    [[nodiscard]] virtual Result<std::string> fold(const ExportCommand& command) = 0;
+    [[nodiscard]] virtual Result<std::string> convert(const ExportCommand& command) = 0;
     /// train, evaluate, study, bench: parse their own arguments (without the program and subcommand name).
     [[nodiscard]] virtual int train(const std::vector<std::string>& arguments) = 0;
     [[nodiscard]] virtual int evaluate(const std::vector<std::string>& arguments) = 0;

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -132,6 +133,20 @@ int useThreads(int threads) {
     const int count = threads > 0 ? threads : coreCount();
     at::set_num_threads(count);
     return count;
+}
+
+namespace {
+std::atomic<int> heavyWork = 0;
+}
+
+HeavyWork::HeavyWork() {
+    ++heavyWork;
+}
+HeavyWork::~HeavyWork() {
+    --heavyWork;
+}
+bool HeavyWork::runs() {
+    return heavyWork > 0;
 }
 
 std::string describeCompute(at::Device device, Precision precision, int threads) {

@@ -33,6 +33,16 @@ struct CudaDevices {
 /// Sets LibTorch's threads for the calling thread (0: all cores) and returns their number.
 int useThreads(int threads);
 
+/// While one lives, something samples or runs a network: light work then keeps to one thread.
+class HeavyWork {
+public:
+    HeavyWork();
+    ~HeavyWork();
+    HeavyWork(const HeavyWork&) = delete;
+    HeavyWork& operator=(const HeavyWork&) = delete;
+    [[nodiscard]] static bool runs();
+};
+
 /// "CPU, 2 threads, fp32" or "NVIDIA H200, bf16".
 [[nodiscard]] std::string describeCompute(at::Device device, Precision precision, int threads);
 

@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/data/safetensors.h"
+#include "core/encoding/extrapolation.h"
 #include "core/engine/device.h"
 #include "core/engine/picture.h"
 #include "core/kernel/field.h"
@@ -66,6 +67,36 @@ Result<Inputs> readInputs(const std::string& path, const DitShape& shape) {
     return Inputs{x->to(at::kFloat), *t, labels};
 }
 
+Grid gridOf(const at::Tensor& x, int patch) {
+    return {static_cast<int>(x.size(2)) / patch, static_cast<int>(x.size(3)) / patch};
+}
+
+/// Frequencies for the input's grid. TimeAware takes a DiT's own time `t`, which then must be one.
+Result<Stretch> stretchFor(const ForwardCommand& command, const EncodingSpec& spec, const ModelCard& card, Grid grid,
+                           const at::Tensor& t) {
+    Extrapolate how = command.extrapolate;
+    if (auto possible = checkExtrapolation(spec, how.method); !possible) return failure(possible.error());
+    if (how.method == Extrapolation::TimeAware && t.defined()) {
+        if (t.min().item<double>() != t.max().item<double>())
+            return failure(inputError(command.in, "t", "time-aware positions need one time for all images", "", ""));
+        how.time = imageShare(t[0].item<double>());
+    }
+    return stretchOf(how, card.grid, grid, spec.encoding->axes);
+}
+
+void addStretch(DitTaps& taps, const EncodingSpec& spec, const Stretch& stretch) {
+    if (!stretch.active()) return;
+    taps.positions = [spec, stretch](int, LayerPositions& positions) { stretchPositions(positions, spec, stretch); };
+}
+
+/// Resizes the table of absolute positions where that was asked for.
+void resizeTable(const ForwardCommand& command, WeightTable& weights, const ModelCard& card, const at::Tensor& x) {
+    const auto table = weights.find("pos_embed");
+    if (table == weights.end() || command.extrapolate.method != Extrapolation::Interpolation) return;
+    const Grid& said = command.extrapolate.trained;
+    table->second = resizePositions(table->second, said == Grid{} ? card.grid : said, gridOf(x, card.patch));
+}
+
 Result<void> fitsPositions(const std::string& path, const WeightTable& weights, const at::Tensor& x, int patch) {
     const auto table = weights.find("pos_embed");
     const std::int64_t tokens = x.size(2) / patch * (x.size(3) / patch);
@@ -77,10 +108,6 @@ Result<void> fitsPositions(const std::string& path, const WeightTable& weights, 
 /// The maps stay float32: their exponential is wrong in half types.
 void move(WeightTable& weights, at::Device device, at::ScalarType type) {
     for (auto& [name, tensor] : weights) tensor = tensor.to(device, isPositionParameter(name) ? at::kFloat : type);
-}
-
-Grid gridOf(const at::Tensor& x, int patch) {
-    return {static_cast<int>(x.size(2)) / patch, static_cast<int>(x.size(3)) / patch};
 }
 
 using Arrays = std::map<std::string, Array>;
@@ -110,10 +137,15 @@ Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& tabl
     if (!weights) return failure(weights.error());
     const auto in = readInputs(command.in, *shape);
     if (!in) return failure(in.error());
+    const Grid grid = gridOf(in->x, shape->patch);
+    const auto stretch = stretchFor(command, shape->positions(), card, grid, in->t);
+    if (!stretch) return failure(stretch.error());
+    resizeTable(command, *weights, card, in->x);
     if (auto fits = fitsPositions(command.in, *weights, in->x, shape->patch); !fits) return failure(fits.error());
     const at::ScalarType type = scalarType(command.compute.precision);
     move(*weights, device, type);
-    const DitTaps taps = recorder(command, gridOf(in->x, shape->patch), out);
+    DitTaps taps = recorder(command, grid, out);
+    addStretch(taps, shape->positions(), *stretch);
     return ditForward(*weights, *shape, in->x.to(device, type), in->t.to(device), in->y.to(device), taps);
 }
 
@@ -129,9 +161,13 @@ Result<at::Tensor> runViT(const ForwardCommand& command, const TensorTable& tabl
     const auto x = readInput(*inputs, "x", 4);
     if (!x) return failure(x.error());
     if (auto fits = fitsPatches(command.in, *x, shape->inChannels, shape->patch); !fits) return failure(fits.error());
+    const Grid grid = gridOf(*x, shape->patch);
+    const auto stretch = stretchFor(command, shape->positions(), card, grid, {});
+    if (!stretch) return failure(stretch.error());
     const at::ScalarType type = scalarType(command.compute.precision);
     move(*weights, device, type);
-    const ViTTaps taps = recorder(command, gridOf(*x, shape->patch), out);
+    ViTTaps taps = recorder(command, grid, out);
+    addStretch(taps, shape->positions(), *stretch);
     return vitForward(*weights, *shape, x->to(device, type), taps);
 }
 

@@ -106,7 +106,8 @@ private:
         m_heldConditions = std::clamp<std::int64_t>(kConditionBytes / dit.conditionBytes(m_rows), 1, left);
         m_firstCondition = evaluation;
         const auto from = times.begin() + evaluation;
-        m_conditions = dit.conditions({from, from + m_heldConditions}, m_rows, m_setup.grid);
+        m_conditions = dit.conditions({from, from + m_heldConditions}, m_rows, m_setup.grid, m_request.extrapolate,
+                                      m_setup.model->card.grid);
     }
 
     const GenerateRequest& m_request;

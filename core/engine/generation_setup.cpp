@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/encoding/extrapolation.h"
+
 namespace ropescope {
 namespace {
 
@@ -79,9 +81,13 @@ Result<void> chooseSize(const GenerateRequest& request, GenerationSetup& setup) 
     if (setup.grid.tokens() / setup.grid.cols != setup.grid.rows || setup.grid.tokens() > kMaxTokens)
         return failure(
             usage("--size", "the picture is too large", found, "at most 65536 tokens", "Choose a smaller size"));
-    if (shape.encoding->added == PositionTable::Added && setup.grid != card.grid) {
+    const Extrapolation method = request.extrapolate.method;
+    if (auto possible = checkExtrapolation(shape.positions(), method); !possible) return possible;
+    const bool resized = method == Extrapolation::Interpolation;
+    if (shape.encoding->added == PositionTable::Added && setup.grid != card.grid && !resized) {
         return failure(usage("--size", "absolute positions exist only for the trained size", found,
-                             sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch), "Leave --size out"));
+                             sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch),
+                             "Leave --size out or add --extrapolation interpolation"));
     }
     const at::Tensor& step = setup.stepNoise;
     const std::vector<std::int64_t> expected = {setup.plan.steps(), setup.channels, size.rows, size.cols};

@@ -30,6 +30,8 @@ struct Kept {
 
 // A model and its series of intermediate checkpoints; a head holds five D x D matrices.
 constexpr std::size_t kKeptFiles = 12;
+// A pass over all layers of a model keeps them up to this size.
+constexpr std::int64_t kKeptBytes = 96 << 20;
 
 }  // namespace
 
@@ -49,6 +51,20 @@ Result<const std::vector<LoadedHead>*> HeadStore::layer(int layer) {
     Result<std::vector<LoadedHead>> heads = loadHeads(m_table, m_card, layer);
     if (!heads) return failure(heads.error());
     return &m_layers.emplace(layer, std::move(*heads)).first->second;
+}
+
+Result<std::vector<LoadedHead>> HeadStore::passing(int layer) {
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto known = m_layers.find(layer);
+        if (known != m_layers.end()) return known->second;
+    }
+    Result<std::vector<LoadedHead>> heads = loadHeads(m_table, m_card, layer);
+    const std::int64_t all = std::int64_t(m_card.layers) * m_card.heads * m_card.headDim * m_card.headDim * 5 * 8;
+    if (!heads || all > kKeptBytes) return heads;
+    const std::lock_guard lock(m_mutex);
+    m_layers.emplace(layer, *heads);
+    return heads;
 }
 
 Result<std::shared_ptr<HeadStore>> headStore(const ModelRef& ref) {

@@ -6,13 +6,16 @@
 
 namespace ropescope {
 
-/// Full reports of the heads asked for, in that order; each goes to context.onHead as it is ready. A head whose values
-/// are not finite carries its problem, the others are sound. Errors: the file's; Usage for a head the model does not
-/// have; Cancelled between heads. Checked by tests/core/engine/heads_test.cpp.
+/// Full reports of the heads asked for, in that order, of the frequencies that request.extrapolate makes for the grid
+/// (YaRN's attention factor, one number for all offsets, is not part of the kernels); each goes to context.onHead as it
+/// is ready. A head whose values are not finite carries its problem, the others are sound. Errors: the file's; Usage
+/// for a head the model does not have; Cancelled between heads. Checked by tests/core/engine/heads_test.cpp.
 [[nodiscard]] Result<HeadsReport> reportHeads(const HeadsRequest& request, const JobContext& context);
 
 /// The few numbers of every head of every layer (core/probe/head_numbers.h); context.onShare tells the share of layers
-/// done. Errors: the file's; Cancelled between heads. Checked by tests/core/engine/heads_test.cpp.
+/// done, context.onAtlas the numbers so far: after the first layer, then a few times a second. Two layers at a time
+/// while nothing heavy runs. Full reports are not held. Errors: the file's; Cancelled between heads. Checked by
+/// tests/core/engine/heads_test.cpp.
 [[nodiscard]] Result<AtlasReport> reportAtlas(const AtlasRequest& request, const JobContext& context);
 
 /// Writes command.out, a safetensors file with the tensors `layer.i.*` of every layer, float32 computed in float64:

@@ -97,7 +97,7 @@ Result<void> inspectModel(const InspectCommand& command) {
     const LayerSizes sizes{card.heads, card.headDim, turns ? card.headDim / 2 : 0, spec->encoding->axes, card.grid};
     std::map<std::string, Array> out;
     for (int layer = 0; layer < card.layers; ++layer) {
-        HeadsRequest request{command.model, {}};
+        HeadsRequest request{command.model, {}, command.extrapolate};
         for (int head = 0; head < card.heads; ++head) request.heads.push_back({layer, head});
         const Result<HeadsReport> report = reportHeads(request, {});
         if (!report) return failure(report.error());

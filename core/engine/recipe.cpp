@@ -35,6 +35,13 @@ std::string modelOptions(const ModelRef& ref) {
     return text;
 }
 
+std::string extrapolationOptions(const Extrapolate& e) {
+    if (e.method == Extrapolation::None) return "";
+    std::string text = " --extrapolation " + std::string(enumName(e.method));
+    if (e.trained != Grid{}) text += " --trained-grid " + sizeText(e.trained);
+    return e.coupled ? text : text + " --per-axis";
+}
+
 std::string commandOf(const GenerateRequest& r, const Decided& d, std::uint64_t seed) {
     std::string text = "ropescope generate " + shellWord(r.model.path) + modelOptions(r.model);
     text += " --class " + std::to_string(d.label) + " --seed " + std::to_string(seed);
@@ -42,6 +49,7 @@ std::string commandOf(const GenerateRequest& r, const Decided& d, std::uint64_t 
     if (d.guidedChannels == 3) text += " --guidance-channels 3";
     if (d.guidedChannels > 3) text += " --guidance-channels all";
     text += std::string(" --sampler ") + samplerName(d.sampler) + " --size " + sizeText(d.size);
+    text += extrapolationOptions(r.extrapolate);
     if (!r.noiseFile.empty()) text += " --noise " + shellWord(r.noiseFile);
     if (!r.stepNoiseFile.empty()) text += " --step-noise " + shellWord(r.stepNoiseFile);
     text += " --precision " + std::string(enumName(r.compute.precision));
@@ -82,6 +90,12 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
         {"device", d.device},
     };
     if (d.label < static_cast<int>(card.classNames.size())) json["class_name"] = card.classNames[d.label];
+    if (r.extrapolate.method != Extrapolation::None) {
+        const Grid trained = r.extrapolate.trained == Grid{} ? card.grid : r.extrapolate.trained;
+        json["extrapolation"] = enumName(r.extrapolate.method);
+        json["trained_grid"] = sizeText(trained);
+        json["one_scale_for_both_axes"] = r.extrapolate.coupled;
+    }
     if (!r.model.config.empty()) json["config"] = r.model.config;
     if (!r.noiseFile.empty() || !r.stepNoiseFile.empty()) {
         json["noise"] = r.noiseFile;

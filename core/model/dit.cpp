@@ -29,21 +29,27 @@ at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, con
     const at::Tensor qkv =
         dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
     at::Tensor q = qkv[0], k = qkv[1];
+    if (taps.projected) taps.projected(layer, q, k);
     LayerPositions positions = layerPositions(w, name, shape.positions());
+    if (taps.positions) taps.positions(layer, positions);
     if (shape.encoding->hasMaps()) {
         if (taps.maps) taps.maps(layer, positions.maps);
         q = at::matmul(q, positions.maps.query.to(q.device(), q.scalar_type()).mT());
         k = at::matmul(k, positions.maps.key.to(k.device(), k.scalar_type()).mT());
     }
     if (shape.encoding->turns()) {
-        const RotaryTable rotary = rotaryTable(positions.frequency, grid, origin);
+        const RotaryTable rotary = rotaryTable(positions, grid, origin);
         q = rotate(q, rotary), k = rotate(k, rotary);
     }
     if (taps.queryKey) taps.queryKey(layer, q, k);
+    const auto project = [&](const at::Tensor& heads) {
+        return dense(w, name + "proj", heads.transpose(1, 2).reshape({batch, tokens, shape.width()}));
+    };
+    if (taps.attend) return project(taps.attend(layer, q, k, qkv[2]));
     // Explicit, not fused: the taps need the probabilities, and LibTorch's fused backward is slower at these sizes.
     const at::Tensor weight = at::softmax(at::matmul(q, k.mT()) * std::pow(shape.headDim, -0.5), -1);
     if (taps.attention) taps.attention(layer, weight);
-    return dense(w, name + "proj", at::matmul(weight, qkv[2]).transpose(1, 2).reshape({batch, tokens, shape.width()}));
+    return project(at::matmul(weight, qkv[2]));
 }
 
 void checkInput(const DitShape& shape, const at::Tensor& x) {
@@ -68,7 +74,7 @@ at::Tensor ditCondition(const WeightTable& w, const at::Tensor& t, const at::Ten
            at::embedding(w.at("y_embedder.embedding_table.weight"), y.to(first.device()));
 }
 
-at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tensor& x) {
+at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tensor& x, const at::Tensor& added) {
     checkInput(shape, x);
     const std::int64_t p = shape.patch, rows = x.size(2) / p, cols = x.size(3) / p;
     const at::Tensor patches = x.reshape({x.size(0), shape.inChannels, rows, p, cols, p})
@@ -77,7 +83,7 @@ at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tenso
     const at::Tensor tokens =
         at::linear(patches, w.at("x_embedder.proj.weight").flatten(1), w.at("x_embedder.proj.bias"));
     if (shape.encoding->added == PositionTable::None) return tokens;
-    const at::Tensor& table = w.at("pos_embed");
+    const at::Tensor& table = added.defined() ? added : w.at("pos_embed");
     if (table.size(1) != rows * cols)
         throw std::invalid_argument("absolute positions exist for " + std::to_string(table.size(1)) + " tokens, not " +
                                     std::to_string(rows * cols));
@@ -117,7 +123,7 @@ at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Ten
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
     const at::Tensor condition = ditCondition(w, t, y, shape.timeDivisor);
     for (int layer = 0; layer < shape.layers; ++layer)
-        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps);
+        tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps, taps.origin);
     return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
 }
 

@@ -45,10 +45,19 @@ struct DitShape {
 
 /// Points where a probe listens or an intervention changes something; empty ones cost nothing.
 struct DitTaps {
+    /// Queries and keys [B,H,N,D] as projected, before the encoding's map.
+    std::function<void(int layer, const at::Tensor& q, const at::Tensor& k)> projected;
     /// Before the encoding's map is used: the maps of that layer, which may be replaced. Not called without maps.
     std::function<void(int layer, HeadMaps& maps)> maps;
+    /// Shifts all positions, which changes nothing but rounding (and, in a ViT, what the class token sees).
+    Grid origin = {};
+    /// Before the positions of that layer are used: frequencies and factors, which may be replaced.
+    std::function<void(int layer, LayerPositions& positions)> positions;
     /// Queries and keys [B,H,N,D] after map and rotary, before the product; may be replaced.
     std::function<void(int layer, at::Tensor& q, at::Tensor& k)> queryKey;
+    /// Takes the place of the product: q, k after map and rotary, v, [B,H,N,D] each, to the heads' outputs [B,H,N,D].
+    /// Probabilities are not formed then, and `attention` is not called.
+    std::function<at::Tensor(int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)> attend;
     /// Attention probabilities [B,H,N,N] (query, key).
     std::function<void(int layer, const at::Tensor& attention)> attention;
 };
@@ -71,8 +80,10 @@ struct DitTaps {
 
 // The parts of ditForward, for samplers that compute some of them once.
 
-/// Tokens [B,N,C] of an image: row-major patches, each flattened (channel, py, px) and projected, plus pos_embed.
-[[nodiscard]] at::Tensor ditEmbed(const WeightTable& weights, const DitShape& shape, const at::Tensor& x);
+/// Tokens [B,N,C] of an image: row-major patches, each flattened (channel, py, px) and projected, plus pos_embed or,
+/// where given, `added` [1,N,C] in its place.
+[[nodiscard]] at::Tensor ditEmbed(const WeightTable& weights, const DitShape& shape, const at::Tensor& x,
+                                  const at::Tensor& added = {});
 /// Conditioning vector [B,C]: time embedding plus label row.
 [[nodiscard]] at::Tensor ditCondition(const WeightTable& weights, const at::Tensor& t, const at::Tensor& y,
                                       double timeDivisor = 128);

@@ -18,13 +18,16 @@ std::vector<int> distinctLabels(std::vector<int> labels) {
 
 /// Complex turns of every layer, [N,1,1,P] or, where the heads turn differently, [N,1,H,P]; one for all layers where
 /// they turn alike, none where nothing turns.
-std::vector<at::Tensor> complexRotary(const WeightTable& weights, const DitShape& shape, Grid grid, at::Device device) {
+std::vector<at::Tensor> complexRotary(const WeightTable& weights, const DitShape& shape, Grid grid,
+                                      const Stretch& stretch, at::Device device) {
     std::vector<at::Tensor> all;
     if (!shape.encoding->turns()) return all;
     const int distinct = sharesRotation(shape.positions()) ? 1 : shape.layers;
     for (int layer = 0; layer < distinct; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-        const RotaryTable table = rotaryTable(layerPositions(weights, prefix, shape.positions()).frequency, grid);
+        LayerPositions positions = layerPositions(weights, prefix, shape.positions());
+        stretchPositions(positions, shape.positions(), stretch);
+        const RotaryTable table = rotaryTable(positions, grid);
         const at::Tensor turn = at::complex(table.cos, table.sin).to(device);  // [N,P] or [H,N,P]
         all.push_back(turn.dim() == 2 ? turn.unsqueeze(1).unsqueeze(1) : turn.transpose(0, 1).unsqueeze(1));
     }
@@ -63,8 +66,8 @@ DitInference::DitInference(const WeightTable& weights, const DitShape& shape, at
     }
 }
 
-DitConditions DitInference::conditions(const std::vector<double>& times, const std::vector<int>& labels,
-                                       Grid grid) const {
+DitConditions DitInference::conditions(const std::vector<double>& times, const std::vector<int>& labels, Grid grid,
+                                       const Extrapolate& extrapolate, Grid trained) const {
     const std::vector<int> distinct = distinctLabels(labels);
     const auto rows = static_cast<std::int64_t>(distinct.size()), steps = static_cast<std::int64_t>(times.size());
     DitConditions c;
@@ -80,8 +83,27 @@ DitConditions DitInference::conditions(const std::vector<double>& times, const s
     for (int layer = 0; layer < m_shape.layers; ++layer) c.blocks.push_back(ditModulation(m_weights, layer, condition));
     c.last = at::linear(at::silu(condition), m_weights.at("final_layer.adaLN_modulation.1.weight"),
                         m_weights.at("final_layer.adaLN_modulation.1.bias"));
-    c.rotary = complexRotary(m_weights, m_shape, grid, m_device);
+    addPositions(c, times, extrapolate, trained);
     return c;
+}
+
+void DitInference::addPositions(DitConditions& c, const std::vector<double>& times, const Extrapolate& extrapolate,
+                                Grid trained) const {
+    const Extrapolation method = extrapolate.method;
+    if (extrapolate.trained != Grid{}) trained = extrapolate.trained;
+    if (m_shape.encoding->added == PositionTable::Added && method == Extrapolation::Interpolation)
+        c.added = resizePositions(m_weights.at("pos_embed"), trained, c.grid);
+    Stretch stretch = stretchOf(extrapolate, trained, c.grid, m_shape.encoding->axes);
+    c.rotaryOfTime = method == Extrapolation::TimeAware && stretch.active() && sharesRotation(m_shape.positions());
+    if (!c.rotaryOfTime) {
+        c.rotary = complexRotary(m_weights, m_shape, c.grid, stretch, m_device);
+        return;
+    }
+    for (const double time : times) {
+        stretch.time = imageShare(time);
+        for (at::Tensor& turn : complexRotary(m_weights, m_shape, c.grid, stretch, m_device))
+            c.rotary.push_back(std::move(turn));
+    }
 }
 
 std::int64_t DitInference::conditionBytes(const std::vector<int>& labels) const {
@@ -89,13 +111,14 @@ std::int64_t DitInference::conditionBytes(const std::vector<int>& labels) const 
            static_cast<std::int64_t>(c10::elementSize(m_type));
 }
 
-at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitConditions& c,
+at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitConditions& c, int time,
                                    DitRecording* recording) const {
     const Block& w = m_blocks[layer];
     const std::int64_t batch = x.size(0), tokens = x.size(1);
     const at::Tensor qkv =
         at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
-    if (!c.rotary.empty()) rotateInPlace(qkv, c.rotary[c.rotary.size() == 1 ? 0 : layer]);
+    const std::size_t turn = c.rotaryOfTime ? time : c.rotary.size() == 1 ? 0 : layer;
+    if (!c.rotary.empty()) rotateInPlace(qkv, c.rotary[turn]);
     const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
     const auto from = [&](int which, std::int64_t first) { return parts[which].narrow(0, first, batch - first); };
     at::Tensor out;
@@ -114,10 +137,10 @@ at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitCond
 
 at::Tensor DitInference::forward(const at::Tensor& x, const DitConditions& c, int time, DitRecording* recording) const {
     if (recording) recording->fields.assign(m_shape.layers, {});
-    at::Tensor tokens = ditEmbed(m_weights, m_shape, x.to(m_device, m_type));
+    at::Tensor tokens = ditEmbed(m_weights, m_shape, x.to(m_device, m_type), c.added);
     for (int layer = 0; layer < m_shape.layers; ++layer) {
         const std::vector<at::Tensor> m = rowsOf(c.blocks[layer], c, time).chunk(6, 1);
-        tokens.addcmul_(attention(layer, modulatedNorm(tokens, m[0], m[1]), c, recording), m[2].unsqueeze(1));
+        tokens.addcmul_(attention(layer, modulatedNorm(tokens, m[0], m[1]), c, time, recording), m[2].unsqueeze(1));
         const Block& w = m_blocks[layer];
         at::Tensor hidden =
             at::linear(modulatedNorm(tokens, m[3], m[4], m_shape.secondNormEps), w.fc1Weight, w.fc1Bias);

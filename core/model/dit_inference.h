@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "core/encoding/extrapolation.h"
 #include "core/kernel/field.h"
 #include "core/model/dit.h"
 
@@ -16,7 +17,9 @@ struct DitConditions {
     at::Tensor last;                 ///< [E*U, 2C]: shift, scale of the final norm
     std::int64_t distinct = 1;       ///< U: label rows that differ
     at::Tensor rowOf;                ///< [B] which of the U each image of the batch takes
-    std::vector<at::Tensor> rotary;  ///< complex [N,1,1 or H,P]: none, one for all layers, or one per layer
+    std::vector<at::Tensor> rotary;  ///< complex [N,1,1 or H,P]: none, one for all layers, or one per layer ..
+    bool rotaryOfTime = false;       ///< .. or, for all layers, one per time
+    at::Tensor added;                ///< [1,N,C] in the place of pos_embed; undefined: pos_embed itself
     Grid grid;
 };
 
@@ -37,9 +40,10 @@ public:
     [[nodiscard]] const DitShape& shape() const { return m_shape; }
     [[nodiscard]] at::Device device() const { return m_device; }
 
-    /// Conditions of every model time for a batch with these labels (the null class is shape().classes).
-    [[nodiscard]] DitConditions conditions(const std::vector<double>& times, const std::vector<int>& labels,
-                                           Grid grid) const;
+    /// Conditions of every model time for a batch with these labels (the null class is shape().classes). With a method
+    /// of extrapolation, positions for `grid` are made from those of the `trained` one.
+    [[nodiscard]] DitConditions conditions(const std::vector<double>& times, const std::vector<int>& labels, Grid grid,
+                                           const Extrapolate& extrapolate = {}, Grid trained = {}) const;
     /// Bytes that the conditions of one model time take: long runs are conditioned in pieces.
     [[nodiscard]] std::int64_t conditionBytes(const std::vector<int>& labels) const;
 
@@ -51,7 +55,9 @@ private:
     struct Block {
         at::Tensor qkvWeight, qkvBias, projWeight, projBias, fc1Weight, fc1Bias, fc2Weight, fc2Bias;
     };
-    [[nodiscard]] at::Tensor attention(int layer, const at::Tensor& x, const DitConditions& conditions,
+    void addPositions(DitConditions& conditions, const std::vector<double>& times, const Extrapolate& extrapolate,
+                      Grid trained) const;
+    [[nodiscard]] at::Tensor attention(int layer, const at::Tensor& x, const DitConditions& conditions, int time,
                                        DitRecording* recording) const;
 
     DitShape m_shape;  ///< of the folded model: its encoding has no maps

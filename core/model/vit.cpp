@@ -44,13 +44,14 @@ at::Tensor attention(const WeightTable& w, const ViTShape& shape, int layer, con
         dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
     at::Tensor q = qkv[0], k = qkv[1];
     LayerPositions positions = layerPositions(w, name, shape.positions());
+    if (taps.positions) taps.positions(layer, positions);
     if (shape.encoding->hasMaps()) {
         if (taps.maps) taps.maps(layer, positions.maps);
         q = mapped(shape, q, positions.maps.query);
         k = mapped(shape, k, positions.maps.key);
     }
     if (shape.encoding->turns()) {
-        const RotaryTable rotary = rotaryTable(positions.frequency, grid);
+        const RotaryTable rotary = rotaryTable(positions, grid, taps.origin);
         const auto turn = [&](const at::Tensor& part) { return rotate(part, rotary); };
         q = onPatches(shape, q, turn), k = onPatches(shape, k, turn);
     }

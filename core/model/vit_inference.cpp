@@ -66,13 +66,15 @@ ViTInference::ViTInference(const WeightTable& weights, const ViTShape& shape, at
     }
 }
 
-std::vector<at::Tensor> ViTInference::rotaries(Grid grid) const {
+std::vector<at::Tensor> ViTInference::rotaries(Grid grid, const Stretch& stretch) const {
     std::vector<at::Tensor> all;
     if (!m_shape.encoding->turns()) return all;
     const int distinct = sharesRotation(m_shape.positions()) ? 1 : m_shape.layers;
     for (int layer = 0; layer < distinct; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-        const RotaryTable table = rotaryTable(layerPositions(m_weights, prefix, m_shape.positions()).frequency, grid);
+        LayerPositions positions = layerPositions(m_weights, prefix, m_shape.positions());
+        stretchPositions(positions, m_shape.positions(), stretch);
+        const RotaryTable table = rotaryTable(positions, grid);
         const at::Tensor turn = at::complex(table.cos, table.sin).to(m_device);  // [N,P] or [H,N,P]
         all.push_back(turn.dim() == 2 ? turn.unsqueeze(1).unsqueeze(1) : turn.transpose(0, 1).unsqueeze(1));
     }
@@ -96,10 +98,10 @@ at::Tensor ViTInference::attention(const Block& w, const at::Tensor& x, const at
     return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_shape.width()}), w.projWeight, w.projBias);
 }
 
-at::Tensor ViTInference::forward(const at::Tensor& x) const {
+at::Tensor ViTInference::forward(const at::Tensor& x, const Stretch& stretch) const {
     at::Tensor tokens = vitEmbed(m_weights, m_shape, x.to(m_device, m_type));
     const Grid grid{static_cast<int>(x.size(2) / m_shape.patch), static_cast<int>(x.size(3) / m_shape.patch)};
-    const std::vector<at::Tensor> rotary = rotaries(grid);
+    const std::vector<at::Tensor> rotary = rotaries(grid, stretch);
     const std::int64_t width = m_shape.width();
     const auto norm = [&](const at::Tensor& weight, const at::Tensor& bias) {
         return at::layer_norm(tokens, {width}, weight, bias, m_shape.normEps);

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "core/encoding/extrapolation.h"
 #include "core/model/vit.h"
 
 namespace ropescope {
@@ -20,7 +21,8 @@ public:
     [[nodiscard]] const ViTShape& shape() const { return m_shape; }
 
     /// Logits [B, classes], float32 on the device, for normalised x [B, inChannels, h, w] of any device and type.
-    [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
+    /// `stretch`: frequencies for a grid larger than the trained one. A position table is resampled in any case.
+    [[nodiscard]] at::Tensor forward(const at::Tensor& x, const Stretch& stretch = {}) const;
 
 private:
     struct Block {
@@ -29,7 +31,7 @@ private:
         HeadMaps maps;  ///< of the patches, where they could not be folded
     };
     [[nodiscard]] at::Tensor attention(const Block& block, const at::Tensor& x, const at::Tensor& rotary) const;
-    [[nodiscard]] std::vector<at::Tensor> rotaries(Grid grid) const;
+    [[nodiscard]] std::vector<at::Tensor> rotaries(Grid grid, const Stretch& stretch) const;
 
     ViTShape m_shape;  ///< of the folded model
     at::Device m_device;

@@ -16,12 +16,6 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<double> normalised(std::vector<double> energy) {
-    const double total = std::accumulate(energy.begin(), energy.end(), 0.0);
-    for (double& e : energy) e = total > 0 ? e / total : kNone;
-    return energy;
-}
-
 /// Tokens along the plane's own axis; the longer side for planes of no single axis.
 int sideOf(const RotaryPlanes& planes, int plane, Grid grid) {
     if (planes.axes == 1) return grid.tokens();
@@ -31,10 +25,12 @@ int sideOf(const RotaryPlanes& planes, int plane, Grid grid) {
 
 void measureShares(FrequencyEnergy& e, const RotaryPlanes& planes, Grid grid) {
     double moving = 0, square = 0;
-    e.axisShare.assign(planes.axes, 0.0);
+    const bool axial = planes.axes > 1 && planes.axial();
+    e.axisShare.assign(axial ? planes.axes : 0, 0.0);
+    e.meanLogOmega = e.stillShare = e.longWaveShare = 0;
     for (int p = 0; p < planes.count(); ++p) {
         const double share = e.weights[p], speed = planes.speed(p);
-        if (planes.axis(p) >= 0) e.axisShare[planes.axis(p)] += share;
+        if (axial && planes.axis(p) >= 0) e.axisShare[planes.axis(p)] += share;
         if (speed == 0) {
             e.stillShare += share;
             continue;
@@ -50,6 +46,17 @@ void measureShares(FrequencyEnergy& e, const RotaryPlanes& planes, Grid grid) {
 }
 
 }  // namespace
+
+std::vector<double> normalised(std::vector<double> energy) {
+    const double total = std::accumulate(energy.begin(), energy.end(), 0.0);
+    for (double& e : energy) e = total > 0 ? e / total : kNone;
+    return energy;
+}
+
+void summariseEnergy(FrequencyEnergy& e, const RotaryPlanes& planes, Grid grid) {
+    e.wasserstein = logFrequencyDistance(planes, e.weights, e.reference);
+    measureShares(e, planes, grid);
+}
 
 std::vector<double> planeEnergies(const ContentMoments& mapped) {
     const auto traces = [](const at::Tensor& moment) { return moment.diagonal().reshape({-1, 2}).sum(1); };
@@ -77,6 +84,12 @@ double logFrequencyDistance(const RotaryPlanes& planes, const std::vector<double
 }
 
 FrequencyEnergy measureEnergy(const HeadOperator& head, Grid grid) {
+    return measureEnergy(head, mappedWhiteContent(head.map),
+                         head.hasContent() ? mapped(head.map, head.content) : ContentMoments(), grid);
+}
+
+FrequencyEnergy measureEnergy(const HeadOperator& head, const ContentMoments& white, const ContentMoments& content,
+                              Grid grid) {
     const RotaryPlanes& planes = head.planes;
     FrequencyEnergy e;
     e.frequency = planes.frequency;
@@ -84,16 +97,15 @@ FrequencyEnergy measureEnergy(const HeadOperator& head, Grid grid) {
         e.meanLogOmega = e.stdLogOmega = e.stillShare = e.longWaveShare = e.wasserstein = e.wassersteinMap = kNone;
         return e;
     }
-    e.map = normalised(planeEnergies(mapped(head.map, whiteContent(head.dimension()))));
+    e.map = normalised(planeEnergies(white));
     e.wassersteinMap = logFrequencyDistance(planes, e.map, std::vector<double>(e.map.size(), 1.0));
     if (!head.hasContent()) {
         e.meanLogOmega = e.stdLogOmega = e.stillShare = e.longWaveShare = e.wasserstein = kNone;
         return e;
     }
-    e.weights = normalised(planeEnergies(mapped(head.map, head.content)));
+    e.weights = normalised(planeEnergies(content));
     e.reference = normalised(planeEnergies(head.content));
-    e.wasserstein = logFrequencyDistance(planes, e.weights, e.reference);
-    measureShares(e, planes, grid);
+    summariseEnergy(e, planes, grid);
     return e;
 }
 

@@ -89,9 +89,13 @@ double referenceMean(const HeadReport& r) {
     return sum / total;  // NaN without content
 }
 
-/// Mean sensitivity over the neighbours at distance one.
+/// Mean sensitivity over the neighbours at distance one; along the index where that is the only axis.
 double atDistanceOne(const SensitivityForm& form) {
     if (form.quadratic.empty()) return kNone;
+    if (form.axes == 1) {
+        const std::vector<double> s = evaluateSensitivity(form, {1, 2});
+        return (s[0] + s[2]) / 2;
+    }
     const std::vector<double> s = evaluateSensitivity(form, {2, 2});  // 3x3, zero offset in the middle
     return (s[1] + s[3] + s[5] + s[7]) / 4;
 }
@@ -181,33 +185,37 @@ const Row kRows[] = {
 
 }  // namespace
 
+AtlasReport emptyAtlas(int layers, int heads, int headDim, Convention convention) {
+    if (layers < 1 || heads < 1) throw std::invalid_argument("an atlas has layers and heads");
+    AtlasReport atlas;
+    atlas.layers = layers, atlas.heads = heads, atlas.headDim = headDim;
+    const std::size_t count = static_cast<std::size_t>(layers) * heads;
+    atlas.problems.resize(count);
+    atlas.singularValues.assign(count * headDim, kNone);
+    for (const Row& row : kRows) {
+        const bool stored = std::string_view(row.key) == "condition_stored";
+        atlas.numbers.push_back({row.key, row.title, row.unit, row.definition, row.about,
+                                 !stored || convention != Convention::Inverse, row.neutral(headDim),
+                                 std::vector<double>(count, kNone)});
+    }
+    return atlas;
+}
+
+void enterHead(AtlasReport& atlas, std::size_t index, const HeadReport& r) {
+    atlas.problems.at(index) = r.problem;
+    if (!r.problem.empty()) return;
+    std::copy(r.spectrum.gaugeFixed.begin(), r.spectrum.gaugeFixed.end(),
+              atlas.singularValues.begin() + static_cast<std::ptrdiff_t>(index * atlas.headDim));
+    for (std::size_t i = 0; i < std::size(kRows); ++i) atlas.numbers[i].values[index] = kRows[i].measure(r);
+}
+
 AtlasReport numberHeads(const std::vector<HeadReport>& reports, int layers, Convention convention) {
     if (layers < 1 || reports.empty() || reports.size() % layers != 0)
         throw std::invalid_argument("an atlas needs the same number of heads in every layer");
-    AtlasReport atlas;
-    atlas.layers = layers;
-    atlas.heads = static_cast<int>(reports.size()) / layers;
-    for (const HeadReport& r : reports)
-        atlas.headDim = std::max(atlas.headDim, static_cast<int>(r.spectrum.stored.size()));
-    for (const HeadReport& r : reports) {
-        atlas.problems.push_back(r.problem);
-        std::vector<double> values = r.spectrum.gaugeFixed;
-        values.resize(atlas.headDim, kNone);
-        atlas.singularValues.insert(atlas.singularValues.end(), values.begin(), values.end());
-    }
-    for (const Row& row : kRows) {
-        const bool stored = std::string_view(row.key) == "condition_stored";
-        HeadNumber number{row.key,
-                          row.title,
-                          row.unit,
-                          row.definition,
-                          row.about,
-                          !stored || convention != Convention::Inverse,
-                          row.neutral(atlas.headDim),
-                          {}};
-        for (const HeadReport& r : reports) number.values.push_back(r.problem.empty() ? row.measure(r) : kNone);
-        atlas.numbers.push_back(std::move(number));
-    }
+    int headDim = 0;
+    for (const HeadReport& r : reports) headDim = std::max(headDim, static_cast<int>(r.spectrum.stored.size()));
+    AtlasReport atlas = emptyAtlas(layers, static_cast<int>(reports.size()) / layers, headDim, convention);
+    for (std::size_t i = 0; i < reports.size(); ++i) enterHead(atlas, i, reports[i]);
     return atlas;
 }
 

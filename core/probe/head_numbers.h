@@ -15,4 +15,9 @@ namespace ropescope {
 /// about the map are not, whatever `invariant` says. Checked by tests/core/probe/gauge_test.cpp.
 [[nodiscard]] AtlasReport numberHeads(const std::vector<HeadReport>& reports, int layers, Convention convention);
 
+/// For models whose full reports would not fit the memory together: an Atlas without numbers, and the numbers of one
+/// head put into its place (index layer * heads + head). A head is NaN until then.
+[[nodiscard]] AtlasReport emptyAtlas(int layers, int heads, int headDim, Convention convention);
+void enterHead(AtlasReport& atlas, std::size_t index, const HeadReport& report);
+
 }  // namespace ropescope

@@ -20,13 +20,12 @@ bool isIdentity(const HeadMaps& map) {
            (map.key - one).abs().max().item<double>() <= kIdentityTolerance;
 }
 
-void probeKernels(HeadReport& report, const HeadOperator& head) {
+void probeKernels(HeadReport& report, const HeadOperator& head, const ContentMoments& white,
+                  const ContentMoments& content) {
     const double rootD = std::sqrt(static_cast<double>(head.dimension()));
-    const ContentMoments white = mapped(head.map, whiteContent(head.dimension()));
     report.kernelWhite = kernelOf(white, head.planes, 1);
     report.sensitivityWhite = sensitivityOf(white, head.planes, 1 / rootD);  // of plain RoPE at zero offset
     if (!head.hasContent()) return;
-    const ContentMoments content = mapped(head.map, head.content);
     const std::vector<double> energy = planeEnergies(content);
     const double total = std::accumulate(energy.begin(), energy.end(), 0.0);
     report.kernelWeights = kernelOf(content, head.planes, total);
@@ -49,11 +48,16 @@ HeadReport probeHead(HeadId id, const HeadOperator& head, Grid grid) {
     report.key = oneMap ? report.query : alignPlanes(key, head.planes);
     report.mapQuery = flat(head.map.query);
     report.mapKey = flat(head.map.key);
-    report.energy = measureEnergy(head, grid);
-    if (head.planes.count() == 0) return report;
+    if (head.planes.count() == 0) {
+        report.energy = measureEnergy(head, {}, {}, grid);
+        return report;
+    }
+    const ContentMoments white = mappedWhiteContent(head.map);
+    const ContentMoments content = head.hasContent() ? mapped(head.map, head.content) : ContentMoments();
+    report.energy = measureEnergy(head, white, content, grid);
     report.queryKeyOverlap = queryKeyOverlap(query, key);
     for (int p = 0; p < head.planes.count(); ++p) report.planeAxis.push_back(head.planes.axis(p));
-    probeKernels(report, head);
+    probeKernels(report, head, white, content);
     return report;
 }
 

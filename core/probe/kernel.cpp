@@ -31,6 +31,15 @@ ContentMoments whiteContent(int headDim) {
     return {moment, moment, moment};
 }
 
+ContentMoments mappedWhiteContent(const HeadMaps& map) {
+    const auto between = [](const at::Tensor& left, const at::Tensor& right) {
+        return at::matmul(left, right.mT()) / left.size(0);
+    };
+    const at::Tensor query = between(map.query, map.query);
+    if (map.key.is_same(map.query)) return {query, query, query};
+    return {query, between(map.key, map.key), between(map.key, map.query)};
+}
+
 KernelSeries kernelOf(const ContentMoments& mapped, const RotaryPlanes& planes, double scale) {
     KernelSeries series;
     series.frequency = planes.frequency;

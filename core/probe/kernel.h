@@ -9,6 +9,9 @@ namespace ropescope {
 /// Content whose key equals its query, of unit length: every moment is I/D (of the map).
 [[nodiscard]] ContentMoments whiteContent(int headDim);
 
+/// The same after the map, without the products with the identity.
+[[nodiscard]] ContentMoments mappedWhiteContent(const HeadMaps& map);
+
 /// Mean logit (before 1/sqrt(D)) over the offset for mapped content: K = tr(G(delta) C), C = E[k q^T], as a Fourier
 /// series, a_p = tr(B_qp^T B_kp C), b_p = tr(B_qp^T J B_kp C). `scale` divides the values; with the sum of plane
 /// energies the result lies in [-1,1]. Empty when nothing turns. Checked by tests/core/probe/kernel_test.cpp.

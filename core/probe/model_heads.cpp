@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <memory>
 #include <optional>
 
 #include "core/encoding/encoding.h"
@@ -17,6 +19,8 @@ using Shape = std::vector<std::int64_t>;
 
 /// U^T U of an exponential may be off the identity by this much; generators of huge norm lose everything.
 constexpr double kOrthogonal = 1e-6;
+
+constexpr std::int64_t kShort = 128;  ///< products summed in float32
 
 std::string shapeText(const Shape& shape) {
     std::string text = "[";
@@ -66,6 +70,21 @@ struct LayerReader {
         return at::from_blob(values->data(), entry->shape, at::kDouble).clone();
     }
 
+    /// The same in the file's own type where LibTorch has it: projections are large, and a third of them is not needed.
+    Result<std::optional<at::Tensor>> readStored(const std::string& name, const std::vector<Shape>& shapes) {
+        const TensorEntry* entry = table.find(name);
+        static const std::map<DType, at::ScalarType> types = {
+            {DType::F64, at::kDouble}, {DType::F32, at::kFloat}, {DType::F16, at::kHalf}, {DType::BF16, at::kBFloat16}};
+        const auto type = entry ? types.find(entry->dtype) : types.end();
+        if (type == types.end() || std::find(shapes.begin(), shapes.end(), entry->shape) == shapes.end())
+            return read(name, shapes);
+        Result<Array> values = table.read(name);
+        if (!values) return failure(values.error());
+        const auto owner = std::make_shared<Array>(std::move(*values));
+        return at::from_blob(
+            owner->bytes.data(), owner->shape, [owner](void*) {}, type->second);
+    }
+
     /// Marks the head when a value of its part is not finite: how many, and where the first one is. `part` is a view of
     /// `whole`, so that the place can be told in the tensor's own indices. True when all are finite.
     bool finite(int head, const std::string& name, const at::Tensor& part, const at::Tensor& whole) {
@@ -89,16 +108,30 @@ struct LayerMaps {
     at::Tensor frequency;  ///< [H or 1, P, axes]; undefined where nothing turns
 };
 
-/// Marks heads whose maps stopped being finite or orthogonal on the way, for example by overflow.
-void checkDerived(LayerReader& reader, const std::string& name, const EncodingSpec& spec, const WeightTable& matrix,
-                  const HeadMaps& maps) {
-    std::vector<at::Tensor> orthogonal;
-    if (spec.matrix == MatrixKind::Svd) {
-        const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
-        orthogonal = {f.u, f.v};
-    } else if (isOrthogonal(spec.matrix)) {
-        orthogonal = {maps.query};
+/// Maps and frequencies of a layer and the matrices that must be orthogonal: U and V, whose exponentials are the costly
+/// part and so are taken once, or the map itself.
+LayerPositions positionsOf(const WeightTable& weights, const WeightTable& matrix, const std::string& block,
+                           const EncodingSpec& spec, std::vector<at::Tensor>& orthogonal) {
+    if (spec.matrix != MatrixKind::Svd) {
+        LayerPositions positions = layerPositions(weights, block, spec);
+        if (isOrthogonal(spec.matrix)) orthogonal = {positions.maps.query};
+        return positions;
     }
+    Encoding turning = *spec.encoding;
+    turning.map = nullptr;
+    EncodingSpec rest = spec;
+    rest.encoding = &turning;
+    rest.matrix = MatrixKind::None;
+    LayerPositions positions = layerPositions(weights, block, rest);
+    const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
+    orthogonal = {f.u, f.v};
+    positions.maps = haropeMaps(f, spec.encoding->conventions ? spec.convention : Convention::Same);
+    return positions;
+}
+
+/// Marks heads whose maps stopped being finite or orthogonal on the way, for example by overflow.
+void checkDerived(LayerReader& reader, const std::string& name, const std::vector<at::Tensor>& orthogonal,
+                  const HeadMaps& maps) {
     for (int head = 0; head < reader.card.heads; ++head) {
         for (const at::Tensor& all : orthogonal) {
             const at::Tensor& own = all[all.size(0) == 1 ? 0 : head];
@@ -173,11 +206,12 @@ Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string
     if (!weights) return failure(weights.error());
     if (!*weights) return std::nullopt;
     const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
-    const LayerPositions positions = layerPositions(**weights, block, spec);
+    const WeightTable matrix = matrixWeights(**weights, block, spec);
+    std::vector<at::Tensor> orthogonal;
+    const LayerPositions positions = positionsOf(**weights, matrix, block, spec, orthogonal);
     LayerMaps layer{{one, one}, at::ones({h, d}, at::kDouble), positions.frequency};
     if (!spec.encoding->hasMaps()) return layer;
-    const WeightTable matrix = matrixWeights(**weights, block, spec);
-    checkDerived(reader, positionTensors(block, spec).front().name, spec, matrix, positions.maps);
+    checkDerived(reader, positionTensors(block, spec).front().name, orthogonal, positions.maps);
     layer.maps = {positions.maps.query.expand({h, d, d}), positions.maps.key.expand({h, d, d})};
     // An SVD of NaN may be finite: marked heads get none.
     bool sound = positions.maps.query.isfinite().all().item<bool>();
@@ -185,11 +219,40 @@ Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string
     return layer;
 }
 
-/// W_q and W_k of every head with the bias as the last column, [2,H,D,C+1].
-Result<std::optional<at::Tensor>> readContent(LayerReader& reader, const std::string& block) {
+/// The projections of a layer in the file's own type; one head's part is made wide when it is needed.
+struct LayerProjections {
+    at::Tensor weight;  ///< [3 width, width]
+    at::Tensor bias;    ///< [3 width]
+    int heads = 0;
+
+    /// Moments of one head's queries and keys for white input, the bias as one more column; float64. Products of half
+    /// types are exact in float32: sums of kShort of them are taken there, which costs half the time.
+    [[nodiscard]] ContentMoments moments(int head) const {
+        const std::int64_t width = weight.size(1), d = width / heads;
+        const auto rows = [&](const at::Tensor& t, int side) { return t.narrow(0, side * width + head * d, d); };
+        const bool half = weight.scalar_type() == at::kHalf || weight.scalar_type() == at::kBFloat16;
+        if (!half || width % kShort != 0) {
+            const auto part = [&](int side) {
+                return at::cat({rows(weight, side).to(at::kDouble), rows(bias, side).to(at::kDouble).unsqueeze(1)}, 1);
+            };
+            return momentsOf(part(0), part(1));
+        }
+        const auto part = [&](int side) {
+            return rows(weight, side).to(at::kFloat).view({d, width / kShort, kShort}).transpose(0, 1);
+        };
+        const at::Tensor q = part(0), k = part(1);
+        const auto sum = [&](const at::Tensor& a, int sideA, const at::Tensor& b, int sideB) {
+            return at::bmm(a, b.mT()).sum(0, false, at::kDouble) +
+                   at::outer(rows(bias, sideA).to(at::kDouble), rows(bias, sideB).to(at::kDouble));
+        };
+        return {sum(q, 0, q, 0), sum(k, 1, k, 1), sum(k, 1, q, 0)};
+    }
+};
+
+Result<std::optional<LayerProjections>> readContent(LayerReader& reader, const std::string& block) {
     const std::int64_t h = reader.card.heads, d = reader.card.headDim, width = h * d;
     const std::string weightName = block + "qkv.weight", biasName = block + "qkv.bias";
-    auto weight = reader.read(weightName, {{3 * width, width}});
+    auto weight = reader.readStored(weightName, {{3 * width, width}});
     if (!weight) return failure(weight.error());
     if (!*weight) return std::nullopt;
     at::Tensor bias = at::zeros({3 * width}, at::kDouble);
@@ -205,7 +268,7 @@ Result<std::optional<at::Tensor>> readContent(LayerReader& reader, const std::st
             reader.finite(head, weightName, (*weight)->narrow(0, row, d), **weight);
             reader.finite(head, biasName, bias.narrow(0, row, d), bias);
         }
-    return at::cat({**weight, bias.unsqueeze(1)}, 1).narrow(0, 0, 2 * width).reshape({2, h, d, width + 1});
+    return LayerProjections{**weight, bias, reader.card.heads};
 }
 
 Error unsuitable(const ModelCard& card, std::string reason, std::string found, std::string expected) {
@@ -270,12 +333,14 @@ Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelC
         heads[i].problem = reader.problems[i];
         if (!heads[i].problem.empty()) continue;
         HeadOperator& value = heads[i].value;
-        value.map = {maps.maps.query[i].contiguous(), maps.maps.key[i].contiguous()};
+        value.map.query = maps.maps.query[i].contiguous();
+        const bool inverse = mapped && spec->encoding->conventions && card.convention == Convention::Inverse;
+        value.map.key = inverse ? maps.maps.key[i].contiguous() : value.map.query;
         value.stored = maps.stored[i];
         value.convention = !mapped                       ? Convention::None
                            : spec->encoding->conventions ? card.convention
                                                          : Convention::Same;
-        if (!normed) value.content = momentsOf((**content)[0][i], (**content)[1][i]);
+        if (!normed) value.content = (*content)->moments(i);
         value.planes = {{}, 0};
         if (maps.frequency.defined())
             value.planes = {flat(maps.frequency[maps.frequency.size(0) == 1 ? 0 : i].contiguous()),

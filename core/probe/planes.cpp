@@ -73,7 +73,7 @@ PlaneAlignment alignPlanes(const PlaneBases& bases, const RotaryPlanes& planes) 
     if (planes.count() == 0) return out;
     out.overlap = flat(overlapMatrix(bases.basis));
     out.principalAngles = anglesToCanonical(bases.basis);
-    if (planes.axial())
+    if (planes.axes > 1 && planes.axial())
         mixAxes(out, planes);
     else
         out.crossAxisMixing = std::numeric_limits<double>::quiet_NaN();

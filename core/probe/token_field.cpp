@@ -21,8 +21,8 @@ TokenField fieldOfTokens(const at::Tensor& attention, Grid grid) {
     const at::Tensor queries = a.narrow(2, 1, grid.tokens());
     field.patches = fieldOfAttention(queries.narrow(3, 1, grid.tokens()).contiguous(), grid);
     const at::Tensor toClass = queries.select(3, 0);  // [B,H,N-1]
-    field.classShare = toClass.mean({0, 2});
-    field.patches.entropy = field.patches.entropy - at::xlogy(toClass, toClass).mean({0, 2});
+    field.classShare = toClass.mean(at::IntArrayRef{0, 2});
+    field.patches.entropy = field.patches.entropy - at::xlogy(toClass, toClass).mean(at::IntArrayRef{0, 2});
     const at::Tensor row = a.select(2, 0).mean(0);  // [H,N]
     field.classToItself = row.select(1, 0).contiguous();
     field.ofClass = row.narrow(1, 1, grid.tokens()).reshape({heads, grid.rows, grid.cols});

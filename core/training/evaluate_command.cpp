@@ -11,9 +11,11 @@
 #include <iterator>
 
 #include "core/data/atomic_file.h"
+#include "core/data/enum_names.h"
 #include "core/training/evaluation.h"
 #include "core/training/media_library.h"
 #include "core/training/model_card.h"
+#include "core/training/resolution.h"
 #include "core/training/tensor_array.h"
 
 namespace ropescope {
@@ -32,11 +34,28 @@ void say(const std::string& line) {
     std::cerr << line << std::endl;
 }
 
-void addOptions(CLI::App& app, EvaluationSettings& s) {
+/// What a ViT is asked for.
+struct SidesAsked {
+    std::vector<int> sides;
+    std::vector<std::string> methods = {"none"};
+    int images = 0;
+};
+
+void addOptions(CLI::App& app, EvaluationSettings& s, SidesAsked& asked) {
+    app.add_option("--resolutions", asked.sides, "ViT: accuracy at these sides in pixels, e.g. 28,42,56")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 4096));
+    app.add_option("--extrapolation", asked.methods,
+                   "ViT: none, interpolation, ntk, yarn, ntk-by-parts, time-aware; several: each at every side")
+        ->delimiter(',')
+        ->capture_default_str();
+    app.add_option("--test-images", asked.images, "ViT: only the first so many (default all)")
+        ->check(CLI::Range(1, 1'000'000));
+
     app.add_option("FILE", s.model.path, "the model")->required();
     app.add_option("--out", s.out, "folder for evaluation.json, pictures and card (default: the model's)");
     app.add_option("--data", s.data, "folder of idx files")->capture_default_str();
-    app.add_option("--classifier", s.classifier, "classifier file; trained and written when it is missing")->required();
+    app.add_option("--classifier", s.classifier, "DiT: classifier file; trained and written when it is missing");
     app.add_option("--classifier-epochs", s.classifierEpochs)->check(CLI::Range(1, 100))->capture_default_str();
     app.add_option("--remark", s.remark, "a sentence for the card");
     app.add_option("--images", s.images)->check(CLI::Range(200, 10000))->capture_default_str();
@@ -101,7 +120,39 @@ Result<void> writeCard(const fs::path& out, const fs::path& model, const std::st
     return writeText(out / "card.md", modelCardText(name, readText(folder / "training.json"), evaluation, remark));
 }
 
+Result<std::vector<Extrapolation>> methodsOf(const SidesAsked& asked) {
+    std::vector<Extrapolation> methods;
+    constexpr auto names = enumNames(Extrapolation{});
+    for (const std::string& name : asked.methods) {
+        const auto found = std::find(names.begin(), names.end(), name);
+        if (found == names.end())
+            return failure({ErrorKind::Usage, "bad-option", "--extrapolation", "no such method", printable(name, 40),
+                            "none, interpolation, ntk, yarn, ntk-by-parts or time-aware", "Choose one of them"});
+        methods.push_back(static_cast<Extrapolation>(found - names.begin()));
+    }
+    return methods;
+}
+
+/// A table on stdout, one line a side and method.
+Result<void> measureSides(const EvaluationSettings& s, const SidesAsked& asked) {
+    const auto methods = methodsOf(asked);
+    if (!methods) return failure(methods.error());
+    const Result<Dataset> test = readIdxFolder(s.data, Split::Test);
+    if (!test) return failure(test.error());
+    std::printf("%-6s %-14s %-7s %-8s %s\n", "side", "extrapolation", "images", "top-1 %", "95 %");
+    const auto points = accuracyAtSides(
+        {s.model, s.compute, asked.sides, *methods, true, asked.images}, *test, [](const ResolutionPoint& p) {
+            std::printf("%-6d %-14s %-7d %-8.2f %.2f to %.2f\n", p.side, std::string(enumName(p.method)).c_str(),
+                        p.images, 100 * p.top1, 100 * p.low, 100 * p.high);
+            std::fflush(stdout);
+        });
+    return points ? Result<void>() : failure(points.error());
+}
+
 Result<void> evaluate(EvaluationSettings& s) {
+    if (s.classifier.empty())
+        return failure({ErrorKind::Usage, "bad-option", "--classifier", "a DiT's pictures need a judge", "", "",
+                        "Add --classifier FILE; for a ViT add --resolutions"});
     const Result<Dataset> train = readIdxFolder(s.data, Split::Train);
     if (!train) return failure(train.error());
     const Result<Dataset> test = readIdxFolder(s.data, Split::Test);
@@ -130,7 +181,8 @@ Result<void> evaluate(EvaluationSettings& s) {
 int runEvaluate(const std::vector<std::string>& arguments) {
     EvaluationSettings settings;
     CLI::App app("Generate with a trained model and measure the pictures", "evaluate");
-    addOptions(app, settings);
+    SidesAsked asked;
+    addOptions(app, settings, asked);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(reversed);
@@ -138,7 +190,7 @@ int runEvaluate(const std::vector<std::string>& arguments) {
         return app.exit(e) == 0 ? 0 : 2;
     }
     if (settings.compute.threads > 0) at::set_num_threads(settings.compute.threads);
-    const Result<void> done = evaluate(settings);
+    const Result<void> done = asked.sides.empty() ? evaluate(settings) : measureSides(settings, asked);
     if (done) return 0;
     std::cerr << done.error().message() << "\n";
     return done.error().exitCode();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/engine_client.h"
 
-#include <QFile>
 #include <QSignalSpy>
-#include <QTemporaryDir>
 #include <QTest>
 #include <csignal>
+
+#include "tests/app/fake_script.h"
 
 namespace ropescope {
 namespace {
@@ -21,22 +21,8 @@ OpenRequest opening(const char* path) {
 }  // namespace
 
 /// The client against the scripted engine: deaths, garbage, cancels, order. Each test names the fault it stands for.
-class EngineClientTest : public QObject {
+class EngineClientTest : public QObject, private test::FakeScript {
     Q_OBJECT
-
-    QTemporaryDir m_folder;
-    QString m_diary;
-    int m_count = 0;
-
-    void script(const QByteArray& lives) {
-        m_diary = m_folder.filePath(QString("diary%1").arg(++m_count));
-        qputenv("FAKE_ENGINE", "{\"diary\":\"" + m_diary.toUtf8() + "\",\"lives\":[" + lives + "]}");
-    }
-    QStringList diary() const {
-        QFile file(m_diary);
-        return file.open(QFile::ReadOnly) ? QString::fromUtf8(file.readAll()).split('\n', Qt::SkipEmptyParts)
-                                          : QStringList();
-    }
 
     struct Answers {
         std::vector<Result<Reply>> all;

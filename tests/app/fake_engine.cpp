@@ -114,8 +114,12 @@ private:
                 return say({MessageKind::Error, request.job, "",
                             Error{.kind = ErrorKind::Cancelled, .code = "cancelled", .reason = "cancelled"}});
             }
-            say({MessageKind::Progress, request.job, "",
-                 test::fakeProgress(std::get<GenerateRequest>(request.body), step, count)});
+            if (const auto* generate = std::get_if<GenerateRequest>(&request.body)) {
+                say({MessageKind::Progress, request.job, "", test::fakeProgress(*generate, step, count)});
+            } else {
+                say({MessageKind::Progress, request.job, "",
+                     ShareProgress{static_cast<double>(step) / count, "step " + std::to_string(step)}});
+            }
         }
         say({MessageKind::Result, request.job, "", bodyOf(test::fakeReply(requestOf(request.body)))});
     }

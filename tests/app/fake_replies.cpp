@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/app/fake_replies.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace ropescope::test {
@@ -28,6 +29,12 @@ ModelCard fakeCard(const ModelRef& ref) {
     card.patch = 2;
     card.inChannels = card.outChannels = 1;
     card.objective = "flow";
+    if (card.name.starts_with("vit")) {
+        card.architecture = "vit";
+        card.objective = "classify";
+        card.classToken = true;
+        card.mapTokens = card.name == "vit-silent" ? ref.mapTokens : MapTokens::All;
+    }
     card.classes = 2;
     card.parameters = 1000;
     return card;
@@ -51,6 +58,65 @@ AtlasReport fakeAtlas() {
         for (int k = 0; k < kDim; ++k) atlas.singularValues.push_back(1.4 - 0.2 * k);
     }
     return atlas;
+}
+
+CalibrationReport fakeCalibration(const CalibrateRequest& request) {
+    CalibrationReport report;
+    report.layers = kLayers;
+    report.heads = kHeads;
+    report.images = request.images;
+    report.grid = {kSide, kSide};
+    report.source = std::to_string(request.images) + " made-up images";
+    report.device = "fake";
+    MeasuredNumber number{"data_mean_distance",   "Mean attention distance", "tokens", "Made up.", About::Head, 0,
+                          {1.0, 1.25, 1.5, 1.75}, {0.1, 0.1, 0.1, 0.1},      {},       {}};
+    report.numbers.push_back(number);
+    for (int i = 0; i < kLayers * kHeads; ++i) {
+        const HeadReport head = fakeHead({i / kHeads, i % kHeads});
+        HeadCalibration curves;
+        curves.id = head.id;
+        curves.frequency = head.energy.frequency;
+        curves.energy = {0.25, 0.75};
+        curves.energyError = {0.02, 0.03};
+        curves.reference = {0.5, 0.5};
+        curves.kernel = head.kernelWeights;
+        curves.sensitivity = head.sensitivityWeights;
+        report.curves.push_back(curves);
+    }
+    return report;
+}
+
+CompareReport fakeComparison(const CompareRequest& request) {
+    CompareReport report;
+    for (std::size_t model = 0; model < request.models.size(); ++model) {
+        for (int i = 0; i < kLayers * kHeads; ++i) {
+            const HeadId id{i / kHeads, i % kHeads};
+            if (!request.heads.empty() && std::ranges::find(request.heads, id) == request.heads.end()) continue;
+            report.models.push_back(static_cast<int>(model));
+            report.heads.push_back(id);
+            report.names.push_back(id.name());
+            report.embedding.insert(report.embedding.end(), {0.5 * i, 0.25 * static_cast<double>(model)});
+        }
+    }
+    const std::size_t count = report.heads.size();
+    for (std::size_t i = 0; i < count * count; ++i) report.matrix.push_back(i % (count + 1) == 0 ? 1 : 0.5);
+    report.axisShare = {0.75, 0.25};
+    report.title = "Kernel correlation";
+    return report;
+}
+
+ClassifyResult fakeClasses(const ClassifyRequest& request) {
+    ClassifyResult result;
+    result.top = {{1, "cat", 0.7, 2.0}, {0, "dog", 0.3, 1.15}};
+    result.grid = {kSide, kSide};
+    result.input = makeArray(std::vector<std::uint8_t>(6 * 6 * 3, 90), {6, 6, 3});
+    result.device = "fake";
+    constexpr int n = (2 * kSide - 1) * (2 * kSide - 1);
+    for (HeadId id : request.heads) {
+        result.heads.push_back(
+            {{id, {kSide, kSide}, std::vector<float>(n, 0.9f / n), std::vector<float>(n, 0.5f), 1.0}, 0.1, 0.2, {}});
+    }
+    return result;
 }
 
 }  // namespace
@@ -107,12 +173,23 @@ Reply fakeReply(const Request& request) {
     if (std::holds_alternative<AtlasRequest>(request)) return fakeAtlas();
     if (const auto* wanted = std::get_if<HeadsRequest>(&request)) {
         HeadsReport report;
-        for (HeadId id : wanted->heads) report.heads.push_back(fakeHead(id));
+        for (HeadId id : wanted->heads) {
+            report.heads.push_back(fakeHead(id));
+            // Stretched frequencies are half as fast.
+            if (wanted->extrapolate.method == Extrapolation::None) continue;
+            for (double& omega : report.heads.back().kernelWeights.frequency) omega *= 0.5;
+        }
         return report;
     }
     if (std::holds_alternative<DevicesRequest>(request))
         return DevicesReport{{"cpu"}, {"CPU (fake)"}, "no GPU", 1 << 20};
     if (const auto* save = std::get_if<SavePngRequest>(&request)) return SavedFile{save->path};
+    if (std::holds_alternative<SelfCheckRequest>(request))
+        return SelfCheckReport{{{"relative", "Relative positions", LampState::Green, 1e-7, 1e-4, "fake", "fake"}},
+                               LampState::Green};
+    if (const auto* measure = std::get_if<CalibrateRequest>(&request)) return fakeCalibration(*measure);
+    if (const auto* compare = std::get_if<CompareRequest>(&request)) return fakeComparison(*compare);
+    if (const auto* classify = std::get_if<ClassifyRequest>(&request)) return fakeClasses(*classify);
     const auto& generate = std::get<GenerateRequest>(request);
     GenerateResult result;
     result.images.push_back(

@@ -36,6 +36,8 @@ public:
     }
     Result<void> inspect(const InspectCommand&) override { return {}; }
     Result<void> forward(const ForwardCommand&) override { return {}; }
+    Result<std::string> fold(const ExportCommand&) override { return std::string(); }
+    Result<std::string> convert(const ExportCommand&) override { return std::string(); }
     int train(const std::vector<std::string>&) override { return 0; }
     int evaluate(const std::vector<std::string>&) override { return 0; }
     int study(const std::vector<std::string>&) override { return 0; }

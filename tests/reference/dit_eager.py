@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain PyTorch DiT with HARoPE (inverse-map convention), written from the definitions in the papers
-(arXiv 2212.09748, 2510.10489). What `side_by_side.py` times against the program."""
+"""A plain PyTorch DiT with HARoPE (inverse-map convention, or same-map), written from the definitions in the papers
+(arXiv 2212.09748, 2510.10489), and, with maps=None, a DiT with axial RoPE alone. What `side_by_side.py` times against the
+program and `export_check.py` reads folded checkpoints with."""
 import math
 
 import torch
@@ -28,10 +29,12 @@ def rotate(x, table):
 
 
 class Attention(nn.Module):
-    def __init__(self, heads, dim):
+    def __init__(self, heads, dim, maps="inverse"):
         super().__init__()
-        self.heads, self.dim = heads, dim
+        self.heads, self.dim, self.convention = heads, dim, maps
         self.qkv, self.proj = nn.Linear(heads * dim, 3 * heads * dim), nn.Linear(heads * dim, heads * dim)
+        if not maps:
+            return
         self.a_u, self.a_v = (nn.Parameter(0.02 * torch.randn(heads, dim, dim)) for _ in range(2))
         self.sigma = nn.Parameter(torch.full((heads, dim), math.log(math.e - 1)))
 
@@ -43,16 +46,18 @@ class Attention(nn.Module):
     def forward(self, x, table):
         b, n, c = x.shape
         q, k, v = self.qkv(x).view(b, n, 3, self.heads, self.dim).permute(2, 0, 3, 1, 4)
-        m, inverse = self.maps()
-        q, k = rotate(q @ m.mT, table), rotate(k @ inverse, table)
+        if self.convention:
+            m, inverse = self.maps()
+            q, k = q @ m.mT, k @ (inverse if self.convention == "inverse" else m.mT)
+        q, k = rotate(q, table), rotate(k, table)
         return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, c))
 
 
 class Block(nn.Module):
-    def __init__(self, heads, dim):
+    def __init__(self, heads, dim, maps="inverse"):
         super().__init__()
         c = heads * dim
-        self.attn = Attention(heads, dim)
+        self.attn = Attention(heads, dim, maps)
         self.fc1, self.fc2, self.ada = nn.Linear(c, 4 * c), nn.Linear(4 * c, c), nn.Linear(c, 6 * c)
 
     def forward(self, x, cond, table):
@@ -68,14 +73,15 @@ class Block(nn.Module):
 class DiT(nn.Module):
     """Defaults: DiT-B/2 for 32x32 latents with learned variance."""
 
-    def __init__(self, layers=12, heads=12, dim=64, patch=2, channels=4, out=8, classes=1000, grid=16):
+    def __init__(self, layers=12, heads=12, dim=64, patch=2, channels=4, out=8, classes=1000, grid=16,
+                 maps="inverse"):
         super().__init__()
         c = heads * dim
         self.patch, self.grid, self.out = patch, grid, out
         self.embed = nn.Conv2d(channels, c, patch, patch)
         self.time1, self.time2 = nn.Linear(256, c), nn.Linear(c, c)
         self.labels = nn.Embedding(classes + 1, c)
-        self.blocks = nn.ModuleList([Block(heads, dim) for _ in range(layers)])
+        self.blocks = nn.ModuleList([Block(heads, dim, maps) for _ in range(layers)])
         self.ada, self.last = nn.Linear(c, 2 * c), nn.Linear(c, patch * patch * out)
         self.table = axial_table(grid, dim)
 

@@ -102,6 +102,33 @@ private slots:
         QTest::keyClick(m_view->grid(), Qt::Key_Up);  // stops at the edge
         QCOMPARE(selection.current(), m_sample->head(0, 1));
     }
+    void sortingMovesCellsAndKeysFollowTheHeads() {
+        m_view->setSort(AtlasView::Sort::Both);
+        const auto byLayer = m_view->layerMeans(), byHead = m_view->headMeans();
+        // A larger mean lies higher and further left; the values stay with their heads.
+        for (int a = 0; a < 6; ++a) {
+            for (int b = 0; b < 6; ++b) {
+                if (byLayer[a] > byLayer[b]) QVERIFY(m_view->cellRect({a, 0}).top() < m_view->cellRect({b, 0}).top());
+            }
+        }
+        for (int a = 0; a < 4; ++a) {
+            for (int b = 0; b < 4; ++b) {
+                if (byHead[a] > byHead[b]) QVERIFY(m_view->cellRect({0, a}).left() < m_view->cellRect({0, b}).left());
+            }
+        }
+        QCOMPARE(m_view->drawnValue({4, 1}), sampleAtlas().numbers[0].values[17]);
+        QTest::mouseClick(m_view->grid(), Qt::LeftButton, {}, m_view->cellRect({0, 0}).center());
+        QCOMPARE(m_sample->selection.current(), m_sample->head(0, 0));
+        QTest::keyClick(m_view->grid(), Qt::Key_Up);  // the layer that is drawn above, not layer -1
+        const HeadRef above = m_sample->selection.current();
+        QVERIFY(above.id.layer != 0);
+        QCOMPARE(above.id.head, 0);
+        const int gap = m_view->cellRect({0, 0}).top() - m_view->cellRect(above.id).bottom();
+        QVERIFY2(gap >= 0 && gap <= 4, "the row right above");
+        const QImage picture = m_view->grid()->grab().toImage();
+        const QRect cell = m_view->cellRect({3, 2});
+        QCOMPARE(picture.pixelColor(cell.left() + 6, cell.top() + 6), m_view->drawnColour({3, 2}));
+    }
     void hoverNamesHeadAndValue() {
         QSignalSpy hovered(m_view.get(), &View::hovered);
         QTest::mouseMove(m_view->grid(), m_view->cellRect({4, 2}).center());

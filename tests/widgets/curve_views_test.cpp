@@ -79,6 +79,45 @@ private slots:
         QCOMPARE(view.drawnReference(sample.head(4, 2), 0)[3].y(), 1.0 / 16);
         QVERIFY(coloursShown(view) > 20);
     }
+    void dataHasErrorsAndItsOwnReference() {
+        OpenedSample sample;
+        FrequenciesView view(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        view.setEnergy(FrequenciesView::Energy::Data);
+        QVERIFY(view.drawnEnergy(sample.head(4, 2), 0).empty());  // not measured yet
+        sample.models.setCalibration(sample.model, sampleCalibration());
+        const HeadReport report = sampleHead({4, 2});
+        QCOMPARE(view.drawnEnergy(sample.head(4, 2), 0)[3].y(), report.energy.reference[3]);
+        QCOMPARE(view.drawnReference(sample.head(4, 2), 1)[3].y(), report.energy.map[11]);
+        QCOMPARE(view.drawnError(sample.head(4, 2), 0), std::vector<double>(8, 0.004));
+        QVERIFY(coloursShown(view) > 20);
+        view.setEnergy(FrequenciesView::Energy::Weights);
+        QVERIFY(view.drawnError(sample.head(4, 2), 0).empty());
+    }
+    void mixedPlanesBecomeVectorsAndStillOnesBars() {
+        OpenedSample sample;
+        HeadReport mixed = sampleHead({1, 1});
+        for (int p = 0; p < 16; ++p) {
+            mixed.planeAxis[p] = -1;
+            mixed.energy.frequency[2 * p] = p < 4 ? 0 : 0.1 * p;  // rows; the first four planes never turn
+            mixed.energy.frequency[2 * p + 1] = p < 4 ? 0 : 2.0 - 0.1 * p;
+        }
+        sample.models.putHead(sample.model, mixed);
+        FrequenciesView view(sample.models, sample.selection);
+        view.resize(900, 600);
+        view.show();
+        sample.selection.select(sample.head(1, 1));
+        const std::vector<QPointF> vectors = view.drawnVectors(sample.head(1, 1));
+        QCOMPARE(vectors.size(), std::size_t(12));
+        QCOMPARE(vectors[0], QPointF(2.0 - 0.4, 0.4));  // x along columns, y along rows
+        double still = 0;
+        for (int p = 0; p < 4; ++p) still += mixed.energy.weights[p];
+        QCOMPARE(view.drawnStill(sample.head(1, 1)), still);
+        QVERIFY(coloursShown(view) > 20);
+        sample.selection.select(sample.head(4, 2));
+        QVERIFY(view.drawnVectors(sample.head(4, 2)).empty());
+        QCOMPARE(view.drawnStill(sample.head(4, 2)), 0.0);
+    }
     void markedHeadsDrawNothing() {
         OpenedSample sample;
         FrequenciesView view(sample.models, sample.selection);

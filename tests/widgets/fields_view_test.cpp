@@ -50,6 +50,42 @@ private slots:
         sample.models.putFields(sample.model, sampleFields(8, 9));
         QCOMPARE(view.step(), 2);  // stays where the user put it
     }
+    void dataContentComesFromTheMeasurement() {
+        OpenedSample sample;
+        FieldsView view(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        view.setContentKind(FieldsView::Content::Data);
+        QVERIFY(view.drawnAnalytic(sample.head(4, 2)).empty());
+        QVERIFY(coloursShown(view) > 5);
+        sample.models.setCalibration(sample.model, sampleCalibration());
+        const HeadCalibration data = sampleCalibration().curves[18];
+        QCOMPARE(view.drawnAnalytic(sample.head(4, 2)), evaluateKernel(data.kernel, {7, 7}));
+        // Without a generation the field measured over the images stands beside it.
+        QCOMPARE(view.drawnMeasured(sample.head(4, 2)),
+                 std::vector<double>(data.field.mean.begin(), data.field.mean.end()));
+        view.setAnalytic(FieldsView::Analytic::Sensitivity);
+        QCOMPARE(view.drawnAnalytic(sample.head(4, 2)), evaluateSensitivity(data.sensitivity, {7, 7}));
+    }
+    void differenceOfTwoHeads() {
+        OpenedSample sample;
+        sample.models.putFields(sample.model, sampleFields(0, 1));
+        FieldsView view(sample.models, sample.selection);
+        sample.selection.selectAll({sample.head(3, 1), sample.head(4, 2)});
+        const std::vector<double> a = view.drawnAnalytic(sample.head(3, 1)), b = view.drawnAnalytic(sample.head(4, 2));
+        const std::vector<double> fieldA = view.drawnMeasured(sample.head(3, 1));
+        const std::vector<double> fieldB = view.drawnMeasured(sample.head(4, 2));
+        view.setDifference(true);
+        QVERIFY(view.showsDifference());
+        const std::vector<double> drawn = view.drawnAnalytic(sample.head(3, 1));
+        for (std::size_t i = 0; i < drawn.size(); ++i) QCOMPARE(drawn[i], a[i] - b[i]);
+        const std::vector<double> field = view.drawnMeasured(sample.head(3, 1));
+        for (std::size_t i = 0; i < field.size(); ++i) QCOMPARE(field[i], fieldA[i] - fieldB[i]);
+        QVERIFY(view.drawnAnalytic(sample.head(4, 2)).empty());  // one panel
+        QVERIFY(view.numbers(',').contains(QStringLiteral("L3.H1 \u2212 L4.H2")));
+        QVERIFY(coloursShown(view) > 50);
+        sample.selection.select(sample.head(4, 2));
+        QVERIFY(!view.showsDifference());
+    }
     void everyPanelIsPainted() {
         OpenedSample sample;
         for (int step = 0; step < 2; ++step) sample.models.putFields(sample.model, sampleFields(step, 2));

@@ -42,6 +42,33 @@ private slots:
         view.setModel(models.add({}, sampleCard("generator")));
         QVERIFY(view.generateButton()->isEnabled());
     }
+    void sizeIsInPatchesAndTheRequestInPixels() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("generator");
+        card.patch = 4;
+        view.setModel(models.add({}, card));
+        QCOMPARE(view.patches(), (Grid{7, 7}));
+        QCOMPARE(view.request().size, Grid{});  // as trained
+        view.setSize({8, 11});
+        QCOMPARE(view.request().size, (Grid{32, 44}));
+        const GenerateRequest larger = view.request();
+        view.setSize({});
+        QCOMPARE(view.request().size, Grid{});
+        view.restore(larger);
+        QCOMPARE(view.patches(), (Grid{8, 11}));
+        QVERIFY(view.request().extrapolate.method == Extrapolation::None);
+        GenerateRequest stretched = larger;
+        stretched.extrapolate.method = Extrapolation::NtkAware;
+        view.restore(stretched);
+        QVERIFY(view.request().extrapolate.method == Extrapolation::NtkAware);
+        view.setSize({});
+        QVERIFY(view.request().extrapolate.method == Extrapolation::None);  // nothing to stretch
+        card.encoding = "absolute";
+        view.setModel(models.add({}, card));
+        view.setSize({9, 9});  // a table of positions can only be resized
+        QVERIFY(view.request().extrapolate.method == Extrapolation::Interpolation);
+    }
     void emitsItsSettings() {
         OpenedSample sample;
         GenerateView view(sample.models);

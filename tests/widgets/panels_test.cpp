@@ -11,8 +11,10 @@
 #include <QUrl>
 
 #include "tests/widgets/opened_sample.h"
+#include "widgets/classify_view.h"
 #include "widgets/head_chips.h"
 #include "widgets/head_panel.h"
+#include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
 #include "widgets/plot_style.h"
@@ -36,6 +38,46 @@ private slots:
         QVERIFY(sample.selection.isPinned(sample.head(2, 3)));
         QVERIFY(coloursShown(panel) > 10);
     }
+    void headPanelShowsMeasuredNumbersWithTheirError() {
+        OpenedSample sample;
+        HeadPanel panel(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        QVERIFY(panel.drawnText(QStringLiteral("data_mean_distance")).isEmpty());
+        sample.models.setCalibration(sample.model, sampleCalibration());
+        QCOMPARE(panel.drawnText(QStringLiteral("data_mean_distance")),
+                 QStringLiteral("3.8 tokens \u00b1 0.07 tokens"));
+        QCOMPARE(panel.drawnText(QStringLiteral("data_offset_share")), QStringLiteral("0.46 \u00b1 0.01"));
+        const std::size_t count = sampleAtlas().numbers.size() + 2;
+        QCOMPARE(sample.models.find(sample.model)->atlas->numbers.size(), count);
+        sample.models.setCalibration(sample.model, sampleCalibration());  // measured again: no second row
+        QCOMPARE(sample.models.find(sample.model)->atlas->numbers.size(), count);
+    }
+    void measureBarRunsAndCancels() {
+        MeasureBar bar;
+        QVERIFY(bar.isHidden());
+        bar.offer(QStringLiteral("sample"), true);
+        CalibrateRequest settings;
+        settings.images = 5;
+        settings.steps = 3;
+        settings.guidance = 1.5;
+        bar.setSettings(settings);
+        CalibrateRequest got;
+        connect(&bar, &MeasureBar::measureRequested, this, [&](const CalibrateRequest& request) { got = request; });
+        QTest::mouseClick(bar.startButton(), Qt::LeftButton);
+        QCOMPARE(got.images, 5);
+        QCOMPARE(got.steps, 3);
+        QCOMPARE(got.guidance, 1.5);
+        QVERIFY(got.source == SampleSource::Generated);
+        QSignalSpy cancelled(&bar, &MeasureBar::cancelRequested);
+        bar.showProgress(QStringLiteral("image 2 of 5"), 0.4);
+        QVERIFY(bar.isRunning() && bar.messages().showsProgress());
+        emit bar.messages().cancelRequested();
+        QCOMPARE(cancelled.count(), 1);
+        bar.finish({});
+        QVERIFY(!bar.isRunning() && bar.isHidden());
+        bar.offer(QStringLiteral("classifier"), false);  // it makes no images: a folder's are taken
+        QVERIFY(bar.settings().source == SampleSource::Folder);
+    }
     void chipsSayTheState() {
         OpenedSample sample;
         HeadChips chips(sample.models, sample.selection, HeadChips::Which::Shown);
@@ -56,6 +98,64 @@ private slots:
         tree.tree()->setCurrentItem(items.first());
         QCOMPARE(sample.selection.heads(), (std::vector<HeadRef>{sample.head(3, 0)}));
         QCOMPARE(tree.tree()->findItems("L2.H3  marked", Qt::MatchExactly | Qt::MatchRecursive).size(), qsizetype(1));
+    }
+    void lampShowsTheWorstRowInColourAndWords() {
+        OpenedSample sample;
+        ModelTree tree(sample.models, sample.selection);
+        QVERIFY(tree.lampText(sample.model).contains("background"));
+        SelfCheckReport report;
+        report.rows = {{"relative", "Relative positions", LampState::Green, 2e-7, 1e-5, "largest at L0.H0", "Logits."},
+                       {"inverse", "M M^-1 = I", LampState::Amber, 3e-3, 1e-3, "at L4.H1", "Largest entry."}};
+        report.overall = LampState::Amber;
+        sample.models.setCheck(sample.model, report);
+        QCOMPARE(tree.lampText(sample.model), QStringLiteral("check: rounding, M M^-1 = I: rounding (0.003)"));
+        QTreeWidgetItem* lamp = tree.tree()->topLevelItem(0)->child(0);
+        QCOMPARE(lamp->childCount(), 2);
+        QVERIFY(lamp->toolTip(0).contains("bound 0.001") && lamp->toolTip(0).contains("L4.H1"));
+        QVERIFY(lamp->child(0)->toolTip(0).contains("Logits."));
+        const QImage dot = lamp->icon(0).pixmap(16, 16).toImage();
+        QCOMPARE(dot.pixelColor(dot.width() / 2, dot.height() / 2), QColor(0xe6, 0x9f, 0x00));
+        const std::vector<HeadRef> before = sample.selection.heads();
+        emit tree.tree()->itemClicked(lamp, 0);  // a click opens its rows and selects nothing
+        QVERIFY(lamp->isExpanded());
+        QCOMPARE(sample.selection.heads(), before);
+        report.rows[1].state = report.overall = LampState::Green;
+        sample.models.setCheck(sample.model, report);
+        QCOMPARE(tree.lampText(sample.model), QStringLiteral("check: all ok"));
+    }
+    void classifyViewShowsTheBestClasses() {
+        OpenedSample sample;
+        ModelCard card = sampleCard("vit");
+        card.objective = "classify";
+        ClassifyView view(sample.models, sample.selection);
+        view.setModel(sample.models.add({}, card));
+        ClassifyRequest asked;
+        connect(&view, &ClassifyView::classifyRequested, this, [&](const ClassifyRequest& r) { asked = r; });
+        QVERIFY(!view.classifyButton()->isEnabled());  // no image yet
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile("/tmp/cat.png")});
+        QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&view, &enter);
+        QVERIFY(enter.isAccepted());
+        QDropEvent drop(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&view, &drop);
+        QCOMPARE(asked.image, std::string("/tmp/cat.png"));
+        ClassifyResult result;
+        result.top = {{3, "Dress", 0.8, 4.0}, {0, "T-shirt/top", 0.15, 2.3}};
+        result.input = samplePicture(1);
+        result.grid = {7, 7};
+        HeadAttention head;
+        head.field.id = {1, 2};
+        head.classShare = 0.25;
+        result.heads = {head};
+        view.finish(result);
+        QVERIFY(view.headText().isEmpty());
+        sample.selection.select({view.model(), {1, 2}});
+        QVERIFY2(view.headText().contains("25.0 %"), qPrintable(view.headText()));
+        QVERIFY(!view.shownImage().isNull());
+        QVERIFY(coloursShown(view) > 30);
+        view.fail({ErrorKind::Refused, "EX-03", "/tmp/cat.png", "not an image", {}, {}, {}});
+        QVERIFY(view.messages().showsError());
     }
     void treeTakesDroppedFiles() {
         OpenedSample sample;

@@ -54,6 +54,23 @@ private slots:
         QTest::mouseMove(view.canvas(), view.canvas()->rect().center() / 2);
         QVERIFY(!hovered.isEmpty());
     }
+    void differenceOfTwoHeads() {
+        OpenedSample sample;
+        PlanesView view(sample.models, sample.selection);
+        sample.selection.selectAll({sample.head(4, 2), sample.head(5, 0)});
+        view.setDifference(true);
+        QVERIFY(view.showsDifference());
+        const std::vector<double> a = sampleHead({4, 2}).query.overlap, b = sampleHead({5, 0}).query.overlap;
+        const std::vector<double> drawn = view.drawnOverlap(sample.head(4, 2));
+        for (std::size_t i = 0; i < drawn.size(); ++i) QCOMPARE(drawn[i], a[i] - b[i]);
+        QVERIFY(view.drawnOverlap(sample.head(5, 0)).empty());  // one panel
+        QVERIFY(coloursShown(view) > 20);
+        sample.selection.selectAll({sample.head(4, 2), sample.head(5, 0), sample.head(1, 1)});
+        QVERIFY(!view.showsDifference());
+        QCOMPARE(view.drawnOverlap(sample.head(5, 0)), b);
+        sample.selection.selectAll({sample.head(4, 2), sample.head(2, 3)});  // marked: nothing to subtract
+        QVERIFY(!view.showsDifference());
+    }
     void markedHeadSaysWhy() {
         OpenedSample sample;
         PlanesView view(sample.models, sample.selection);

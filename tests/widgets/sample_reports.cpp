@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace ropescope {
 namespace {
@@ -247,6 +248,89 @@ StepFields sampleFields(int step, int steps) {
         }
     }
     return fields;
+}
+
+CalibrationReport sampleCalibration() {
+    CalibrationReport report;
+    report.layers = kLayers;
+    report.heads = kHeads;
+    report.images = 16;
+    report.grid = {kSide, kSide};
+    report.source = "16 generated images, 20 euler steps, guidance 2, seed 0";
+    report.device = "CPU, 2 threads, fp32";
+    report.seconds = 12;
+    MeasuredNumber distance{"data_mean_distance",
+                            "Mean attention distance",
+                            "tokens",
+                            "Mean distance between query and key, weighted by attention.",
+                            About::Head,
+                            std::numeric_limits<double>::quiet_NaN(),
+                            {},
+                            {},
+                            {},
+                            {}};
+    MeasuredNumber explained{"data_offset_share",
+                             "Logit variance explained by offset",
+                             "share",
+                             "Share of the variance of the logits that the offset alone explains.",
+                             About::Head,
+                             std::numeric_limits<double>::quiet_NaN(),
+                             {},
+                             {},
+                             {},
+                             {}};
+    const StepFields fields = sampleFields(0, 1);
+    for (int i = 0; i < kLayers * kHeads; ++i) {
+        const HeadId id{i / kHeads, i % kHeads};
+        const HeadReport head = sampleHead(id);
+        HeadCalibration curves;
+        curves.id = id;
+        curves.problem = head.problem;
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        distance.mean.push_back(head.problem.empty() ? 2 + 0.1 * i : nan);
+        distance.error.push_back(head.problem.empty() ? 0.05 + 0.01 * id.head : nan);
+        explained.mean.push_back(head.problem.empty() ? 0.1 + 0.02 * i : nan);
+        explained.error.push_back(head.problem.empty() ? 0.01 : nan);
+        if (head.problem.empty()) {
+            curves.frequency = head.energy.frequency;
+            curves.energy = head.energy.reference;
+            curves.energyError.assign(kPlanes, 0.004);
+            curves.reference = head.energy.map;
+            curves.kernel = kernelOf(head.energy, 0.5);
+            curves.sensitivity = head.sensitivityWhite;
+            curves.contentStrength = 6;
+            curves.field = fields.heads[i];
+        }
+        report.curves.push_back(std::move(curves));
+    }
+    report.numbers = {distance, explained};
+    return report;
+}
+
+CompareReport sampleComparison(const CompareRequest& request) {
+    CompareReport report;
+    std::vector<HeadId> heads = request.heads;
+    for (int i = 0; heads.empty() && i < kLayers * kHeads; ++i) report.heads.push_back({i / kHeads, i % kHeads});
+    if (heads.empty()) heads = std::exchange(report.heads, {});
+    for (std::size_t model = 0; model < request.models.size(); ++model) {
+        for (HeadId id : heads) {
+            report.models.push_back(static_cast<int>(model));
+            report.heads.push_back(id);
+            report.names.push_back(id.name());
+            report.embedding.insert(report.embedding.end(), {0.4 * id.layer - 1, 0.3 * id.head + 0.1 * model});
+        }
+    }
+    const std::size_t count = report.heads.size();
+    for (std::size_t i = 0; i < count * count; ++i) {
+        const HeadId a = report.heads[i / count], b = report.heads[i % count];
+        const double apart = std::abs(a.layer - b.layer) + 0.3 * std::abs(a.head - b.head);
+        const bool marked = a == kMarked || b == kMarked;
+        report.matrix.push_back(marked ? std::numeric_limits<double>::quiet_NaN() : 1 - 0.25 * apart);
+    }
+    report.axisShare = {0.62, 0.21};
+    report.title = "Kernel correlation";
+    report.definition = "Correlation of the mean logits of two heads over all offsets but zero.";
+    return report;
 }
 
 Array samplePicture(std::uint64_t seed) {

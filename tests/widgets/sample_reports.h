@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "core/data/analysis.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
@@ -15,6 +16,10 @@ namespace ropescope {
 [[nodiscard]] AtlasReport sampleAtlas();
 /// Measured fields of all heads at one of `steps` steps.
 [[nodiscard]] StepFields sampleFields(int step, int steps);
+/// What 16 images say about every head: two numbers, curves, a field.
+[[nodiscard]] CalibrationReport sampleCalibration();
+/// The asked-for heads of every model against each other; two heads of different layers are less alike.
+[[nodiscard]] CompareReport sampleComparison(const CompareRequest& request);
 /// A picture [28,28,3] that depends on `seed`.
 [[nodiscard]] Array samplePicture(std::uint64_t seed);
 

@@ -4,16 +4,20 @@
 #include <QApplication>
 #include <QDir>
 #include <QPalette>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
 
 #include "tests/widgets/sample_reports.h"
 #include "widgets/atlas_view.h"
+#include "widgets/classify_view.h"
+#include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
+#include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
 #include "widgets/planes_view.h"
@@ -69,6 +73,72 @@ void save(QWidget& widget, QSize size, const QString& path) {
     if (!widget.grab().save(path)) std::fprintf(stderr, "cannot write %s\n", qPrintable(path));
 }
 
+/// What needs a measurement, a comparison or another encoding.
+void saveAnalysis(const QDir& folder, const QString& look) {
+    OpenModels models;
+    Selection selection;
+    fill(models, selection);
+    const int model = selection.current().model;
+    models.setCalibration(model, sampleCalibration());
+    models.setCheck(model, {{{"relative", "Relative positions", LampState::Green, 2e-7, 1e-5, "at L0.H0", "Logits."},
+                             {"inverse", "M times its inverse", LampState::Amber, 3e-3, 1e-3, "at L4.H1", "Entry."}},
+                            LampState::Amber});
+    CompareView compare(models, selection);
+    compare.take(compare.request(), sampleComparison(compare.request()));
+    FrequenciesView data(models, selection);
+    data.setEnergy(FrequenciesView::Energy::Data);
+    HeadPanel panel(models, selection);
+    ModelTree tree(models, selection);
+    ClassifyView classify(models, selection);
+    classify.setModel(model);
+    save(classify, QSize(1280, 260), folder.filePath(QStringLiteral("classify-empty") + look));
+    ClassifyResult result;
+    result.top = {{3, "Dress", 0.8, 4},
+                  {0, "T-shirt/top", 0.12, 2},
+                  {4, "Coat", 0.05, 1},
+                  {1, "Trouser", 0.02, 0},
+                  {2, "Pullover", 0.01, 0}};
+    result.input = samplePicture(1);
+    HeadAttention head;
+    head.field.id = selection.current().id;
+    head.classShare = 0.25;
+    result.heads = {head};
+    classify.finish(result);
+    for (const auto& [name, view] : std::vector<std::pair<QString, QWidget*>>{{"compare", &compare}, {"data", &data}}) {
+        save(*view, QSize(1280, 720), folder.filePath(name + look));
+        save(*view, QSize(600, 480), folder.filePath(name + QStringLiteral("-small") + look));
+    }
+    save(classify, QSize(1280, 260), folder.filePath(QStringLiteral("classify") + look));
+    save(panel, QSize(280, 640), folder.filePath(QStringLiteral("head-measured") + look));
+    save(tree, QSize(240, 480), folder.filePath(QStringLiteral("tree-lamp") + look));
+    MeasureBar bar;
+    bar.offer(QStringLiteral("fashion-harope"), true);
+    save(bar, QSize(900, 60), folder.filePath(QStringLiteral("measure-bar") + look));
+
+    selection.selectAll({{model, {3, 1}}, {model, {5, 0}}});
+    for (HeadRef pinned : std::vector<HeadRef>(selection.pinned())) selection.togglePin(pinned);
+    PlanesView planes(models, selection);
+    planes.setDifference(true);
+    save(planes, QSize(900, 640), folder.filePath(QStringLiteral("planes-difference") + look));
+    FieldsView fields(models, selection);
+    fields.setDifference(true);
+    save(fields, QSize(900, 640), folder.filePath(QStringLiteral("fields-difference") + look));
+    AtlasView sorted(models, selection);
+    sorted.setSort(AtlasView::Sort::Both);
+    save(sorted, QSize(900, 560), folder.filePath(QStringLiteral("atlas-sorted") + look));
+    HeadReport mixed = sampleHead({1, 1});
+    for (int p = 0; p < 16; ++p) {
+        const double omega = p < 3 ? 0 : 2.0 * std::pow(0.75, p - 3);
+        mixed.planeAxis[p] = -1;
+        mixed.energy.frequency[2 * p] = omega * std::sin(1.3 * p);
+        mixed.energy.frequency[2 * p + 1] = omega * std::cos(1.3 * p);
+    }
+    models.putHead(model, mixed);
+    selection.select({model, {1, 1}});
+    FrequenciesView polar(models, selection);
+    save(polar, QSize(900, 640), folder.filePath(QStringLiteral("frequencies-mixed") + look));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -116,6 +186,7 @@ int main(int argc, char** argv) {
                                      "the tensor ends past the file", "offset 4096", "at most 2048",
                                      "Download the file again"});
         save(fields, QSize(760, 480), folder.filePath(QStringLiteral("fields-error") + look));
+        saveAnalysis(folder, look);
         if (dark) continue;
         std::vector<HeadRef> all;
         for (int i = 0; i < 24; ++i) all.push_back({0, {i / 4, i % 4}});

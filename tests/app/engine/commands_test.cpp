@@ -119,7 +119,8 @@ TEST_F(Commands, ExitCodes) {
 }
 
 TEST_F(Commands, HelpOfEverySubcommand) {
-    for (const char* command : {"info", "check", "inspect", "forward", "generate", "classify", "serve"}) {
+    for (const char* command :
+         {"info", "check", "inspect", "forward", "classify", "generate", "fold", "convert", "calibrate", "compare", "serve"}) {
         const Outcome help = run({command, "--help"});
         EXPECT_EQ(help.code, 0) << command;
         EXPECT_NE(help.out.find(command), std::string::npos) << help.out;
@@ -128,6 +129,33 @@ TEST_F(Commands, HelpOfEverySubcommand) {
 }
 
 #ifdef ROPESCOPE_HAS_CORE
+TEST_F(Commands, CalibrateAndCompareWriteWhatTheySay) {
+    const std::string model = kGolden + "harope_dit_tiny.pt", file = (m_folder / "numbers").string();
+    const Outcome none = run({"calibrate", model});
+    EXPECT_EQ(none.code, 2) << none.err;
+    const Outcome measured = run({"calibrate", model, "--images", "2", "--steps", "3", "--class", "1", "--device",
+                                  "cpu", "--json", "--out", file});
+    ASSERT_EQ(measured.code, 0) << measured.err;
+    const auto json = nlohmann::json::parse(measured.out);
+    EXPECT_EQ(json["images"], 2);
+    ASSERT_EQ(json["numbers"][0]["mean"].size(), 2u);
+    EXPECT_EQ(json["numbers"][0]["mean"][1].size(), 3u);
+    const std::string bytes = content(file);
+    const auto tensors = decodeSafetensors(std::as_bytes(std::span(bytes)));
+    ASSERT_TRUE(tensors) << tensors.error().message();
+    EXPECT_EQ(tensors->arrays.at("step.data_mean_distance").shape, (std::vector<std::int64_t>{3, 2, 3}));
+    EXPECT_EQ(tensors->arrays.at("layer.1.kernel_data").shape, (std::vector<std::int64_t>{3, 7, 7}));
+    EXPECT_EQ(tensors->arrays.at("number.data_mean_distance").as<double>()[4], json["numbers"][9]["mean"][1][1]);
+    const Outcome compared = run({"compare", model, model, "--metric", "plane", "--json"});
+    ASSERT_EQ(compared.code, 0) << compared.err;
+    const auto matrix = nlohmann::json::parse(compared.out)["matrix"];
+    ASSERT_EQ(matrix.size(), 12u);
+    EXPECT_NEAR(matrix[0][6].get<double>(), 1, 1e-12);
+    EXPECT_TRUE(matrix[0][7].is_null());
+    EXPECT_EQ(run({"compare", model, "--metric", "plane", "--json"}).code, 2);
+    EXPECT_EQ(run({"compare", model, "--metric", "colour", "--json"}).code, 2);
+}
+
 /// Options arrive where they should: the recorded final latents of the reference implementation come out.
 TEST_F(Commands, GenerateEqualsTheReference) {
     const std::string file = content(kGolden + "harope_dit_tiny.expected.safetensors");

@@ -12,12 +12,12 @@
 namespace ropescope {
 namespace {
 
-const char* const kTypes[] = {"Hello",          "Alive",           "ShareProgress",    "GenerateProgress",
-                              "Error",          "OpenRequest",     "AtlasRequest",     "HeadsRequest",
-                              "DevicesRequest", "GenerateRequest", "SavePngRequest",   "ModelCard",
-                              "AtlasReport",    "HeadsReport",     "DevicesReport",    "GenerateResult",
-                              "SavedFile",      "AtlasProgress",   "CalibrateRequest", "CalibrationReport",
-                              "CompareRequest", "CompareReport",   "ClassifyRequest",  "ClassifyResult"};
+const char* const kTypes[] = {
+    "Hello",           "Alive",         "ShareProgress",    "GenerateProgress",  "Error",          "OpenRequest",
+    "AtlasRequest",    "HeadsRequest",  "DevicesRequest",   "GenerateRequest",   "SavePngRequest", "ModelCard",
+    "AtlasReport",     "HeadsReport",   "DevicesReport",    "GenerateResult",    "SavedFile",      "SelfCheckRequest",
+    "SelfCheckReport", "AtlasProgress", "CalibrateRequest", "CalibrationReport", "CompareRequest", "CompareReport",
+    "ClassifyRequest", "ClassifyResult"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;

@@ -83,8 +83,8 @@ TEST(Forward, ViTWritesLogitsAttentionAndFieldsOfThePatches) {
     const at::Tensor share = goldenTensor(c.out, "class_share.1");
     EXPECT_EQ(attention.size(3), 17);
     EXPECT_EQ(field.sizes(), (at::IntArrayRef{3, 7, 7}));
-    EXPECT_LT((field.sum({1, 2}) + share - 1).abs().max().item<double>(), 1e-5);
-    EXPECT_LT((attention.narrow(2, 1, 16).select(3, 0).mean({0, 2}) - share).abs().max().item<double>(), 1e-6);
+    EXPECT_LT((field.sum(at::IntArrayRef{1, 2}) + share - 1).abs().max().item<double>(), 1e-5);
+    EXPECT_LT((attention.narrow(2, 1, 16).select(3, 0).mean(at::IntArrayRef{0, 2}) - share).abs().max().item<double>(), 1e-6);
 }
 
 TEST(Forward, RefusesInputsThatDoNotFit) {

@@ -57,6 +57,41 @@ TEST(Generate, EqualsTheRecordedDdimLatentsOfBothConventions) {
     }
 }
 
+TEST(Generate, LargerPicturesByExtrapolationSayTheirMethod) {
+    GenerateRequest r = haropeRequest(Convention::Inverse);
+    r.noiseFile.clear();
+    r.steps = 2, r.size = {16, 12};
+    const at::Tensor plain = latentsOf(r);
+    r.extrapolate = {Extrapolation::Yarn, {4, 4}};
+    const auto result = generate(r, {});
+    ASSERT_TRUE(result) << result.error().message();
+    EXPECT_GT((tensorOf(result->latents) - plain).abs().max().item<double>(), 1e-3);
+    const auto recipe = nlohmann::json::parse(result->images[0].recipe);
+    EXPECT_EQ(recipe.at("extrapolation"), "yarn");
+    EXPECT_EQ(recipe.at("trained_grid"), "4x4");
+    EXPECT_NE(recipe.at("command").get<std::string>().find("--extrapolation yarn"), std::string::npos);
+    // At the trained size no method changes anything.
+    r.size = {8, 8};
+    const at::Tensor trained = latentsOf(r);
+    r.extrapolate.method = Extrapolation::None;
+    EXPECT_TRUE(at::equal(latentsOf(r), trained));
+}
+
+TEST(Generate, AbsolutePositionsAreResizedOnRequestOnly) {
+    GenerateRequest r;
+    r.model.path = goldenPath("dit_ape_tiny.pt");
+    r.model.heads = 3;
+    r.compute = {"cpu", Precision::Fp32, 1};
+    r.steps = 1, r.size = {16, 16};
+    const auto refused = generate(r, {});
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find("--extrapolation interpolation"), std::string::npos);
+    r.extrapolate.method = Extrapolation::NtkAware;
+    EXPECT_EQ(generate(r, {}).error().exitCode(), 2);
+    r.extrapolate.method = Extrapolation::Interpolation;
+    EXPECT_EQ(latentsOf(r).sizes(), at::IntArrayRef({1, 4, 16, 16}));
+}
+
 TEST(Generate, EqualsTheRecordedDdpmLatentsOfBothConventions) {
     for (const auto& [convention, version] : {std::pair{Convention::Same, "v1."}, {Convention::Inverse, "v2."}}) {
         SCOPED_TRACE(version);

@@ -78,6 +78,29 @@ TEST_F(Heads, AtlasAgreesWithTheFullReports) {
     }
 }
 
+TEST_F(Heads, TheAtlasIsToldWhileItIsMeasured) {
+    std::vector<AtlasProgress> told;
+    std::vector<double> shares;
+    JobContext context;
+    context.onAtlas = [&](const AtlasProgress& p) { told.push_back(p); };
+    context.onShare = [&](double done, const std::string&) { shares.push_back(done); };
+    const Result<AtlasReport> atlas = reportAtlas({fixture(Convention::Inverse)}, context);
+    ASSERT_TRUE(atlas) << atlas.error().message();
+    ASSERT_FALSE(told.empty());
+    EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+    EXPECT_EQ(shares.back(), 1);
+    const AtlasProgress& first = told.front();
+    ASSERT_GE(first.layersReady, 1);
+    ASSERT_EQ(first.atlas.numbers.size(), atlas->numbers.size());
+    for (std::size_t i = 0; i < atlas->numbers.size(); ++i)
+        for (int h = 0; h < first.layersReady * atlas->heads; ++h)
+            EXPECT_EQ(first.atlas.numbers[i].values[h], atlas->numbers[i].values[h]) << atlas->numbers[i].key;
+    std::stop_source stopped;
+    stopped.request_stop();
+    context.stop = stopped.get_token();
+    EXPECT_EQ(reportAtlas({fixture(Convention::Inverse)}, context).error().exitCode(), 130);
+}
+
 // ---- gauge copies of a whole file
 
 /// The skew generator of a rotation: real logarithm through its eigenvalues.

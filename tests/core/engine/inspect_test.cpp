@@ -50,6 +50,26 @@ TEST_F(Inspect, EqualsPlainFormulasInPython) {
     EXPECT_EQ(compared, golden.size());
 }
 
+TEST_F(Inspect, ExtrapolatesToTheGridAskedFor) {
+    const Tensors trained = inspect(fixture(Convention::Inverse));
+    ModelRef larger = fixture(Convention::Inverse);
+    larger.grid = {8, 12};
+    const Extrapolate how{Extrapolation::Interpolation, {4, 4}, false};
+    const Result<void> done = inspectModel({larger, path("larger.safetensors"), how});
+    ASSERT_TRUE(done) << done.error().message();
+    const Tensors got = readWeights(path("larger.safetensors"));
+    const at::Tensor scale = at::tensor(std::vector<double>{2, 3});  // rows and columns, each its own
+    EXPECT_LE(largest(got.at("layer.0.frequency") * scale - trained.at("layer.0.frequency")), 1e-6);
+    EXPECT_TRUE(at::equal(got.at("layer.0.map_q"), trained.at("layer.0.map_q")));
+    // Twice the rows at half the frequency: the same logit at every second offset.
+    const at::Tensor wide = got.at("layer.1.kernel_weights"), near = trained.at("layer.1.kernel_weights");
+    ASSERT_EQ(wide.sizes(), at::IntArrayRef({3, 15, 23}));
+    for (int r = -3; r <= 3; ++r)
+        for (int c = -3; c <= 3; ++c)
+            EXPECT_LE(largest(wide.select(1, 7 + 2 * r).select(1, 11 + 3 * c) - near.select(1, 3 + r).select(1, 3 + c)),
+                      1e-5);
+}
+
 TEST_F(Inspect, MapsAreThoseTheReleasedCodeRecorded) {
     const Tensors recorded = readWeights(kGolden + "harope_dit_tiny.expected.safetensors");
     const Tensors got = inspect(fixture(Convention::Inverse));

@@ -52,6 +52,45 @@ TEST(DitInference, EqualsTheRecordedOutputWithAbsolutePositions) {
     expectClose(run(model, f.expected), goldenTensor(f.expected, "out"));
 }
 
+// A larger image by every method: the same frequencies reach both ways of computing, maps as they are.
+TEST(DitInference, EqualsTheForwardPassUnderEveryExtrapolation) {
+    const c10::InferenceMode inference;
+    const Fixture f = open("harope_dit_tiny", "harope", Convention::Inverse);
+    const DitInference model(f.weights, f.shape, at::kCPU, at::kFloat);
+    const at::Tensor x = at::randn({1, 4, 12, 16}), y = at::full({1}, 2, at::kLong);
+    std::vector<at::Tensor> outputs;
+    for (const Extrapolation method : {Extrapolation::None, Extrapolation::Interpolation, Extrapolation::NtkAware,
+                                       Extrapolation::Yarn, Extrapolation::NtkByParts, Extrapolation::TimeAware}) {
+        for (const double time : {900.0, 100.0}) {
+            const Extrapolate how{method, {}, true, imageShare(time)};
+            DitTaps taps;
+            taps.positions = [&](int, LayerPositions& positions) {
+                stretchPositions(positions, f.shape.positions(), stretchOf(how, {4, 4}, {6, 8}, 2));
+            };
+            const at::Tensor expected = ditForward(f.weights, f.shape, x, at::full({1}, time), y, taps);
+            const DitConditions c = model.conditions({900, 100}, {2}, {6, 8}, how, {4, 4});
+            const at::Tensor out = model.forward(x, c, time == 900 ? 0 : 1);
+            expectClose(out, expected.to(at::kDouble));
+            if (time == 900) outputs.push_back(out);
+        }
+    }
+    for (std::size_t a = 0; a < outputs.size(); ++a)
+        for (std::size_t b = 0; b < a; ++b) EXPECT_GT((outputs[a] - outputs[b]).abs().max().item<double>(), 1e-3);
+}
+
+TEST(DitInference, ResizesAbsolutePositionsOnRequest) {
+    const c10::InferenceMode inference;
+    const Fixture f = open("dit_ape_tiny", "absolute", Convention::None);
+    const DitInference model(f.weights, f.shape, at::kCPU, at::kFloat);
+    const at::Tensor x = at::randn({1, 4, 16, 16});
+    WeightTable resized = f.weights;
+    resized["pos_embed"] = resizePositions(f.weights.at("pos_embed"), {4, 4}, {8, 8});
+    const at::Tensor expected = ditForward(resized, f.shape, x, at::full({1}, 500.0), at::zeros({1}, at::kLong));
+    const DitConditions c = model.conditions({500}, {0}, {8, 8}, {Extrapolation::Interpolation}, {4, 4});
+    expectClose(model.forward(x, c, 0), expected.to(at::kDouble));
+    EXPECT_THROW((void)model.forward(x, model.conditions({500}, {0}, {8, 8}), 0), std::invalid_argument);
+}
+
 TEST(DitInference, RecordsTheFieldsAndChangesNothing) {
     const Fixture f = open("harope_dit_tiny", "harope", Convention::Inverse);
     const DitInference model(f.weights, f.shape, at::kCPU, at::kFloat);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/data/enum_names.h"
 #include "core/encoding/encoding.h"
 #include "core/model/dit.h"
 #include "tests/core/probe/example_heads.h"
@@ -88,17 +89,21 @@ TEST(Contract, LogitsDependOnTheOffsetAlone) {
             ++checked;
         }
     }
-    EXPECT_GE(checked, 25);
+    EXPECT_GE(checked, 300);  // harope alone: 9 kinds, 3 sharings, 2 conventions, 5 moves
 }
 
-TEST(Contract, FoldingTheMapsGivesTheSameModelWithPlainRope) {
-    for (Convention c : {Convention::Same, Convention::Inverse}) {
-        const DitShape shape = shapeOf(encoding("harope"), c);
-        const WeightTable w = randomWeights(shape);
-        const Seen mapped = throughBlock(w, shape, {});
-        const Seen folded = throughBlock(foldMaps(w, shape), shapeOf(encoding("axial"), Convention::None), {});
-        EXPECT_LE(largest((mapped.logits - folded.logits) / mapped.scale), 1e-5);
-        EXPECT_LE(largest(mapped.output - folded.output), 1e-4 * std::max(1.0, largest(mapped.output)));
+TEST(Contract, FoldingTheMapsGivesTheSameModelOfRotationsAlone) {
+    for (const DitShape& shape : allShapes()) {
+        if (!shape.encoding->hasMaps()) continue;
+        SCOPED_TRACE(testing::Message() << shape.encoding->name << " " << enumName(shape.matrix) << " of every "
+                                        << enumName(shape.sharing) << ", " << enumName(shape.convention));
+        const WeightTable w = randomWeights(shape), plain = foldMaps(w, shape);
+        for (const auto& [name, tensor] : plain)
+            EXPECT_TRUE(!isPositionParameter(name) || name.ends_with("freqs")) << name;
+        const Seen mapped = throughBlock(w, shape, {}), same = throughBlock(plain, folded(shape), {});
+        // Logits relative to |q||k|, as float32 computes them.
+        EXPECT_LE(largest((mapped.logits - same.logits) / mapped.scale), 1e-5);
+        EXPECT_LE(largest(mapped.output - same.output), 1e-4 * std::max(1.0, largest(mapped.output)));
     }
 }
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/classification.h"
+
+#include "widgets/classify_view.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kRecordAllUpTo = 400;  // heads: then any selection finds its field
+
+}  // namespace
+
+Classification::Classification(EngineClient& engine, OpenModels& models, Selection& selection, ClassifyView& view,
+                               QObject* parent)
+    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_view(view) {
+    connect(&m_view, &ClassifyView::classifyRequested, this, &Classification::run);
+    connect(&m_view, &ClassifyView::cancelRequested, this, &Classification::cancel);
+}
+
+void Classification::run(ClassifyRequest request) {
+    const int model = m_view.model();
+    const OpenModel* open = m_models.find(model);
+    if (!open || m_job != 0) return;
+    request.model = open->ref;
+    request.compute.device = m_device.toStdString();
+    const int count = open->card.layers * open->card.heads;
+    for (int i = 0; i < count && count <= kRecordAllUpTo; ++i)
+        request.heads.push_back({i / open->card.heads, i % open->card.heads});
+    if (count > kRecordAllUpTo) {
+        for (const HeadRef& head : m_selection.shown()) {
+            if (head.model == model) request.heads.push_back(head.id);
+        }
+    }
+    m_view.start();
+    m_job = m_engine.request(request, "classify", [this, model](const Result<Reply>& reply) { finish(model, reply); });
+}
+
+void Classification::cancel() {
+    m_engine.cancel(m_job);
+}
+
+void Classification::finish(int model, const Result<Reply>& reply) {
+    m_job = 0;
+    if (!reply && reply.error().kind == ErrorKind::Cancelled) return m_view.cancelled();
+    if (!reply) return m_view.fail(reply.error());
+    const auto& result = std::get<ClassifyResult>(*reply);
+    StepFields fields{0, 1, 0, {}};
+    for (const HeadAttention& head : result.heads) fields.heads.push_back(head.field);
+    m_models.clearFields(model);
+    m_models.putFields(model, fields);
+    m_view.finish(result);
+}
+
+}  // namespace ropescope

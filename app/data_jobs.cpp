@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/data_jobs.h"
+
+#include "widgets/compare_view.h"
+#include "widgets/measure_bar.h"
+
+namespace ropescope {
+
+DataJobs::DataJobs(EngineClient& engine, OpenModels& models, MeasureBar& bar, CompareView& compare, QObject* parent)
+    : QObject(parent), m_engine(engine), m_models(models), m_bar(bar), m_compare(compare) {
+    connect(&m_bar, &MeasureBar::measureRequested, this, &DataJobs::measure);
+    connect(&m_bar, &MeasureBar::cancelRequested, this, &DataJobs::cancelMeasurement);
+    connect(&m_compare, &CompareView::compareRequested, this, &DataJobs::compare);
+    connect(&m_compare, &CompareView::cancelRequested, this, [this] { m_engine.cancel(m_compareJob); });
+}
+
+void DataJobs::offerMeasurement(int model) {
+    const OpenModel* open = m_models.find(model);
+    if (!open) return;
+    if (m_measureJob == 0) m_model = model;
+    m_bar.offer(QString::fromStdString(open->card.name), open->card.objective != "classify");
+}
+
+void DataJobs::measure(CalibrateRequest settings) {
+    const OpenModel* open = m_models.find(m_model);
+    if (!open || m_measureJob != 0) return;
+    settings.model = open->ref;
+    settings.compute.device = m_device.toStdString();
+    m_bar.showProgress("Measuring: starting", -1);
+    m_measureJob = m_engine.request(
+        settings, "measure", [this](const Result<Reply>& reply) { finishMeasurement(reply); },
+        Watch{.picture = {},
+              .share =
+                  [this](const ShareProgress& progress) {
+                      m_bar.showProgress(QString("Measuring: %1").arg(QString::fromStdString(progress.word)),
+                                         progress.done);
+                  },
+              .atlas = {}});
+}
+
+void DataJobs::cancelMeasurement() {
+    m_engine.cancel(m_measureJob);
+}
+
+void DataJobs::finishMeasurement(const Result<Reply>& reply) {
+    m_measureJob = 0;
+    if (!reply && reply.error().kind == ErrorKind::Cancelled) return m_bar.finish({});
+    if (!reply) return m_bar.fail(reply.error());
+    const auto& report = std::get<CalibrationReport>(*reply);
+    m_bar.finish(QString("Measured on %1 in %2 s (%3). Frequencies and Fields offer \"data\" now; the head panel and "
+                         "the Atlas hold the numbers.")
+                     .arg(QString::fromStdString(report.source))
+                     .arg(report.seconds, 0, 'f', 1)
+                     .arg(QString::fromStdString(report.device)));
+    m_models.setCalibration(m_model, report);
+}
+
+void DataJobs::compare(CompareRequest request) {
+    request.measure = m_bar.settings();
+    request.measure.compute.device = m_device.toStdString();
+    m_compare.showProgress(request.needsData() ? "Measuring heads to compare" : "Comparing heads", -1);
+    m_compareJob = m_engine.request(
+        request, "compare",
+        [this, request](const Result<Reply>& reply) {
+            if (reply) return m_compare.take(request, std::get<CompareReport>(*reply));
+            if (reply.error().code == "replaced") return;  // the newer one shows its own progress
+            if (reply.error().kind == ErrorKind::Cancelled) return m_compare.cancelled();
+            m_compare.fail(reply.error());
+        },
+        Watch{.picture = {},
+              .share =
+                  [this](const ShareProgress& progress) {
+                      m_compare.showProgress(QString::fromStdString(progress.word), progress.done);
+                  },
+              .atlas = {}});
+}
+
+}  // namespace ropescope

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/calibrate.h"
+
+#include <cmath>
+#include <stop_token>
+
+#include "core/engine/compare.h"
+#include "core/engine/generate.h"
+#include "core/model/dit.h"
+#include "tests/core/engine/weight_files.h"
+
+namespace ropescope {
+namespace {
+
+class Calibrate : public InFolder {};
+class CompareHeads : public InFolder {};
+
+ModelRef fixture(const std::string& file = kFixture) {
+    ModelRef ref;
+    ref.path = file;
+    ref.convention = Convention::Inverse;
+    ref.grid = {4, 4};
+    ref.theta = 10000;
+    return ref;
+}
+
+CalibrateRequest small(int images = 2) {
+    CalibrateRequest request;
+    request.model = fixture();
+    request.compute.device = "cpu";
+    request.compute.threads = 1;
+    request.images = images;
+    request.steps = 4;
+    request.seed = 11;
+    request.labels = {1, 2};
+    return request;
+}
+
+const MeasuredNumber& number(const CalibrationReport& report, const std::string& key) {
+    for (const MeasuredNumber& n : report.numbers)
+        if (n.key == key) return n;
+    throw std::out_of_range(key);
+}
+
+TEST_F(Calibrate, EveryHeadHasNumbersCurvesAndStandardErrors) {
+    std::vector<double> shares;
+    JobContext context;
+    context.onShare = [&](double done, const std::string&) { shares.push_back(done); };
+    const auto report = calibrate(small(), context);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->images, 2);
+    EXPECT_EQ(report->times.size(), 4u);
+    EXPECT_GT(report->times[0], report->times[3]);
+    ASSERT_EQ(report->curves.size(), 6u);
+    for (const MeasuredNumber& n : report->numbers) {
+        ASSERT_EQ(n.mean.size(), 6u);
+        ASSERT_EQ(n.stepMean.size(), 24u);
+        for (int i = 0; i < 6; ++i) EXPECT_TRUE(std::isfinite(n.mean[i]) && std::isfinite(n.error[i])) << n.key;
+    }
+    ASSERT_FALSE(shares.empty());
+    EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+    EXPECT_DOUBLE_EQ(shares.back(), 1);
+    // The same question again is answered from memory.
+    const auto again = calibrate(small(), {});
+    EXPECT_EQ(again->seconds, report->seconds);
+}
+
+TEST_F(Calibrate, FieldsAreThoseThatGeneratingRecords) {
+    const CalibrateRequest request = small();
+    const auto report = calibrate(request, {});
+    ASSERT_TRUE(report) << report.error().message();
+    std::map<HeadId, std::vector<double>> sums;
+    std::map<HeadId, double> entropies;
+    for (int i = 0; i < request.images; ++i) {
+        GenerateRequest one;
+        one.model = request.model, one.compute = request.compute;
+        one.steps = request.steps, one.guidance = request.guidance;
+        one.labels = {request.labels[i]};
+        one.seed = request.seed + i;
+        one.record = RecordFields::All;
+        const auto result = generate(one, {});
+        ASSERT_TRUE(result) << result.error().message();
+        for (const StepFields& step : result->fields)
+            for (const HeadField& field : step.heads) {
+                sums[field.id].resize(field.sum.size());
+                for (std::size_t b = 0; b < field.sum.size(); ++b) sums[field.id][b] += field.sum[b] / 8;
+                entropies[field.id] += field.entropy / 8;
+            }
+    }
+    for (std::size_t h = 0; h < report->curves.size(); ++h) {
+        const HeadField& field = report->curves[h].field;
+        // Float32 networks, one folded and one not.
+        for (std::size_t b = 0; b < field.sum.size(); ++b) EXPECT_NEAR(field.sum[b], sums[field.id][b], 1e-4);
+        EXPECT_NEAR(field.entropy, entropies[field.id], 1e-3);
+        EXPECT_NEAR(number(*report, "data_attention_entropy").mean[h], entropies[field.id], 1e-3);
+    }
+}
+
+TEST_F(Calibrate, OnlyTheHeadsAskedForAreMeasured) {
+    CalibrateRequest request = small(1);
+    const auto all = calibrate(request, {});
+    request.heads = {{1, 2}, {1, 0}};
+    const auto some = calibrate(request, {});
+    ASSERT_TRUE(all && some);
+    ASSERT_EQ(some->curves.size(), 2u);
+    EXPECT_EQ(some->curves[0].id, (HeadId{1, 0}));
+    EXPECT_TRUE(std::isnan(number(*some, "data_mean_distance").mean[4]));
+    // Layers that are not measured attend by another function: float32 round-off.
+    EXPECT_NEAR(number(*some, "data_mean_distance").mean[3], number(*all, "data_mean_distance").mean[3], 1e-4);
+    for (std::size_t p = 0; p < all->curves[5].energy.size(); ++p)
+        EXPECT_NEAR(some->curves[1].energy[p], all->curves[5].energy[p], 1e-5);
+}
+
+TEST_F(Calibrate, WhatDoesNotFitIsNamedAndAStopEndsIt) {
+    CalibrateRequest request = small();
+    request.images = 0;
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
+    request = small();
+    request.source = SampleSource::Folder, request.folder = "pictures";
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
+    request = small();
+    request.heads = {{2, 0}};
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
+    request = small();
+    request.seed = 99;
+    std::stop_source source;
+    JobContext context;
+    context.stop = source.get_token();
+    context.onShare = [&](double, const std::string&) { source.request_stop(); };
+    EXPECT_EQ(calibrate(request, context).error().exitCode(), 130);
+}
+
+TEST_F(Calibrate, TheTapsHearTheProjectionsAndTakeTheProductsPlace) {
+    const auto table = TensorTable::open(kFixture);
+    const auto shape = ditShape(recognise(*table, fixture()).value());
+    ASSERT_TRUE(shape) << shape.error().message();
+    const WeightTable weights = loadDitWeights(*table, *shape).value();
+    const Tensors inputs = readWeights(kGolden + "harope_dit_tiny.expected.safetensors");
+    const at::Tensor x = inputs.at("x").to(at::kFloat), t = inputs.at("t").to(at::kFloat);
+    const at::Tensor y = inputs.at("y").to(at::kLong);
+    std::vector<at::Tensor> heard(shape->layers), product(shape->layers);
+    DitTaps taps;
+    taps.projected = [&](int layer, const at::Tensor& q, const at::Tensor&) { heard[layer] = q.clone(); };
+    taps.queryKey = [&](int layer, at::Tensor& q, at::Tensor&) { product[layer] = q.clone(); };
+    taps.attend = [](int, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+        return at::scaled_dot_product_attention(q, k, v);
+    };
+    const at::Tensor plain = ditForward(weights, *shape, x, t, y);
+    const at::Tensor tapped = ditForward(weights, *shape, x, t, y, taps);
+    EXPECT_LE((plain - tapped).abs().max().item<double>(), 1e-5 * std::max(1.0, plain.abs().max().item<double>()));
+    for (int layer = 0; layer < shape->layers; ++layer) {
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        const LayerPositions positions = layerPositions(weights, prefix, shape->positions());
+        const at::Tensor mapped = at::matmul(heard[layer], positions.maps.query.to(at::kFloat).mT());
+        const at::Tensor turned = rotate(mapped, rotaryTable(positions.frequency, {4, 4}));
+        EXPECT_LE((turned - product[layer]).abs().max().item<double>(), 1e-5);
+    }
+}
+
+// ---- comparisons
+
+CompareRequest comparing(CompareMetric metric, std::vector<ModelRef> models = {fixture()}) {
+    CompareRequest request;
+    request.models = std::move(models);
+    request.metric = metric;
+    request.measure = small();
+    return request;
+}
+
+TEST_F(CompareHeads, TheDiagonalIsOneOrZeroAndTheMatrixSymmetric) {
+    for (CompareMetric metric :
+         {CompareMetric::KernelCorrelation, CompareMetric::FrequencyWasserstein, CompareMetric::FieldCorrelation})
+        for (ContentSource content : {ContentSource::Weights, ContentSource::Data}) {
+            CompareRequest request = comparing(metric);
+            request.content = content;
+            const auto report = compareHeads(request, {});
+            ASSERT_TRUE(report) << report.error().message();
+            ASSERT_EQ(report->names.size(), 6u);
+            EXPECT_EQ(report->names[4], "L1.H1");
+            ASSERT_EQ(report->matrix.size(), 36u);
+            const double self = report->similarity ? 1 : 0;
+            double other = 0;
+            for (int i = 0; i < 6; ++i)
+                for (int j = 0; j < 6; ++j) {
+                    const double v = report->matrix[i * 6 + j];
+                    EXPECT_NEAR(v, report->matrix[j * 6 + i], 1e-12);
+                    if (i == j) {
+                        EXPECT_NEAR(v, self, 1e-12);
+                    } else {
+                        other = std::max(other, std::abs(v - self));
+                    }
+                }
+            EXPECT_GT(other, 1e-6) << "heads differ";
+            EXPECT_EQ(report->embedding.size(), 12u);
+            EXPECT_GT(report->axisShare[0], 0);
+            EXPECT_FALSE(report->definition.empty() || report->title.empty());
+            EXPECT_EQ(report->note.empty(), !request.needsData());
+        }
+}
+
+TEST_F(CompareHeads, ACopyIsTheSameModelAndAMarkedHeadIsLeftOut) {
+    Tensors weights = readWeights(kFixture);
+    weights["blocks.0.attn.learnable_rot.sigma"][1][0] = std::nan("");
+    const std::string file = path("copy.safetensors");
+    writeWeights(file, weights);
+    const auto report = compareHeads(comparing(CompareMetric::KernelCorrelation, {fixture(), fixture(file)}), {});
+    ASSERT_TRUE(report) << report.error().message();
+    ASSERT_EQ(report->names.size(), 12u);
+    EXPECT_EQ(report->names[7], "copy L0.H1");
+    EXPECT_EQ(report->models[7], 1);
+    for (int i = 0; i < 6; ++i) {
+        const double v = report->matrix[i * 12 + 6 + i];
+        if (i == 1) {
+            EXPECT_TRUE(std::isnan(v));
+        } else {
+            EXPECT_NEAR(v, 1, 1e-12);
+        }
+    }
+    EXPECT_TRUE(std::isnan(report->embedding[14]));
+    EXPECT_FALSE(std::isnan(report->embedding[12]));
+    EXPECT_NE(report->note.find("1 heads left out"), std::string::npos) << report->note;
+}
+
+TEST_F(CompareHeads, PlaneOverlapIsBetweenTwoStatesOfOneRun) {
+    const auto same = compareHeads(comparing(CompareMetric::PlaneOverlap, {fixture(), fixture()}), {});
+    ASSERT_TRUE(same) << same.error().message();
+    EXPECT_NEAR(same->matrix[6], 1, 1e-12);
+    EXPECT_TRUE(std::isnan(same->matrix[7])) << "different heads";
+    EXPECT_TRUE(same->embedding.empty());
+    EXPECT_EQ(same->about, About::Map);
+    Tensors weights = readWeights(kFixture);
+    weights["blocks.0.attn.learnable_rot.A_u"][0] *= 0.5;
+    const std::string file = path("later.safetensors");
+    writeWeights(file, weights);
+    const auto moved = compareHeads(comparing(CompareMetric::PlaneOverlap, {fixture(), fixture(file)}), {});
+    ASSERT_TRUE(moved) << moved.error().message();
+    EXPECT_LT(moved->matrix[6], 0.999);
+    EXPECT_NEAR(moved->matrix[12 + 7], 1, 1e-12);
+    double sum = 0;
+    const std::size_t planes = moved->perPlane.size() / 6;
+    for (std::size_t p = 0; p < planes; ++p) sum += moved->perPlane[p];
+    EXPECT_NEAR(sum / planes, moved->matrix[6], 1e-12);
+    EXPECT_EQ(compareHeads(comparing(CompareMetric::PlaneOverlap), {}).error().exitCode(), 2);
+}
+
+}  // namespace
+}  // namespace ropescope

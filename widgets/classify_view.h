@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <optional>
+
+#include "core/data/classification.h"
+#include "core/data/error.h"
+#include "widgets/open_models.h"
+#include "widgets/selection.h"
+
+class QLabel;
+class QPushButton;
+
+namespace ropescope {
+
+class ClassBars;
+class MessageBar;
+class PreviewImage;
+
+/// An image dropped or opened, what the model sees of it, and its best classes as bars. The window runs what
+/// classifyRequested asks for and feeds the result back.
+class ClassifyView : public QWidget {
+    Q_OBJECT
+public:
+    ClassifyView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
+
+    void setModel(int model);
+    [[nodiscard]] int model() const { return m_model; }
+    void setImage(const QString& path);  ///< and asks at once
+    [[nodiscard]] QString image() const { return m_image; }
+
+    void start();
+    void finish(const ClassifyResult& result);
+    void cancelled();
+    void fail(const Error& error);
+    [[nodiscard]] bool isRunning() const { return m_running; }
+    [[nodiscard]] MessageBar& messages() { return *m_messages; }
+    [[nodiscard]] const std::optional<ClassifyResult>& result() const { return m_result; }
+    [[nodiscard]] QString headText() const;  ///< the class token's share of the current head
+    [[nodiscard]] QPushButton* classifyButton() const { return m_classify; }
+    [[nodiscard]] QImage shownImage() const;
+
+public slots:
+    void requestClassify();
+    void openWithDialog();
+
+signals:
+    void classifyRequested(const ropescope::ClassifyRequest& request);
+    void cancelRequested();
+
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+private:
+    void setRunning(bool running);
+    void showHead();
+
+    OpenModels& m_models;
+    Selection& m_selection;
+    int m_model = -1;
+    bool m_running = false;
+    QString m_image;
+    std::optional<ClassifyResult> m_result;
+    QPushButton* m_open;
+    QPushButton* m_classify;
+    QPushButton* m_cancel;
+    QLabel* m_status;
+    QLabel* m_head;
+    PreviewImage* m_preview;
+    ClassBars* m_bars;
+    MessageBar* m_messages;
+};
+
+}  // namespace ropescope

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/compare_view.h"
+
+#include <qcustomplot.h>
+
+#include <QComboBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QSplitter>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "widgets/compare_matrix.h"
+#include "widgets/flow_layout.h"
+#include "widgets/head_map.h"
+#include "widgets/message_bar.h"
+
+namespace ropescope {
+namespace {
+
+constexpr int kShown = -1;
+constexpr int kEveryModel = -2;
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+/// The same question: what it is measured with does not change which heads are compared how.
+bool same(const std::optional<CompareRequest>& a, const CompareRequest& b) {
+    return a && a->models == b.models && a->heads == b.heads && a->metric == b.metric && a->content == b.content;
+}
+
+QString titleOf(const CompareReport& report) {
+    const QString title = QString::fromStdString(report.title);
+    return report.unit.empty() ? title : QStringLiteral("%1 (%2)").arg(title, QString::fromStdString(report.unit));
+}
+
+QString axisTitle(int axis, const std::vector<double>& shares) {
+    const QString title = QObject::tr("Coordinate %1").arg(axis + 1);
+    if (axis >= static_cast<int>(shares.size()) || !std::isfinite(shares[axis])) return title;
+    return QObject::tr("%1 (%2 % of variance)").arg(title).arg(100 * shares[axis], 0, 'f', 0);
+}
+
+}  // namespace
+
+CompareView::CompareView(OpenModels& models, Selection& selection, QWidget* parent)
+    : View(models, selection, tr("Compare"), parent),
+      m_metric(new QComboBox(this)),
+      m_which(new QComboBox(this)),
+      m_measure(new QPushButton(tr("Measure and compare"), this)),
+      m_about(new QLabel(this)),
+      m_matrix(new CompareMatrix(this)),
+      m_map(new HeadMap(this)),
+      m_note(new QLabel(this)) {
+    setEmptyText(tr("Every head against every other: which ones look the same way, which stand alone. What the weights "
+                    "decide is compared at once; what needs images waits for \"Measure and compare\"."),
+                 tr("Open a model ..."));
+    auto* splitter = new QSplitter(Qt::Horizontal, this);
+    splitter->addWidget(m_matrix);
+    splitter->addWidget(m_map);
+    splitter->setStretchFactor(0, 1);
+    splitter->setStretchFactor(1, 1);
+    splitter->setSizes({1000, 1000});  // equal shares
+    splitter->setChildrenCollapsible(false);
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    layout->addWidget(splitter, 1);
+    m_note->setWordWrap(true);
+    m_note->setTextFormat(Qt::PlainText);
+    layout->addWidget(m_note);
+    setContent(content);
+    buildControls();
+    fillHeads();
+    draw();
+}
+
+void CompareView::buildControls() {
+    addLabel(tr("Metric"));
+    m_metric->addItems({tr("kernel correlation, weights"), tr("kernel correlation, data"),
+                        tr("frequency distance, weights"), tr("frequency distance, data"),
+                        tr("field correlation, data")});
+    m_metric->setToolTip(
+        tr("Kernel correlation: of two heads' mean logits over all offsets, 1 = the same shape.\n"
+           "Frequency distance: 1-Wasserstein over ln |\u03c9| between the energies, 0 = the same.\n"
+           "Field correlation: of two heads' measured attention by offset.\n"
+           "Weights: white input through the projections. Data: measured on images."));
+    controls().addWidget(m_metric);
+    addLabel(tr("Heads"));
+    m_which->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    controls().addWidget(m_which);
+    controls().addWidget(m_measure);
+    m_measure->setToolTip(tr("Makes images and measures the heads on them; Cancel keeps what was there"));
+    m_about->setForegroundRole(QPalette::PlaceholderText);
+    controls().addWidget(m_about);
+    connect(m_metric, &QComboBox::currentIndexChanged, this, &CompareView::onChoice);
+    connect(m_which, &QComboBox::currentIndexChanged, this, &CompareView::onChoice);
+    connect(m_measure, &QPushButton::clicked, this, [this] { ask(true); });
+    connect(&messages(), &MessageBar::cancelRequested, this, &CompareView::cancelRequested);
+    connect(&m_models, &OpenModels::modelsChanged, this, [this] {
+        fillHeads();
+        onChoice();
+    });
+    connect(&m_models, &OpenModels::atlasChanged, this, &CompareView::onChoice);
+    connect(&m_selection, &Selection::changed, this, &CompareView::onChoice);
+    connect(m_matrix, &CompareMatrix::hovered, this, [this](int row, int column) {
+        const QString text = row < 0 ? QString() : pairText(row, column);
+        m_matrix->setToolTip(text);
+        emit hovered(text);
+    });
+    connect(m_matrix, &CompareMatrix::picked, this, [this](int row, int column, Qt::KeyboardModifiers keys) {
+        pick({column, row}, keys);
+    });
+    connect(m_map, &HeadMap::hovered, this, [this](int index) {
+        const QString text = index < 0 ? QString() : m_models.headName(m_heads[index]);
+        m_map->setToolTip(text);
+        emit hovered(text);
+    });
+    connect(m_map, &HeadMap::picked, this, [this](int index, Qt::KeyboardModifiers keys) { pick({index}, keys); });
+}
+
+void CompareView::setMetric(Metric metric) {
+    m_metric->setCurrentIndex(static_cast<int>(metric));
+}
+
+void CompareView::setHeads(int which) {
+    if (const int index = m_which->findData(which); index >= 0) m_which->setCurrentIndex(index);
+}
+
+void CompareView::fillHeads() {
+    const QSignalBlocker block(m_which);
+    const QVariant kept = m_which->currentData();
+    m_which->clear();
+    m_which->addItem(tr("shown heads"), kShown);
+    for (const auto& [key, model] : m_models.all()) {
+        m_which->addItem(tr("all of %1").arg(QString::fromStdString(model.card.name)), key);
+    }
+    if (m_models.all().size() == 2) m_which->addItem(tr("all of both models"), kEveryModel);
+    const int found = m_which->findData(kept);
+    m_which->setCurrentIndex(found > 0 ? found : std::min(1, m_which->count() - 1));
+}
+
+CompareRequest CompareView::request() const {
+    CompareRequest request;
+    const int which = m_which->currentData().toInt();
+    std::set<int> keys;
+    std::set<HeadId> heads;
+    if (which == kShown) {
+        for (HeadRef head : m_selection.shown()) {
+            keys.insert(head.model);
+            heads.insert(head.id);
+        }
+    } else {
+        for (const auto& [key, model] : m_models.all()) {
+            if (which == kEveryModel || key == which) keys.insert(key);
+        }
+    }
+    for (int key : keys) {
+        if (const OpenModel* open = m_models.find(key)) request.models.push_back(open->ref);
+    }
+    request.heads.assign(heads.begin(), heads.end());
+    const auto metric = static_cast<Metric>(m_metric->currentIndex());
+    request.metric = metric == Metric::FieldData ? CompareMetric::FieldCorrelation
+                     : metric == Metric::KernelWeights || metric == Metric::KernelData
+                         ? CompareMetric::KernelCorrelation
+                         : CompareMetric::FrequencyWasserstein;
+    const bool data = metric != Metric::KernelWeights && metric != Metric::FrequencyWeights;
+    request.content = data ? ContentSource::Data : ContentSource::Weights;
+    return request;
+}
+
+void CompareView::onChoice() {
+    const CompareRequest wanted = request();
+    m_measure->setVisible(wanted.needsData() && !same(m_drawn, wanted));
+    if (!wanted.needsData()) ask(false);
+    draw();
+}
+
+void CompareView::ask(bool measure) {
+    const CompareRequest wanted = request();
+    // One head alone has nothing to be compared with; heads are asked for only while somebody looks.
+    if (wanted.models.empty() || wanted.heads.size() * wanted.models.size() == 1 || (!measure && !isVisible())) return;
+    if (same(m_drawn, wanted) || same(m_asked, wanted)) return;
+    m_asked = wanted;
+    emit compareRequested(wanted);
+}
+
+void CompareView::showProgress(const QString& words, double share) {
+    messages().showProgress(words, share, -1);
+}
+
+std::vector<int> CompareView::keysOf(const CompareRequest& request) const {
+    std::vector<int> keys;
+    for (const ModelRef& ref : request.models) {
+        for (const auto& [key, model] : m_models.all()) {
+            if (model.ref == ref) keys.push_back(key);
+        }
+    }
+    return keys;
+}
+
+void CompareView::take(const CompareRequest& request, const CompareReport& report) {
+    m_asked.reset();
+    messages().clear();
+    const std::vector<int> keys = keysOf(request);
+    if (keys.size() != request.models.size()) return;  // a model was closed meanwhile
+    m_drawn = request;
+    m_report = report;
+    m_heads.clear();
+    for (std::size_t i = 0; i < report.heads.size(); ++i) m_heads.push_back({keys[report.models[i]], report.heads[i]});
+    m_measure->setVisible(this->request().needsData() && !same(m_drawn, this->request()));
+    draw();
+}
+
+void CompareView::fail(const Error& error) {
+    m_asked.reset();
+    messages().showError(error);
+}
+
+void CompareView::cancelled() {
+    m_asked.reset();
+    messages().clear();
+}
+
+/// Draws the report that came last; it stays, dimmed, until another one comes.
+void CompareView::draw() {
+    const bool gone =
+        std::any_of(m_heads.begin(), m_heads.end(), [&](HeadRef head) { return m_models.find(head.model) == nullptr; });
+    if (gone) {
+        m_report.reset();
+        m_drawn.reset();
+        m_heads.clear();
+    }
+    showEmpty(!m_report);
+    if (!m_report) return;
+    drawMatrix();
+    drawMap();
+    m_about->setText(m_report->about == About::Map ? tr("of the map") : tr("of the head"));
+    m_about->setToolTip(QString::fromStdString(m_report->definition));
+    m_note->setText(QString::fromStdString(m_report->note));
+    m_note->setVisible(!m_report->note.empty());
+    setStale(!same(m_drawn, request()));
+}
+
+void CompareView::drawMatrix() {
+    CompareFigure figure;
+    figure.values = m_report->matrix;
+    figure.title = titleOf(*m_report);
+    double largest = 1e-9;
+    for (double value : figure.values) largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
+    if (m_report->similarity) {
+        figure.map = ColourMap::Diverging;
+        figure.low = -1;
+    }
+    figure.high = m_report->similarity ? 1 : largest;
+    for (std::size_t i = 0; i < m_heads.size(); ++i) {
+        figure.names.push_back(m_models.headName(m_heads[i]));
+        figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
+        if (i == 0 || m_heads[i].model != m_heads[i - 1].model) figure.blockStart.push_back(static_cast<int>(i));
+    }
+    m_matrix->setFigure(std::move(figure));
+}
+
+void CompareView::drawMap() {
+    HeadMapFigure figure;
+    m_map->setVisible(m_report->embedding.size() == 2 * m_heads.size());
+    if (m_report->embedding.size() != 2 * m_heads.size()) return;
+    for (std::size_t i = 0; i < m_heads.size(); ++i) {
+        figure.places.emplace_back(m_report->embedding[2 * i], m_report->embedding[2 * i + 1]);
+        figure.names.push_back(m_models.headName(m_heads[i]));
+        figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
+        figure.models.push_back(m_report->models[i]);
+    }
+    figure.titleX = axisTitle(0, m_report->axisShare);
+    figure.titleY = axisTitle(1, m_report->axisShare);
+    m_map->setFigure(std::move(figure));
+}
+
+void CompareView::pick(const std::vector<int>& indices, Qt::KeyboardModifiers modifiers) {
+    std::vector<HeadRef> heads;
+    if (modifiers & Qt::ControlModifier) heads = m_selection.heads();
+    for (int index : indices) heads.push_back(m_heads[index]);
+    m_selection.selectAll(heads);
+}
+
+int CompareView::indexOf(HeadRef head) const {
+    const auto found = std::find(m_heads.begin(), m_heads.end(), head);
+    return found == m_heads.end() ? -1 : static_cast<int>(found - m_heads.begin());
+}
+
+double CompareView::drawnValue(HeadRef row, HeadRef column) const {
+    const int r = indexOf(row), c = indexOf(column);
+    return r < 0 || c < 0 ? kUnknown : m_matrix->figure().values[r * m_heads.size() + c];
+}
+
+QPointF CompareView::drawnPlace(HeadRef head) const {
+    const int index = indexOf(head);
+    return index < 0 ? QPointF(kUnknown, kUnknown) : m_map->figure().places[index];
+}
+
+QString CompareView::pairText(int row, int column) const {
+    const QString pair = tr("%1 with %2").arg(m_models.headName(m_heads[row]), m_models.headName(m_heads[column]));
+    const double value = m_report->matrix[row * m_heads.size() + column];
+    if (std::isnan(value)) return pair + tr("  cannot be compared: one is marked or has no such curve");
+    return QStringLiteral("%1  %2 %3")
+        .arg(pair, QString::fromStdString(m_report->title), numberText(value, m_report->unit));
+}
+
+QString CompareView::numbers(QChar separator) const {
+    if (!m_report) return {};
+    QString text = QStringLiteral("head");
+    for (HeadRef head : m_heads) text += separator + m_models.headName(head);
+    const bool placed = m_report->embedding.size() == 2 * m_heads.size();
+    if (placed) text += separator + QStringLiteral("coordinate1") + separator + QStringLiteral("coordinate2");
+    text += QLatin1Char('\n');
+    for (std::size_t row = 0; row < m_heads.size(); ++row) {
+        text += m_models.headName(m_heads[row]);
+        for (std::size_t column = 0; column < m_heads.size(); ++column) {
+            text += separator + QString::number(m_report->matrix[row * m_heads.size() + column], 'g', 10);
+        }
+        for (std::size_t k = 0; placed && k < 2; ++k) {
+            text += separator + QString::number(m_report->embedding[2 * row + k], 'g', 10);
+        }
+        text += QLatin1Char('\n');
+    }
+    return text;
+}
+
+void CompareView::drawFigure(QCPPainter& painter, QSize size) const {
+    const int left = size.width() / 2;
+    m_matrix->draw(painter, QRectF(0, 0, left, size.height()), paperLooks(font()));
+    painter.save();
+    painter.translate(left + 8, 0);
+    m_map->draw(painter, QSize(size.width() - left - 8, size.height()));
+    painter.restore();
+}
+
+void CompareView::restyle() {
+    ask(false);
+    m_matrix->update();
+    m_map->restyle();
+}
+
+}  // namespace ropescope

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QPointF>
+#include <QString>
+#include <QWidget>
+#include <vector>
+
+class QCPPainter;
+class QCustomPlot;
+
+namespace ropescope {
+
+/// Heads as points in a plane whose distances mean something: both axes have one scale.
+struct HeadMapFigure {
+    std::vector<QPointF> places;  ///< [n], NaN: left out
+    std::vector<QString> names;   ///< [n]
+    std::vector<int> colours;     ///< [n] Selection::colourIndex, -1: not shown elsewhere
+    std::vector<int> models;      ///< [n] 0, 1, ...: the shape of the point
+    QString titleX, titleY;
+};
+
+/// Map of heads: hover names a head, click selects it.
+class HeadMap : public QWidget {
+    Q_OBJECT
+public:
+    explicit HeadMap(QWidget* parent = nullptr);
+
+    void setFigure(HeadMapFigure figure);
+    [[nodiscard]] const HeadMapFigure& figure() const { return m_figure; }
+    [[nodiscard]] QPointF pixel(int index) const;  ///< where a point lies, in the widget
+    void draw(QCPPainter& painter, QSize size) const;
+    void restyle();
+
+signals:
+    void hovered(int index);  ///< -1: none
+    void picked(int index, Qt::KeyboardModifiers modifiers);
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    void refresh();
+    void fitRanges();
+    [[nodiscard]] int indexAt(QPoint position) const;
+
+    HeadMapFigure m_figure;
+    QCustomPlot* m_plot;
+};
+
+}  // namespace ropescope

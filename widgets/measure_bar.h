@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "core/data/analysis.h"
+#include "core/data/error.h"
+
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QSpinBox;
+
+namespace ropescope {
+
+class MessageBar;
+
+/// The settings of a measurement on images in one row above the views, never a dialog; while it runs, its progress with
+/// Cancel. The window fills in the model and runs what measureRequested asks for.
+class MeasureBar : public QWidget {
+    Q_OBJECT
+public:
+    explicit MeasureBar(QWidget* parent = nullptr);
+
+    /// Shows the settings for a model of this name; a classifier makes no images and takes a folder's.
+    void offer(const QString& model, bool makesImages);
+    [[nodiscard]] CalibrateRequest settings() const;  ///< model, compute and heads left out
+    void setSettings(const CalibrateRequest& settings);
+    void showProgress(const QString& words, double share);
+    void finish(const QString& note);  ///< empty: hides the bar
+    void fail(const Error& error);
+    [[nodiscard]] bool isRunning() const { return m_running; }
+    [[nodiscard]] QPushButton* startButton() const { return m_start; }
+    [[nodiscard]] MessageBar& messages() { return *m_messages; }
+
+signals:
+    void measureRequested(const ropescope::CalibrateRequest& settings);
+    void cancelRequested();
+
+private:
+    void chooseFolder();
+    void setRunning(bool running);
+
+    bool m_running = false;
+    QWidget* m_row;
+    QLabel* m_title;
+    QComboBox* m_source;
+    QLineEdit* m_folder;
+    QPushButton* m_browse;
+    QSpinBox* m_images;
+    QSpinBox* m_steps;
+    QDoubleSpinBox* m_guidance;
+    QPushButton* m_start;
+    QPushButton* m_close;
+    MessageBar* m_messages;
+};
+
+}  // namespace ropescope
