@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <set>
 
 #include "core/checkpoint/tensor_table.h"
@@ -68,6 +70,13 @@ std::string nearest(const TensorTable& table, const std::string& missing) {
     return best;
 }
 
+/// The first ten names.
+std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < names.size() && i < 10; ++i) text += (i ? ", " : "") + names[i];
+    return printable(text, 180);
+}
+
 /// Tables that are computed anew, recorded proofs, and the copies of one embedding in diffusers' blocks.
 bool isHarmless(const TensorTable& table, const std::string& name) {
     if (name.starts_with("selfcheck.")) return true;
@@ -108,32 +117,34 @@ public:
 
     [[nodiscard]] Result<void> result() const {
         if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : noStrangers();
-        std::string names;
-        for (std::size_t i = 0; i < m_missing.size() && i < 10; ++i) names += (i ? ", " : "") + m_missing[i];
         Error e = error("TC-05", m_missing.front(),
-                        std::to_string(m_missing.size()) + " tensors are missing: " + printable(names, 180), {}, {});
+                        std::to_string(m_missing.size()) + " tensors are missing: " + listed(m_missing), {}, {});
         if (const std::string near = nearest(m_table, m_missing.front()); !near.empty()) {
             e.found = "nearest name " + printable(near, 60);
         }
         return failure(std::move(e));
     }
 
-private:
-    /// Tensors that such a network does not have would change what it computes.
-    [[nodiscard]] Result<void> noStrangers() const {
-        std::vector<std::string> strangers;
+    /// Names of tensors that such a network does not have, recorded proofs and derived tables aside.
+    [[nodiscard]] std::vector<std::string> surplus() const {
+        std::vector<std::string> names;
         for (const TensorEntry& entry : m_table.tensors())
-            if (!m_known.contains(entry.name) && !isHarmless(m_table, entry.name)) strangers.push_back(entry.name);
-        if (strangers.empty()) return {};
-        const auto position = std::find_if(strangers.begin(), strangers.end(), isPosition);
-        if (position != strangers.end())
+            if (!m_known.contains(entry.name) && !isHarmless(m_table, entry.name)) names.push_back(entry.name);
+        return names;
+    }
+
+private:
+    /// A second encoding, or a tensor inside a block that such a network does not have, would change what it computes.
+    [[nodiscard]] Result<void> noStrangers() const {
+        const std::vector<std::string> all = surplus();
+        if (const auto position = std::ranges::find_if(all, isPosition); position != all.end())
             return failure(error("TC-10", *position, "two positional encodings at once", {}, "one"));
-        std::string names;
-        for (std::size_t i = 0; i < strangers.size() && i < 10; ++i) names += (i ? ", " : "") + strangers[i];
+        std::vector<std::string> inside;
+        std::ranges::copy_if(all, std::back_inserter(inside), [](const auto& n) { return n.starts_with("blocks."); });
+        if (inside.empty()) return {};
         return failure(error(
-            "TC-10", strangers.front(),
-            std::to_string(strangers.size()) + " tensors do not belong to such a network: " + printable(names, 180), {},
-            {}));
+            "TC-10", inside.front(),
+            std::to_string(inside.size()) + " tensors do not belong to such a network: " + listed(inside), {}, {}));
     }
     [[nodiscard]] Error error(std::string code, std::string_view name, std::string reason, std::string found,
                               std::string expected) const {
@@ -177,18 +188,24 @@ void needPositions(Checker& checker, const TensorTable& table, const ModelCard& 
         checker.need("blocks." + std::to_string(i) + ".attn.freqs", {{2, h, d / 2}, {2, 1, d / 2}, {2, h * (d / 2)}});
 }
 
-}  // namespace
-
-Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
+/// What such a model needs, looked for; nothing for networks that are not known.
+std::optional<Checker> lookedFor(const TensorTable& table, const ModelCard& card) {
     Checker checker(table);
     if (card.architecture == "dit")
         for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
     else if (card.architecture == "vit")
         for (const auto& [name, shape] : vitTensors(sizesOf(card))) checker.need(name, {shape});
     else
-        return {};
+        return std::nullopt;
     needPositions(checker, table, card);
-    return checker.result();
+    return checker;
+}
+
+}  // namespace
+
+Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
+    const std::optional<Checker> checker = lookedFor(table, card);
+    return checker ? checker->result() : Result<void>();
 }
 
 Result<std::string> checkFile(const ModelRef& ref) {
@@ -201,10 +218,13 @@ Result<std::string> checkFile(const ModelRef& ref) {
     if (!card) return failure(card.error());
     const bool part = std::any_of(card->notes.begin(), card->notes.end(),
                                   [](const std::string& note) { return note.starts_with("holds only:"); });
-    if (!part) {
-        if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
+    std::string more;
+    if (const auto checker = lookedFor(*table, *card); checker && !part) {
+        if (auto complete = checker->result(); !complete) return failure(complete.error());
+        const std::vector<std::string> surplus = checker->surplus();
+        if (!surplus.empty()) more = "; " + std::to_string(surplus.size()) + " surplus: " + listed(surplus);
     }
-    return size + ", " + card->architecture + " with " + card->encoding + " positions";
+    return size + ", " + card->architecture + " with " + card->encoding + " positions" + more;
 }
 
 }  // namespace ropescope

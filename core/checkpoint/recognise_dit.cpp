@@ -15,7 +15,7 @@ void findEncoding(Recognition& r) {
         r.card.encoding = "mixed";
     } else if (r.table.find("pos_embed")) {
         r.card.encoding = "absolute";
-    } else if (r.card.naming == "diffusers" && said.empty()) {
+    } else if (r.card.naming == "diffusers" && (said.empty() || said == "absolute")) {
         r.card.encoding = "absolute";
         r.note("encoding: absolute, the fixed table that diffusers computes and does not store");
     } else if (fixed) {

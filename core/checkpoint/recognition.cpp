@@ -70,9 +70,7 @@ Recognition::FoundMap Recognition::firstMap() const {
             const std::string own = entry.name.substr(at + (ofModel ? 0 : 5) + map.prefix.size());
             for (const MatrixKind kind : map.kinds)
                 for (const MatrixParameter& p : matrixParameters(kind, 0))
-                    // The first parameter of a kind names it.
-                    if (p.name == own && p.name == matrixParameters(kind, 0).front().name)
-                        return {entry.name, std::string(map.encoding), kind, p.shape, ofModel};
+                    if (p.name == own) return {entry.name, std::string(map.encoding), kind, p.shape, ofModel};
         }
     return {};
 }

@@ -144,7 +144,8 @@ TEST_F(Commands, CalibrateAndCompareWriteWhatTheySay) {
     const auto tensors = decodeSafetensors(std::as_bytes(std::span(bytes)));
     ASSERT_TRUE(tensors) << tensors.error().message();
     EXPECT_EQ(tensors->arrays.at("step.data_mean_distance").shape, (std::vector<std::int64_t>{3, 2, 3}));
-    EXPECT_EQ(tensors->arrays.at("layer.1.kernel_data").shape, (std::vector<std::int64_t>{3, 7, 7}));
+    // The container says image_size 256: a grid of 16x16.
+    EXPECT_EQ(tensors->arrays.at("layer.1.kernel_data").shape, (std::vector<std::int64_t>{3, 31, 31}));
     EXPECT_EQ(tensors->arrays.at("number.data_mean_distance").as<double>()[4], json["numbers"][9]["mean"][1][1]);
     const Outcome compared = run({"compare", model, model, "--metric", "plane", "--json"});
     ASSERT_EQ(compared.code, 0) << compared.err;
