@@ -11,7 +11,8 @@ namespace ropescope {
 
 /// A picture U8 [h,w,C] resized as PIL does it: separable filter of the output's width where it shrinks (antialias),
 /// eight bits after each direction, weights in 22-bit fixed point. `interpolation` bicubic (a = -0.5), bilinear,
-/// lanczos or nearest (std::invalid_argument for others). Equal to PIL 12 (tests/core/engine/preprocess_test.cpp).
+/// lanczos or nearest (std::invalid_argument for others). Equal to PIL byte for byte
+/// (tests/core/engine/classify_test.cpp).
 [[nodiscard]] Array resizedLikePil(const Array& pixels, Grid size, const std::string& interpolation);
 
 /// What a classifier with this preprocessing sees of a picture U8 [h,w,3], before normalisation: U8 [h,w,C], C = the

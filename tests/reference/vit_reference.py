@@ -4,7 +4,7 @@
     python tests/reference/vit_reference.py golden
     python tests/reference/vit_reference.py classify ENGINE      # top five of 20 pictures, program beside timm
 
-Made with torch 2.11.0, timm 1.0.31, diffusers 0.42.1, pillow 12. Weights are random, every parameter non-trivial."""
+Made with torch 2.11.0, timm 1.0.31, diffusers 0.42.1, pillow 13.0.0. Weights are random, every parameter non-trivial."""
 import json
 import math
 import os

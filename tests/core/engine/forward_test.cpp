@@ -2,6 +2,7 @@
 #include "core/engine/forward.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include "core/data/safetensors.h"
 #include "tests/core/golden.h"
@@ -72,6 +73,24 @@ TEST(Forward, EqualsDiffusersOnItsOwnFolder) {
     expectClose(goldenTensor(c.out, "out"), goldenTensor(c.in, "out"));
 }
 
+TEST(Forward, DiffusersBlocksTrainedApartAreRefused) {
+    const std::string folder = goldenPath("dit_diffusers_tiny/transformer/");
+    std::ifstream in(folder + "diffusion_pytorch_model.safetensors", std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    auto file = decodeSafetensors(std::as_bytes(std::span(bytes))).value();
+    const std::string name = "transformer_blocks.1.norm1.emb.timestep_embedder.linear_2.bias";
+    file.arrays.at(name).as<float>()[3] += 1;
+    ForwardCommand c = command(Convention::Unknown);
+    c.model.path = c.out + ".model.safetensors";
+    c.model.config = folder + "config.json";
+    c.in = goldenPath("dit_diffusers_tiny.expected.safetensors");
+    ASSERT_TRUE(writeSafetensors(c.model.path, file.arrays));
+    const auto done = forwardToFile(c);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, "TC-11");
+    EXPECT_NE(done.error().message().find(name), std::string::npos) << done.error().message();
+}
+
 TEST(Forward, ViTWritesLogitsAttentionAndFieldsOfThePatches) {
     ForwardCommand c = command(Convention::Unknown);
     c.model.path = goldenPath("vit_tiny_patch16_rope_ape_224.safetensors");
@@ -84,7 +103,8 @@ TEST(Forward, ViTWritesLogitsAttentionAndFieldsOfThePatches) {
     EXPECT_EQ(attention.size(3), 17);
     EXPECT_EQ(field.sizes(), (at::IntArrayRef{3, 7, 7}));
     EXPECT_LT((field.sum(at::IntArrayRef{1, 2}) + share - 1).abs().max().item<double>(), 1e-5);
-    EXPECT_LT((attention.narrow(2, 1, 16).select(3, 0).mean(at::IntArrayRef{0, 2}) - share).abs().max().item<double>(), 1e-6);
+    EXPECT_LT((attention.narrow(2, 1, 16).select(3, 0).mean(at::IntArrayRef{0, 2}) - share).abs().max().item<double>(),
+              1e-6);
 }
 
 TEST(Forward, RefusesInputsThatDoNotFit) {
