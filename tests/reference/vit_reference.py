@@ -180,7 +180,7 @@ def classify(engine):
     with tempfile.TemporaryDirectory() as folder:
         for name in ("vit_base_patch16_224", "vit_base_patch16_rope_mixed_224"):
             model = small_vit(name, 31, embed_dim=64, depth=3, num_heads=4, img_size=64, num_classes=50)
-            cfg = timm.data.resolve_model_data_config(model)
+            cfg = timm.data.resolve_model_data_config(model, args={"img_size": 64})
             save_file(model.state_dict(), os.path.join(folder, "model.safetensors"))
             keys = {k: cfg[k] for k in ("mean", "std", "crop_pct", "interpolation", "input_size")}
             json.dump({"architecture": name, "num_heads": 4, "pretrained_cfg": keys},
