@@ -226,16 +226,13 @@ void addCalibrateCommand(CLI::App& app, int& code) {
     CLI::App* command = app.add_subcommand("calibrate", "numbers of every head from data, with standard errors");
     addModelOptions(*command, options->request.model);
     addSamplingOptions(*command, options->request);
-    command->add_option("--folder", options->request.folder, "measure over the images of a folder (classifiers)");
     addOutputOptions(*command, options->output);
     command->footer(
         "Writes number.KEY and number_error.KEY [L,H], step.KEY and step_error.KEY [S,L,H], t [S], and per layer\n"
         "layer.i.field_sum, field_mean, kernel_data, sensitivity_data [H,2h-1,2w-1], energy_data, energy_data_error,\n"
         "energy_data_reference [H,P], frequency [H,P,axes]. Always computed in fp32.");
     command->callback([options, &code] {
-        CalibrateRequest& request = options->request;
-        if (!request.folder.empty()) request.source = SampleSource::Folder;
-        const auto done = runCalibrate(request, options->output);
+        const auto done = runCalibrate(options->request, options->output);
         if (!done) code = report(done.error());
     });
 }
