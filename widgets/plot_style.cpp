@@ -216,6 +216,7 @@ QString extrapolationTip() {
 }
 
 void stylePlot(QCustomPlot& plot, const Looks& looks) {
+    plot.setMinimumSize(1, 1);  // a plot without any size cannot be painted, and says so
     plot.setBackground(looks.base);
     QFont small = looks.font;
     small.setPointSizeF(std::max(7.0, looks.font.pointSizeF() * 0.9));

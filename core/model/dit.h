@@ -34,7 +34,7 @@ struct DitShape {
     AxisOrder order = AxisOrder::RowFirst;
     double timeDivisor = 128;     ///< of the exponent of the time's frequencies; 127 in diffusers
     double secondNormEps = 1e-6;  ///< of the norm before the MLP; 1e-5 in diffusers
-    Grid computedTable;           ///< diffusers does not store its position table: the grid to compute it for
+    Grid computedTable = {};      ///< diffusers does not store its position table: the grid to compute it for
     [[nodiscard]] int width() const { return heads * headDim; }
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
