@@ -6,10 +6,8 @@
 #include "core/data/analysis.h"
 #include "core/data/error.h"
 
-class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
-class QLineEdit;
 class QPushButton;
 class QSpinBox;
 
@@ -24,7 +22,7 @@ class MeasureBar : public QWidget {
 public:
     explicit MeasureBar(QWidget* parent = nullptr);
 
-    /// Shows the settings for a model of this name; a classifier makes no images and takes a folder's.
+    /// Shows the settings for a model of this name; of a classifier, which makes no images, where its fields come from.
     void offer(const QString& model, bool makesImages);
     [[nodiscard]] CalibrateRequest settings() const;  ///< model, compute and heads left out
     void setSettings(const CalibrateRequest& settings);
@@ -40,15 +38,11 @@ signals:
     void cancelRequested();
 
 private:
-    void chooseFolder();
     void setRunning(bool running);
 
     bool m_running = false;
     QWidget* m_row;
     QLabel* m_title;
-    QComboBox* m_source;
-    QLineEdit* m_folder;
-    QPushButton* m_browse;
     QSpinBox* m_images;
     QSpinBox* m_steps;
     QDoubleSpinBox* m_guidance;

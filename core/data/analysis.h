@@ -15,15 +15,12 @@ namespace ropescope {
 // What a model does with data, and how heads differ. L layers, H heads, P planes, A axes, S sampling steps, n images.
 // Definitions: core/probe/README.md.
 
-enum class SampleSource { Generated, Folder };  ///< images the model draws itself, or the files of a folder
 
 /// One pass over images that measures heads (of the head). Complete: all that decides the numbers is in it.
 struct CalibrateRequest {
     ModelRef model;
     Compute compute;
-    SampleSource source = SampleSource::Generated;
     int images = 16;          ///< how many; a folder's first ones in order of their names
-    std::string folder;       ///< SampleSource::Folder
     std::vector<int> labels;  ///< Generated: classes, taken in turn; empty: all of the model in turn
     std::uint64_t seed = 0;   ///< Generated: image i uses seed + i
     int steps = 20;
@@ -117,7 +114,7 @@ struct AtlasProgress {
 
 template <class V>
 void fields(V& v, CalibrateRequest& c) {
-    v("model", c.model), v("compute", c.compute), v("source", c.source), v("images", c.images), v("folder", c.folder),
+    v("model", c.model), v("compute", c.compute), v("images", c.images),
         v("labels", c.labels), v("seed", c.seed), v("steps", c.steps), v("guidance", c.guidance),
         v("sampler", c.sampler), v("heads", c.heads);
 }

@@ -60,9 +60,6 @@ inline constexpr auto enumNames(LampState) {
 inline constexpr auto enumNames(About) {
     return std::to_array<std::string_view>({"map", "head"});
 }
-inline constexpr auto enumNames(SampleSource) {
-    return std::to_array<std::string_view>({"generated", "folder"});
-}
 inline constexpr auto enumNames(CompareMetric) {
     return std::to_array<std::string_view>({"field", "frequency", "kernel", "plane"});
 }

@@ -41,10 +41,9 @@ Result<void> checkRequest(const CalibrateRequest& request, const ModelCard& card
             return failure(usage("heads", "the model has no such head", id.name(),
                                  "L0.H0 to " + HeadId{card.layers - 1, card.heads - 1}.name(),
                                  "Choose one of its heads"));
-    if (request.source == SampleSource::Folder || card.architecture != "dit")
+    if (card.architecture != "dit")
         return failure(usage("calibrate", "only models that draw images are measured, over images they draw",
-                             request.source == SampleSource::Folder ? "a folder" : card.architecture, "a DiT",
-                             "Open a DiT, without a folder of images"));
+                             card.architecture, "a DiT", "Open a DiT"));
     return {};
 }
 

@@ -116,7 +116,7 @@ TEST_F(Calibrate, WhatDoesNotFitIsNamedAndAStopEndsIt) {
     request.images = 0;
     EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
     request = small();
-    request.source = SampleSource::Folder, request.folder = "pictures";
+    request.model.path = goldenPath("vit_tiny_patch16_rope_224.safetensors");  // draws no images
     EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
     request = small();
     request.heads = {{2, 0}};
