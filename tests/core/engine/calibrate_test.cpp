@@ -8,6 +8,7 @@
 #include "core/engine/generate.h"
 #include "core/model/dit.h"
 #include "tests/core/engine/weight_files.h"
+#include "tests/core/golden.h"
 
 namespace ropescope {
 namespace {
