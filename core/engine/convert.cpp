@@ -36,12 +36,15 @@ Result<std::optional<Array>> joinFrequencies(Arrays& arrays, const ModelCard& ca
     const auto name = [](int layer) { return "blocks." + std::to_string(layer) + ".attn.freqs"; };
     if (!arrays.contains(name(0))) return std::nullopt;
     const Array first = arrays.at(name(0));
-    const std::vector<std::int64_t> each = {2, card.heads, card.headDim / 2};
-    Array all{first.dtype, {2, card.layers, card.heads, card.headDim / 2}, {}};
+    const std::int64_t planes = card.headDim / 2;
+    const std::vector<std::int64_t> each = {2, card.heads, planes}, flat = {2, card.heads * planes};
+    Array all{first.dtype, {2, card.layers, card.heads, planes}, {}};
     for (int axis = 0; axis < 2; ++axis)
         for (int layer = 0; layer < card.layers; ++layer) {
             const auto own = arrays.find(name(layer));
-            if (own == arrays.end() || own->second.shape != each || own->second.dtype != first.dtype)
+            // rope-vit keeps heads and planes in one dimension, heads first.
+            const bool fits = own != arrays.end() && (own->second.shape == each || own->second.shape == flat);
+            if (!fits || own->second.dtype != first.dtype)
                 return failure(cannot(card, name(layer), "frequencies of the layers do not fit each other"));
             const auto half = static_cast<std::ptrdiff_t>(own->second.bytes.size() / 2);
             const auto begin = own->second.bytes.begin() + axis * half;

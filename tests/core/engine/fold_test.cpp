@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/data/enum_names.h"
+#include "core/data/safetensors.h"
 #include "core/engine/convert.h"
 #include "core/model/dit.h"
 #include "tests/core/engine/weight_files.h"
@@ -136,6 +137,28 @@ TEST_F(Fold, ConvertedFilesNeedNoOptions) {
     EXPECT_EQ(card.convention, Convention::Inverse);
     EXPECT_EQ(card.format, "safetensors");
     EXPECT_TRUE(at::equal(output(ref), output(fixture(Convention::Inverse))));
+}
+
+TEST_F(Fold, RopeVitsFrequenciesBecomeTimms) {
+    ModelRef ref;
+    ref.path = kGolden + "rope_vit_mixed_tiny.pt";
+    ref.heads = 2;
+    const TensorTable raw = TensorTable::open(ref.path).value();
+    const Result<std::string> done = convertModel({ref, path("timm.safetensors"), "timm", {}});
+    ASSERT_TRUE(done) << done.error().message();
+    const auto stored = readSafetensorsFile(path("timm.safetensors")).value();
+    const Array& frequencies = stored.arrays.at("rope.freqs");
+    ASSERT_EQ(frequencies.shape.size(), 4u);
+    EXPECT_EQ(frequencies.shape[2], 2);
+    // The same numbers in the same order: (2, L, H P) with heads first.
+    std::size_t at = 0;
+    const std::span<const float> all = frequencies.as<float>();
+    for (int axis = 0; axis < 2; ++axis)
+        for (int layer = 0; layer < frequencies.shape[1]; ++layer) {
+            const auto own = raw.readFloat("blocks." + std::to_string(layer) + ".attn.freqs").value();
+            for (std::size_t i = 0; i < own.size() / 2; ++i) EXPECT_EQ(all[at++], own[axis * own.size() / 2 + i]);
+        }
+    EXPECT_EQ(at, all.size());
 }
 
 TEST_F(Fold, DiffusersNamesHoldTheSameNumbers) {
