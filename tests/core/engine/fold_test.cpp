@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "core/data/enum_names.h"
-#include "core/data/safetensors.h"
 #include "core/engine/convert.h"
 #include "core/model/dit.h"
 #include "tests/core/engine/weight_files.h"
