@@ -8,6 +8,7 @@
 #include "core/data/enum_names.h"
 #include "core/engine/convert.h"
 #include "core/model/dit.h"
+#include "core/training/tensor_array.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
