@@ -143,7 +143,7 @@ def check_vit_names(folder):
         with torch.no_grad():
             compare(f"{short}: rope-vit's names to timm, strict", other(x), model(x), 0)
         run("convert", f"{folder}/timm.safetensors", "--names", "naver", "--out", f"{folder}/naver.safetensors",
-            "--heads", 2, "--theta", 100)
+            "--heads", 2, "--theta", 100, "--grid", "4x4")
         equal(f"{short}: and back to rope-vit's names", load_file(f"{folder}/naver.safetensors"), dict(raw))
 
 
