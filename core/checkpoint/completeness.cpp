@@ -6,7 +6,7 @@
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/checkpoint/vit_tensors.h"
-#include "core/data/matrix_kind.h"
+#include "core/data/stored_shapes.h"
 
 namespace ropescope {
 namespace {
@@ -171,15 +171,8 @@ void needPositions(Checker& checker, const TensorTable& table, const ModelCard& 
         const std::string prefix = card.sharing == MapSharing::Model ? "" : "blocks." + std::to_string(i) + ".attn.";
         for (const MatrixParameter& p : matrixParameters(card.matrix, card.headDim)) {
             const std::string name = prefix + std::string(map->prefix) + p.name;
-            Shape part = p.shape;
-            // Numbers of reflections, rounds and ranks are the file's own.
             const TensorEntry* entry = table.find(name);
-            const bool free = card.matrix == MatrixKind::Householder || card.matrix == MatrixKind::Givens;
-            if (entry && entry->shape.size() >= 2 && free) part[0] = entry->shape[entry->shape.size() - 2];
-            if (entry && !entry->shape.empty() && card.matrix == MatrixKind::LowRank) part[1] = entry->shape.back();
-            Shape perHead = part, shared = part;
-            perHead.insert(perHead.begin(), h), shared.insert(shared.begin(), 1);
-            checker.need(name, {perHead, shared, part});
+            checker.need(name, storedShapes(card.matrix, p.shape, h, entry ? entry->shape : Shape()));
         }
     }
     const bool frequencies =

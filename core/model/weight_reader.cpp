@@ -3,6 +3,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
+#include "core/data/stored_shapes.h"
+
 namespace ropescope {
 namespace {
 
@@ -37,19 +41,12 @@ bool fits(at::IntArrayRef found, const Shape& expected) {
     return true;
 }
 
-/// Stored as [H,shape...], [1,shape...] or [shape...]; frequencies [2,H,P] or [2,1,P]. Numbers of reflections, rounds
-/// and ranks are free: whatever is not a head dimension may differ from a new matrix' own.
-bool fitsPosition(at::IntArrayRef found, const Shape& part, std::int64_t heads, bool frequencies) {
+/// Frequencies [2,H,P] or [2,1,P]; everything else as storedShapes() says.
+bool fitsPosition(at::IntArrayRef found, const Shape& part, const EncodingSpec& spec, bool frequencies) {
     if (frequencies)
-        return found.size() == 3 && found[0] == 2 && (found[1] == heads || found[1] == 1) && found[2] == part[1];
-    if (found.size() == part.size() + 1 && (found[0] == heads || found[0] == 1)) found = found.slice(1);
-    if (found.size() != part.size()) return false;
-    for (std::size_t i = 0; i < part.size(); ++i) {
-        const bool last = i + 1 == part.size(), lowRank = part.size() == 2 && last && part[1] < part[0];
-        const bool free = part.size() == 2 && (lowRank || (i == 0 && part[0] != part[1]));
-        if (found[i] != part[i] && !(free && found[i] > 0)) return false;
-    }
-    return true;
+        return found.size() == 3 && found[0] == 2 && (found[1] == spec.heads || found[1] == 1) && found[2] == part[1];
+    const std::vector<Shape> shapes = storedShapes(spec.matrix, part, spec.heads, found.vec());
+    return std::ranges::any_of(shapes, [&](const Shape& shape) { return found == at::IntArrayRef(shape); });
 }
 
 }  // namespace
@@ -75,7 +72,7 @@ Result<WeightTable> readWeights(const TensorTable& table, const std::map<std::st
             const bool flat =
                 name.ends_with("freqs") && tensor->dim() == 2 && tensor->size(1) == spec.heads * parameter.shape[1];
             if (flat) tensor = tensor->view({2, spec.heads, parameter.shape[1]});  // rope-vit's own layout
-            if (!fitsPosition(tensor->sizes(), parameter.shape, spec.heads, name.ends_with("freqs")))
+            if (!fitsPosition(tensor->sizes(), parameter.shape, spec, name.ends_with("freqs")))
                 return failure(badTensor(table, name, "wrong shape", shapeText(tensor->sizes()),
                                          "per head " + shapeText(parameter.shape)));
             weights[name] = *tensor;

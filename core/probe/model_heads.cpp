@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/data/stored_shapes.h"
 #include "core/encoding/encoding.h"
 
 namespace ropescope {
@@ -161,17 +162,13 @@ Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std:
         if (!reader.table.find(name) && reader.table.find(name.substr(block.size()))) name = name.substr(block.size());
         const bool frequencies = name.ends_with("freqs");
         const TensorEntry* entry = reader.table.find(name);
-        Shape own = parameter.shape;
-        const bool free = spec.matrix == MatrixKind::Householder || spec.matrix == MatrixKind::Givens;
-        if (entry && free && entry->shape.size() >= 2) own[0] = entry->shape[entry->shape.size() - 2];
-        if (entry && spec.matrix == MatrixKind::LowRank && !entry->shape.empty()) own[1] = entry->shape.back();
         const std::int64_t h = reader.card.heads;
-        Shape perHead = own, shared = own;
-        perHead.insert(perHead.begin() + (frequencies ? 1 : 0), h),
-            shared.insert(shared.begin() + (frequencies ? 1 : 0), 1);
-        std::vector<Shape> shapes = {perHead, shared};
-        if (!frequencies) shapes.push_back(own);
-        if (frequencies) shapes.push_back({2, h * own[1]});  // rope-vit's own layout
+        // Frequencies: one of every head, one for all, or rope-vit's own layout.
+        const std::int64_t planes = parameter.shape.back();
+        const std::vector<Shape> shapes =
+            frequencies ? std::vector<Shape>{{2, h, planes}, {2, 1, planes}, {2, h * planes}}
+                        : storedShapes(spec.matrix, parameter.shape, h, entry ? entry->shape : Shape());
+        const Shape own = frequencies ? parameter.shape : shapes.back();
         auto tensor = reader.read(name, shapes);
         if (!tensor) return failure(tensor.error());
         if (!*tensor) return std::nullopt;
