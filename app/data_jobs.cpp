@@ -26,6 +26,7 @@ void DataJobs::measure(CalibrateRequest settings) {
     if (!open || m_measureJob != 0) return;
     settings.model = open->ref;
     settings.compute.device = m_device.toStdString();
+    if (open->card.objective != "classify") settings.folder.clear();
     m_bar.showProgress("Measuring: starting", -1);
     m_measureJob = m_engine.request(
         settings, "measure", [this](const Result<Reply>& reply) { finishMeasurement(reply); },

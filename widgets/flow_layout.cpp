@@ -17,7 +17,7 @@ FlowLayout::~FlowLayout() {
     qDeleteAll(m_items);
 }
 
-void FlowLayout::addPair(const QString& label, QWidget* control) {
+QWidget* FlowLayout::addPair(const QString& label, QWidget* control) {
     auto* pair = new QWidget(parentWidget());
     auto* row = new QHBoxLayout(pair);
     row->setContentsMargins(0, 0, kSpacing, 0);
@@ -27,6 +27,7 @@ void FlowLayout::addPair(const QString& label, QWidget* control) {
     row->addWidget(text);
     row->addWidget(control);
     addWidget(pair);
+    return pair;
 }
 
 QLayoutItem* FlowLayout::takeAt(int index) {

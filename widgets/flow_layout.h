@@ -12,8 +12,8 @@ public:
     explicit FlowLayout(QWidget* parent = nullptr) : QLayout(parent) { setContentsMargins(0, 0, 0, 0); }
     ~FlowLayout() override;
 
-    /// A label and its control stay together in one row.
-    void addPair(const QString& label, QWidget* control);
+    /// A label and its control stay together in one row; the widget that holds both.
+    QWidget* addPair(const QString& label, QWidget* control);
     void addItem(QLayoutItem* item) override { m_items.append(item); }
     [[nodiscard]] int count() const override { return static_cast<int>(m_items.size()); }
     [[nodiscard]] QLayoutItem* itemAt(int index) const override { return m_items.value(index); }

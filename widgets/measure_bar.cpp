@@ -2,7 +2,10 @@
 #include "widgets/measure_bar.h"
 
 #include <QDoubleSpinBox>
+#include <QFileDialog>
+#include <QHBoxLayout>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QVBoxLayout>
@@ -16,12 +19,22 @@ MeasureBar::MeasureBar(QWidget* parent)
     : QWidget(parent),
       m_row(new QWidget(this)),
       m_title(new QLabel(this)),
+      m_folderRow(new QWidget(this)),
+      m_folder(new QLineEdit(m_folderRow)),
       m_images(new QSpinBox(this)),
       m_steps(new QSpinBox(this)),
       m_guidance(new QDoubleSpinBox(this)),
       m_start(new QPushButton(tr("Measure"), this)),
       m_close(new QPushButton(tr("Close"), this)),
       m_messages(new MessageBar(this)) {
+    m_folder->setPlaceholderText(tr("Folder of pictures"));
+    m_folder->setToolTip(tr("PNG, JPEG and WebP files in it and in its folders, taken at even distances"));
+    m_folder->setMinimumWidth(240);
+    auto* browse = new QPushButton(tr("Browse..."), m_folderRow);
+    auto* folderLayout = new QHBoxLayout(m_folderRow);
+    folderLayout->setContentsMargins(0, 0, 0, 0);
+    folderLayout->addWidget(m_folder);
+    folderLayout->addWidget(browse);
     m_images->setRange(1, 4096);
     m_images->setToolTip(tr("More images, smaller standard errors: they fall with the square root of the number"));
     m_steps->setRange(1, 1000);
@@ -32,9 +45,9 @@ MeasureBar::MeasureBar(QWidget* parent)
     m_guidance->setToolTip(tr("Steers the images; measured is the conditional half alone"));
     auto* flow = new FlowLayout(m_row);
     flow->addWidget(m_title);
+    flow->addWidget(m_folderRow);
     flow->addPair(tr("Images"), m_images);
-    flow->addPair(tr("Steps"), m_steps);
-    flow->addPair(tr("Guidance"), m_guidance);
+    m_drawing = {flow->addPair(tr("Steps"), m_steps), flow->addPair(tr("Guidance"), m_guidance)};
     flow->addWidget(m_start);
     flow->addWidget(m_close);
     auto* layout = new QVBoxLayout(this);
@@ -43,6 +56,10 @@ MeasureBar::MeasureBar(QWidget* parent)
     layout->addWidget(m_row);
     layout->addWidget(m_messages);
     connect(m_start, &QPushButton::clicked, this, [this] { emit measureRequested(settings()); });
+    connect(m_folder, &QLineEdit::returnPressed, m_start, &QPushButton::click);
+    connect(m_folder, &QLineEdit::textChanged, this,
+            [this] { m_start->setEnabled(m_makesImages || !m_folder->text().trimmed().isEmpty()); });
+    connect(browse, &QPushButton::clicked, this, &MeasureBar::chooseFolder);
     connect(m_close, &QPushButton::clicked, this, &QWidget::hide);
     connect(m_messages, &MessageBar::cancelRequested, this, &MeasureBar::cancelRequested);
     setSettings({});
@@ -50,17 +67,30 @@ MeasureBar::MeasureBar(QWidget* parent)
 }
 
 void MeasureBar::offer(const QString& model, bool makesImages) {
-    m_title->setText(tr("Measure data content of %1 on images that it makes:").arg(model));
+    m_makesImages = makesImages;
+    m_title->setText(makesImages ? tr("Measure data content of %1 on images that it makes:").arg(model)
+                                 : tr("Measure data content of %1 on pictures of").arg(model));
     if (!m_running) m_messages->clear();
-    m_row->setVisible(makesImages && !m_running);
-    if (!makesImages && !m_running)
-        m_messages->showNote(tr("%1 makes no images. Drop one on Classify: its fields are measured there.").arg(model));
+    m_row->setVisible(!m_running);
+    m_folderRow->setVisible(!makesImages);
+    for (QWidget* setting : m_drawing) setting->setVisible(makesImages);
+    m_start->setEnabled(makesImages || !m_folder->text().trimmed().isEmpty());
     show();
+}
+
+void MeasureBar::setFolder(const QString& folder) {
+    m_folder->setText(folder);
+}
+
+void MeasureBar::chooseFolder() {
+    const QString folder = QFileDialog::getExistingDirectory(this, tr("Folder of pictures"), m_folder->text());
+    if (!folder.isEmpty()) setFolder(folder);
 }
 
 CalibrateRequest MeasureBar::settings() const {
     CalibrateRequest request;
     request.images = m_images->value();
+    request.folder = m_folder->text().trimmed().toStdString();
     request.steps = m_steps->value();
     request.guidance = m_guidance->value();
     return request;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QList>
 #include <QWidget>
 
 #include "core/data/analysis.h"
@@ -8,6 +9,7 @@
 
 class QDoubleSpinBox;
 class QLabel;
+class QLineEdit;
 class QPushButton;
 class QSpinBox;
 
@@ -22,9 +24,11 @@ class MeasureBar : public QWidget {
 public:
     explicit MeasureBar(QWidget* parent = nullptr);
 
-    /// Shows the settings for a model of this name; of a classifier, which makes no images, where its fields come from.
+    /// Shows the settings for a model of this name: of what it draws, or, of a classifier, of the pictures it is shown.
     void offer(const QString& model, bool makesImages);
-    [[nodiscard]] CalibrateRequest settings() const;  ///< model, compute and heads left out
+    void setFolder(const QString& folder);
+    [[nodiscard]] CalibrateRequest settings()
+        const;  ///< model, compute and heads left out; the folder is for classifiers
     void setSettings(const CalibrateRequest& settings);
     void showProgress(const QString& words, double share);
     void finish(const QString& note);  ///< empty: hides the bar
@@ -39,13 +43,18 @@ signals:
 
 private:
     void setRunning(bool running);
+    void chooseFolder();
 
     bool m_running = false;
+    bool m_makesImages = true;
     QWidget* m_row;
     QLabel* m_title;
+    QWidget* m_folderRow;
+    QLineEdit* m_folder;
     QSpinBox* m_images;
     QSpinBox* m_steps;
     QDoubleSpinBox* m_guidance;
+    QList<QWidget*> m_drawing;  ///< settings of models that make images
     QPushButton* m_start;
     QPushButton* m_close;
     MessageBar* m_messages;

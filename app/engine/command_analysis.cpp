@@ -29,6 +29,8 @@ struct Output {
 void addSamplingOptions(CLI::App& command, CalibrateRequest& r) {
     addComputeOptions(command, r.compute);
     command.add_option("--images", r.images, "how many to measure (default 16)")->check(CLI::Range(1, 100'000));
+    command.add_option("--folder", r.folder,
+                       "pictures for a model that classifies, taken at even distances in order of their paths");
     command.add_option("--class", r.labels, "classes of generated images, in turn; 1,5,7 (default: all)")
         ->check(CLI::Range(0, 1'000'000))
         ->delimiter(',')
@@ -262,7 +264,8 @@ void addCompareCommand(CLI::App& app, int& code) {
     command->footer(
         "Writes matrix [n,n], head [n,3] (model, layer, head), embedding [n,2] and axis_share [2] by classical "
         "scaling,\n"
-        "plane_overlap [n/2,P] for two states. Fields and data contents are measured over generated images.");
+        "plane_overlap [n/2,P] for two states. Fields and data contents are measured over images\n"
+        "(generated; of a model that classifies, those of --folder).");
     command->callback([options, &code] {
         CompareRequest& request = options->request;
         request.models = {options->model};

@@ -15,14 +15,15 @@ namespace ropescope {
 // What a model does with data, and how heads differ. L layers, H heads, P planes, A axes, S sampling steps, n images.
 // Definitions: core/probe/README.md.
 
-
 /// One pass over images that measures heads (of the head). Complete: all that decides the numbers is in it.
 struct CalibrateRequest {
     ModelRef model;
     Compute compute;
-    int images = 16;          ///< how many; a folder's first ones in order of their names
-    std::vector<int> labels;  ///< Generated: classes, taken in turn; empty: all of the model in turn
-    std::uint64_t seed = 0;   ///< Generated: image i uses seed + i
+    int images = 16;     ///< how many; of a folder's pictures, that many at even distances
+    std::string folder;  ///< of pictures, for a model that classifies; a model that draws is measured on what it draws
+    // What is drawn:
+    std::vector<int> labels;  ///< classes, taken in turn; empty: all of the model in turn
+    std::uint64_t seed = 0;   ///< image i uses seed + i
     int steps = 20;
     double guidance = 2;  ///< steers the images; measured is the conditional half alone
     Sampler sampler = Sampler::Auto;
@@ -114,9 +115,8 @@ struct AtlasProgress {
 
 template <class V>
 void fields(V& v, CalibrateRequest& c) {
-    v("model", c.model), v("compute", c.compute), v("images", c.images),
-        v("labels", c.labels), v("seed", c.seed), v("steps", c.steps), v("guidance", c.guidance),
-        v("sampler", c.sampler), v("heads", c.heads);
+    v("model", c.model), v("compute", c.compute), v("images", c.images), v("folder", c.folder), v("labels", c.labels),
+        v("seed", c.seed), v("steps", c.steps), v("guidance", c.guidance), v("sampler", c.sampler), v("heads", c.heads);
 }
 template <class V>
 void fields(V& v, MeasuredNumber& n) {

@@ -24,15 +24,6 @@ std::vector<float> listOf(const at::Tensor& t) {
     return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
 }
 
-/// [1,C,h,w] normalised, from U8 [h,w,C].
-at::Tensor normalised(const Array& input, const Preprocessing& p) {
-    const std::int64_t channels = input.shape[2];
-    const at::Tensor pixels =
-        at::from_blob(const_cast<std::byte*>(input.bytes.data()), input.shape, at::kByte).permute({2, 0, 1});
-    const auto side = [&](const std::vector<double>& v) { return at::tensor(v).to(at::kFloat).view({channels, 1, 1}); };
-    return ((pixels.to(at::kFloat) / 255 - side(p.mean)) / side(p.std)).unsqueeze(0);
-}
-
 Array inColour(const Array& input) {
     if (input.shape[2] == 3) return input;
     std::vector<std::uint8_t> all;
@@ -120,7 +111,7 @@ Result<ClassifyResult> classify(const ClassifyRequest& request) {
     }
     auto input = classifierInput(pixels, card.preprocessing);
     if (!input) return failure(input.error());
-    const at::Tensor x = normalised(*input, card.preprocessing).to(*device, scalarType(request.compute.precision));
+    const at::Tensor x = normalisedInput(*input, card.preprocessing).to(*device, scalarType(request.compute.precision));
     ClassifyResult result;
     result.grid = {static_cast<int>(x.size(2)) / card.patch, static_cast<int>(x.size(3)) / card.patch};
     const auto start = std::chrono::steady_clock::now();

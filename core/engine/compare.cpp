@@ -109,6 +109,7 @@ Result<void> addFromData(const CompareRequest& request, int model, Comparison& c
     CalibrateRequest measure = request.measure;
     measure.model = request.models[model];
     measure.heads = request.heads;
+    if (c.stores[model]->card().architecture == "dit") measure.folder.clear();  // measured on what it draws
     JobContext part = context;
     if (context.onShare)
         part.onShare = [&](double done, const std::string& word) {

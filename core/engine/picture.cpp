@@ -44,6 +44,14 @@ Array pictureOf(const at::Tensor& image) {
                      dense.sizes().vec());
 }
 
+at::Tensor normalisedInput(const Array& input, const Preprocessing& preprocessing) {
+    const std::int64_t channels = input.shape[2];
+    const at::Tensor pixels =
+        at::from_blob(const_cast<std::byte*>(input.bytes.data()), input.shape, at::kByte).permute({2, 0, 1});
+    const auto side = [&](const std::vector<double>& v) { return at::tensor(v).to(at::kFloat).view({channels, 1, 1}); };
+    return ((pixels.to(at::kFloat) / 255 - side(preprocessing.mean)) / side(preprocessing.std)).unsqueeze(0);
+}
+
 Array arrayOf(const at::Tensor& tensor) {
     const at::Tensor dense = tensor.to(at::kCPU, at::kFloat).contiguous();
     return makeArray(std::span<const float>(dense.const_data_ptr<float>(), dense.numel()), dense.sizes().vec());

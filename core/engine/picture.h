@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/data/array.h"
+#include "core/data/model.h"
 
 namespace ropescope {
 
@@ -16,6 +17,9 @@ namespace ropescope {
 /// Four: a linear map from Stable Diffusion latents to colours. Others: the first channel in grey, scaled to its range.
 /// Values that are not finite give black. Checked by tests/core/engine/picture_test.cpp.
 [[nodiscard]] Array pictureOf(const at::Tensor& image);
+
+/// What classifierInput (core/engine/preprocess.h) gave, U8 [h,w,C], as [1,C,h,w] with means and deviations applied.
+[[nodiscard]] at::Tensor normalisedInput(const Array& input, const Preprocessing& preprocessing);
 
 /// F32 copy in main memory.
 [[nodiscard]] Array arrayOf(const at::Tensor& tensor);

@@ -43,6 +43,7 @@ at::Tensor attention(const WeightTable& w, const ViTShape& shape, int layer, con
     const at::Tensor qkv =
         dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
     at::Tensor q = qkv[0], k = qkv[1];
+    if (taps.projected) taps.projected(layer, q, k);
     LayerPositions positions = layerPositions(w, name, shape.positions());
     if (taps.positions) taps.positions(layer, positions);
     if (shape.encoding->hasMaps()) {
@@ -56,9 +57,13 @@ at::Tensor attention(const WeightTable& w, const ViTShape& shape, int layer, con
         q = onPatches(shape, q, turn), k = onPatches(shape, k, turn);
     }
     if (taps.queryKey) taps.queryKey(layer, q, k);
+    const auto project = [&](const at::Tensor& heads) {
+        return dense(w, name + "proj", heads.transpose(1, 2).reshape({batch, tokens, shape.width()}));
+    };
+    if (taps.attend) return project(taps.attend(layer, q, k, qkv[2]));
     const at::Tensor weight = at::softmax(at::matmul(q, k.mT()) * std::pow(shape.headDim, -0.5), -1);
     if (taps.attention) taps.attention(layer, weight);
-    return dense(w, name + "proj", at::matmul(weight, qkv[2]).transpose(1, 2).reshape({batch, tokens, shape.width()}));
+    return project(at::matmul(weight, qkv[2]));
 }
 
 at::Tensor scaled(const WeightTable& w, const ViTShape& shape, const std::string& name, const at::Tensor& x) {

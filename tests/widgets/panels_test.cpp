@@ -74,9 +74,11 @@ private slots:
         QCOMPARE(cancelled.count(), 1);
         bar.finish({});
         QVERIFY(!bar.isRunning() && bar.isHidden());
-        bar.offer(QStringLiteral("classifier"), false);  // it makes no images: there is nothing to start
-        QVERIFY(!bar.startButton()->isVisible());
-        QVERIFY(bar.messages().text().contains(QStringLiteral("Classify")));
+        bar.offer(QStringLiteral("classifier"), false);  // it makes no images: a folder of pictures takes their place
+        QVERIFY(!bar.startButton()->isEnabled());
+        bar.setFolder(QStringLiteral("/pictures"));
+        QTest::mouseClick(bar.startButton(), Qt::LeftButton);
+        QCOMPARE(got.folder, std::string("/pictures"));
     }
     void chipsSayTheState() {
         OpenedSample sample;

@@ -114,6 +114,8 @@ void saveAnalysis(const QDir& folder, const QString& look) {
     MeasureBar bar;
     bar.offer(QStringLiteral("fashion-harope"), true);
     save(bar, QSize(900, 60), folder.filePath(QStringLiteral("measure-bar") + look));
+    bar.offer(QStringLiteral("vit_base_patch16_rope_224"), false);
+    save(bar, QSize(900, 60), folder.filePath(QStringLiteral("measure-bar-folder") + look));
 
     selection.selectAll({{model, {3, 1}}, {model, {5, 0}}});
     for (HeadRef pinned : std::vector<HeadRef>(selection.pinned())) selection.togglePin(pinned);

@@ -2,11 +2,15 @@
 #include "core/engine/calibrate.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <stop_token>
 
+#include "core/engine/classify.h"
 #include "core/engine/compare.h"
 #include "core/engine/generate.h"
 #include "core/model/dit.h"
+#include "core/training/media_library.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
@@ -112,12 +116,80 @@ TEST_F(Calibrate, OnlyTheHeadsAskedForAreMeasured) {
         EXPECT_NEAR(some->curves[1].energy[p], all->curves[5].energy[p], 1e-5);
 }
 
+/// A ViT shown three pictures, one of them in a folder of its own, beside a broken one and a text.
+CalibrateRequest onFolder(const std::filesystem::path& folder) {
+    const Array source = TensorTable::open(goldenPath("pil_resize.safetensors")).value().read("source").value();
+    std::filesystem::create_directories(folder / "sub");
+    for (const auto& [name, shift] : {std::pair{"a.png", 0}, {"b.PNG", 60}, {"sub/c.png", 120}}) {
+        Array shifted = source;
+        for (std::uint8_t& v : shifted.as<std::uint8_t>()) v = static_cast<std::uint8_t>(v + shift);
+        EXPECT_TRUE(trainingMedia().value()->writePng(folder / name, shifted, {}));
+    }
+    std::ofstream(folder / "broken.jpg") << "no picture";
+    std::ofstream(folder / "notes.txt") << "no picture either";
+    CalibrateRequest request;
+    request.model.path = goldenPath("vit_harope_svd_inverse_all.safetensors");
+    request.compute.device = "cpu";
+    request.compute.threads = 1;
+    request.folder = folder;
+    return request;
+}
+
+TEST_F(Calibrate, AClassifierIsMeasuredOnTheFieldsThatClassifyingRecords) {
+    const CalibrateRequest request = onFolder(m_folder);
+    const auto report = calibrate(request, {});
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->images, 3);
+    EXPECT_NE(report->source.find("3 pictures of"), std::string::npos);
+    EXPECT_NE(report->source.find("1 more could not be read"), std::string::npos) << report->source;
+    EXPECT_TRUE(report->times.empty());
+    ASSERT_FALSE(report->curves.empty());
+    for (const HeadCalibration& head : report->curves) {
+        std::vector<double> sum(head.field.sum.size(), 0.0);
+        double entropy = 0, classShare = 0;
+        for (const char* name : {"a.png", "b.PNG", "sub/c.png"}) {
+            ClassifyRequest one;
+            one.model = request.model, one.compute = request.compute;
+            one.image = path(name);
+            one.heads = {head.id};
+            const auto seen = classify(one);
+            ASSERT_TRUE(seen) << seen.error().message();
+            for (std::size_t b = 0; b < sum.size(); ++b) sum[b] += seen->heads[0].field.sum[b] / 3;
+            entropy += seen->heads[0].field.entropy / 3, classShare += seen->heads[0].classShare / 3;
+        }
+        // Means of float32 numbers in another order.
+        for (std::size_t b = 0; b < sum.size(); ++b) EXPECT_NEAR(head.field.sum[b], sum[b], 1e-6);
+        EXPECT_NEAR(head.field.entropy, entropy, 1e-5);
+        const std::size_t at = head.id.layer * report->heads + head.id.head;
+        EXPECT_NEAR(number(*report, "data_other_share").mean[at], classShare, 1e-5);
+        EXPECT_GT(number(*report, "data_offset_share").error[at], 0) << "three different pictures";
+    }
+}
+
+TEST_F(Calibrate, FoldersAreForClassifiersAndHoldPictures) {
+    CalibrateRequest request = onFolder(m_folder);
+    request.images = 1;
+    const auto one = calibrate(request, {});
+    ASSERT_TRUE(one) << one.error().message();
+    EXPECT_EQ(one->images, 1);
+    request.folder = path("none");
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 1);
+    std::filesystem::create_directories(path("empty"));
+    request.folder = path("empty");
+    EXPECT_NE(calibrate(request, {}).error().message().find("no picture"), std::string::npos);
+    std::filesystem::copy_file(path("broken.jpg"), path("empty/broken.jpg"));
+    EXPECT_EQ(calibrate(request, {}).error().code.substr(0, 2), "IM");
+    request = small();
+    request.folder = path("");
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2) << "a DiT is measured on what it draws";
+}
+
 TEST_F(Calibrate, WhatDoesNotFitIsNamedAndAStopEndsIt) {
     CalibrateRequest request = small();
     request.images = 0;
     EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
     request = small();
-    request.model.path = goldenPath("vit_tiny_patch16_rope_224.safetensors");  // draws no images
+    request.model.path = goldenPath("vit_tiny_patch16_rope_224.safetensors");  // needs a folder
     EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
     request = small();
     request.heads = {{2, 0}};
