@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <stdexcept>
 
 #include "core/checkpoint/number_conversion.h"
 #include "core/checkpoint/table_contents.h"
@@ -68,6 +69,16 @@ Array gathered(const TensorEntry& entry, const std::vector<std::byte>& bytes) {
         }
     }
     return dense;
+}
+
+Array rowsOf(const Array& whole, std::int64_t first, std::int64_t count) {
+    if (whole.shape.empty() || first < 0 || count < 0 || first + count > whole.shape[0])
+        throw std::out_of_range("rows of a tensor");
+    Array rows{whole.dtype, whole.shape, {}};
+    rows.shape[0] = count;
+    const auto bytes = static_cast<std::int64_t>(whole.bytes.size()) / std::max<std::int64_t>(1, whole.shape[0]);
+    rows.bytes.assign(whole.bytes.begin() + first * bytes, whole.bytes.begin() + (first + count) * bytes);
+    return rows;
 }
 
 }  // namespace
@@ -144,6 +155,32 @@ Result<Array> TensorTable::read(std::string_view name) const {
     if (!bytes) return failure(bytes.error());
     if (!entry->strides.empty()) return gathered(*entry, *bytes);
     return Array{entry->dtype, entry->shape, std::move(*bytes)};
+}
+
+Result<Array> TensorTable::readRows(std::string_view name, std::int64_t first, std::int64_t count) const {
+    const TensorEntry* entry = find(name);
+    if (!entry || !entry->strides.empty() || entry->shape.empty()) {
+        auto whole = read(name);
+        if (!whole) return whole;
+        return rowsOf(*whole, first, count);
+    }
+    Array rows{entry->dtype, entry->shape, {}};
+    if (first < 0 || count < 0 || first + count > entry->shape[0]) throw std::out_of_range("rows of a tensor");
+    rows.shape[0] = count;
+    const std::vector<TensorEntry> one = entry->parts.empty() ? std::vector{*entry} : std::vector<TensorEntry>();
+    std::int64_t row = 0;  // of the tensor, the first of the part
+    for (const TensorEntry& part : one.empty() ? entry->parts : one) {
+        const std::int64_t own = part.shape[0], from = std::max(first, row), to = std::min(first + count, row + own);
+        if (from < to) {
+            const std::uint64_t bytes = part.length / static_cast<std::uint64_t>(own);
+            const auto read = m_contents->file.bytes(part.offset + static_cast<std::uint64_t>(from - row) * bytes,
+                                                     static_cast<std::uint64_t>(to - from) * bytes);
+            if (!read) return failure(read.error());
+            rows.bytes.insert(rows.bytes.end(), read->begin(), read->end());
+        }
+        row += own;
+    }
+    return rows;
 }
 
 Result<std::vector<float>> TensorTable::readFloat(std::string_view name) const {

@@ -33,8 +33,8 @@ struct TensorEntry {
 class TensorTable {
 public:
     /// Opens by content, not by suffix: safetensors or PyTorch zip; of a folder as diffusers and timm write it, the
-    /// weights in it. In the authors' container the copy asked for is taken (ema where both exist). Reads headers only: a 24 GB file costs <= 300 ms and <= 64 MB.
-    /// Errors: Refused with the codes of tests/corpus.
+    /// weights in it. In the authors' container the copy asked for is taken (ema where both exist). Reads headers only:
+    /// a 24 GB file costs <= 300 ms and <= 64 MB. Errors: Refused with the codes of tests/corpus.
     [[nodiscard]] static Result<TensorTable> open(const std::string& path, WeightChoice choice = WeightChoice::Ema);
 
     [[nodiscard]] const std::string& path() const;
@@ -46,12 +46,15 @@ public:
     [[nodiscard]] const std::vector<std::string>& notes() const;  ///< what was chosen or ignored, in words
     /// timm | rope-vit | diffusers, where names were changed to the model's own; else empty.
     [[nodiscard]] const std::string& naming() const;
-    [[nodiscard]] bool isAuthorsContainer() const;                ///< {model, ema, opt, args}
+    [[nodiscard]] bool isAuthorsContainer() const;  ///< {model, ema, opt, args}
     [[nodiscard]] std::uint64_t fileSize() const;
 
     /// The tensor, dense row-major in its own type. Errors: the file changed, I/O, unknown name.
     [[nodiscard]] Result<Array> read(std::string_view name) const;
-    /// The same converted to float32 / float64 (from F64, F32, F16, BF16, F8 and integers).
+    /// `count` rows (indices of its first dimension) from `first`, [count, ...] in its own type. Reads no more than
+    /// they take, but for tensors stored with strides. Throws std::out_of_range for rows the tensor does not have.
+    [[nodiscard]] Result<Array> readRows(std::string_view name, std::int64_t first, std::int64_t count) const;
+    /// The whole tensor converted to float32 / float64 (from F64, F32, F16, BF16, F8 and integers).
     [[nodiscard]] Result<std::vector<float>> readFloat(std::string_view name) const;
     [[nodiscard]] Result<std::vector<double>> readDouble(std::string_view name) const;
 

@@ -53,15 +53,23 @@ Result<const std::vector<LoadedHead>*> HeadStore::layer(int layer) {
     return &m_layers.emplace(layer, std::move(*heads)).first->second;
 }
 
-Result<std::vector<LoadedHead>> HeadStore::passing(int layer) {
+bool HeadStore::keepsAll() const {
+    return std::int64_t(m_card.layers) * m_card.heads * m_card.headDim * m_card.headDim * 5 * 8 <= kKeptBytes;
+}
+
+Result<std::vector<LoadedHead>> HeadStore::passing(int layer, HeadRange range) {
+    const bool whole = range == HeadRange{} || range.count == m_card.heads;
     {
         const std::lock_guard lock(m_mutex);
         const auto known = m_layers.find(layer);
-        if (known != m_layers.end()) return known->second;
+        if (known != m_layers.end()) {
+            const auto& heads = known->second;
+            if (whole) return heads;
+            return std::vector(heads.begin() + range.first, heads.begin() + range.first + range.count);
+        }
     }
-    Result<std::vector<LoadedHead>> heads = loadHeads(m_table, m_card, layer);
-    const std::int64_t all = std::int64_t(m_card.layers) * m_card.heads * m_card.headDim * m_card.headDim * 5 * 8;
-    if (!heads || all > kKeptBytes) return heads;
+    Result<std::vector<LoadedHead>> heads = loadHeads(m_table, m_card, layer, range);
+    if (!heads || !whole || !keepsAll()) return heads;
     const std::lock_guard lock(m_mutex);
     m_layers.emplace(layer, *heads);
     return heads;

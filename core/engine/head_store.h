@@ -23,8 +23,11 @@ public:
     /// All heads of a layer; the pointer stays valid as long as the store. Errors: reading failed.
     [[nodiscard]] Result<const std::vector<LoadedHead>*> layer(int layer);
 
-    /// The same for a pass over a whole model: heads of a large one are not kept, and several threads load at once.
-    [[nodiscard]] Result<std::vector<LoadedHead>> passing(int layer);
+    /// The same for a pass over a whole model by several threads at once: heads of a large one are not kept, and may be
+    /// asked for in ranges.
+    [[nodiscard]] Result<std::vector<LoadedHead>> passing(int layer, HeadRange range = {});
+    /// All heads together are small enough to be kept.
+    [[nodiscard]] bool keepsAll() const;
 
     HeadStore(TensorTable table, ModelCard card) : m_table(std::move(table)), m_card(std::move(card)) {}
 

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 namespace ropescope {
 namespace {
 
@@ -23,6 +25,12 @@ ContentMoments mapped(const HeadMaps& map, const ContentMoments& content) {
     };
     return {between(map.query, content.query, map.query), between(map.key, content.key, map.key),
             between(map.key, content.cross, map.query)};
+}
+
+bool allFinite(const at::Tensor& tensor) {
+    if (tensor.numel() == 0) return true;
+    const auto [least, most] = at::aminmax(tensor);  // NaN if there is one
+    return std::isfinite(least.item<double>()) && std::isfinite(most.item<double>());
 }
 
 std::vector<double> flat(const at::Tensor& tensor) {

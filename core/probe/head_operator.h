@@ -25,8 +25,9 @@ struct ContentMoments {
 /// Everything the weight probes need of one head, float64 on the CPU: the logit of a query and a key at an offset is
 /// q^T B_q^T R(offset) B_k k / sqrt(D), q = W_q x + b_q. D head dimension.
 struct HeadOperator {
-    HeadMaps map;                              ///< B_q, B_k [D,D]; the identity for encodings without a map
-    at::Tensor stored;                         ///< [D] singular values in file order; ones without a map
+    HeadMaps map;       ///< B_q, B_k [D,D]; the identity for encodings without a map
+    at::Tensor stored;  ///< [D] singular values in file order; ones without a map
+    at::Tensor polar;  ///< [D,D] orthogonal polar factor of gaugeFixedMap() where the factors give it; may be undefined
     Convention convention = Convention::None;  ///< None: no map
     ContentMoments content;  ///< of the projections; undefined behind a q,k norm, where weights say nothing about it
     RotaryPlanes planes;
@@ -35,6 +36,9 @@ struct HeadOperator {
     [[nodiscard]] bool hasContent() const { return content.cross.defined(); }
     [[nodiscard]] int dimension() const { return static_cast<int>(map.query.size(0)); }
 };
+
+/// No NaN and no infinity; float32 or float64, one pass.
+[[nodiscard]] bool allFinite(const at::Tensor& tensor);
 
 /// A contiguous copy, row-major, of a float64 tensor.
 [[nodiscard]] std::vector<double> flat(const at::Tensor& tensor);

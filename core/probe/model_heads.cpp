@@ -7,9 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <memory>
 #include <optional>
+#include <stdexcept>
 
+#include "core/checkpoint/number_conversion.h"
 #include "core/data/stored_shapes.h"
 #include "core/encoding/encoding.h"
 
@@ -33,11 +34,13 @@ std::string shapeText(const Shape& shape) {
     return text;
 }
 
-/// Reads the tensors of one layer and keeps, per head, the first thing that is wrong with it.
+/// Reads what a range of one layer's heads needs and keeps, per head, the first thing that is wrong with it. Heads are
+/// counted from the range's first.
 struct LayerReader {
     const TensorTable& table;
     const ModelCard& card;
-    std::vector<std::string> problems;  ///< [H]
+    HeadRange range;
+    std::vector<std::string> problems;  ///< [range.count]
 
     void mark(int head, const std::string& code, const std::string& tensor, const std::string& reason,
               const std::string& found = {}, const std::string& expected = {}) {
@@ -52,7 +55,7 @@ struct LayerReader {
     }
     void markAll(const std::string& code, const std::string& tensor, const std::string& reason,
                  const std::string& found = {}, const std::string& expected = {}) {
-        for (int h = 0; h < card.heads; ++h) mark(h, code, tensor, reason, found, expected);
+        for (int h = 0; h < range.count; ++h) mark(h, code, tensor, reason, found, expected);
     }
 
     /// The tensor as float64; nothing (and every head marked) when it is missing or has none of the shapes.
@@ -71,32 +74,28 @@ struct LayerReader {
         return at::from_blob(values->data(), entry->shape, at::kDouble).clone();
     }
 
-    /// The same in the file's own type where LibTorch has it: projections are large, and a third of them is not needed.
-    Result<std::optional<at::Tensor>> readStored(const std::string& name, const std::vector<Shape>& shapes) {
-        const TensorEntry* entry = table.find(name);
+    /// Rows of a tensor that was found to have the right shape: float32 where its type is no wider, else float64.
+    Result<at::Tensor> readRows(const std::string& name, std::int64_t first, std::int64_t count) const {
         static const std::map<DType, at::ScalarType> types = {
-            {DType::F64, at::kDouble}, {DType::F32, at::kFloat}, {DType::F16, at::kHalf}, {DType::BF16, at::kBFloat16}};
-        const auto type = entry ? types.find(entry->dtype) : types.end();
-        if (type == types.end() || std::find(shapes.begin(), shapes.end(), entry->shape) == shapes.end())
-            return read(name, shapes);
-        Result<Array> values = table.read(name);
-        if (!values) return failure(values.error());
-        const auto owner = std::make_shared<Array>(std::move(*values));
-        return at::from_blob(
-            owner->bytes.data(), owner->shape, [owner](void*) {}, type->second);
+            {DType::F32, at::kFloat}, {DType::F16, at::kHalf}, {DType::BF16, at::kBFloat16}};
+        Result<Array> rows = table.readRows(name, first, count);
+        if (!rows) return failure(rows.error());
+        const auto type = types.find(rows->dtype);
+        if (type != types.end())
+            return at::from_blob(rows->bytes.data(), rows->shape, type->second).to(at::kFloat, false, true);
+        const std::vector<double> wide = toDouble(*rows);
+        return at::from_blob(const_cast<double*>(wide.data()), rows->shape, at::kDouble).clone();
     }
 
-    /// Marks the head when a value of its part is not finite: how many, and where the first one is. `part` is a view of
-    /// `whole`, so that the place can be told in the tensor's own indices. True when all are finite.
-    bool finite(int head, const std::string& name, const at::Tensor& part, const at::Tensor& whole) {
+    /// Marks the head when a value of its part is not finite: how many, and where the first one is. `part` is
+    /// contiguous and starts at element `start` of a tensor of shape `whole`. True when all are finite.
+    bool finite(int head, const std::string& name, const at::Tensor& part, std::int64_t start, at::IntArrayRef whole) {
+        if (allFinite(part)) return true;
         const at::Tensor bad = part.isfinite().logical_not();
         const std::int64_t count = bad.sum().item<std::int64_t>();
-        if (count == 0) return true;
-        const std::int64_t inPart = bad.reshape(-1).nonzero()[0].item<std::int64_t>();
-        // Parts are contiguous rows of the tensor.
-        std::int64_t index = part.storage_offset() - whole.storage_offset() + inPart;
-        Shape place(whole.dim());
-        for (std::int64_t d = whole.dim() - 1; d >= 0; --d) place[d] = index % whole.size(d), index /= whole.size(d);
+        std::int64_t index = start + bad.reshape(-1).nonzero()[0].item<std::int64_t>();
+        Shape place(whole.size());
+        for (std::size_t d = whole.size(); d-- > 0;) place[d] = index % whole[d], index /= whole[d];
         mark(head, "TC-01", name, "values are not finite, the first at " + shapeText(place),
              std::to_string(count) + " of " + std::to_string(part.numel()));
         return false;
@@ -106,6 +105,7 @@ struct LayerReader {
 struct LayerMaps {
     HeadMaps maps;         ///< [H,D,D]
     at::Tensor stored;     ///< [H,D]
+    at::Tensor polar;      ///< [H or 1, D, D] orthogonal polar factor of the query map; undefined where not at hand
     at::Tensor frequency;  ///< [H or 1, P, axes]; undefined where nothing turns
 };
 
@@ -133,7 +133,7 @@ LayerPositions positionsOf(const WeightTable& weights, const WeightTable& matrix
 /// Marks heads whose maps stopped being finite or orthogonal on the way, for example by overflow.
 void checkDerived(LayerReader& reader, const std::string& name, const std::vector<at::Tensor>& orthogonal,
                   const HeadMaps& maps) {
-    for (int head = 0; head < reader.card.heads; ++head) {
+    for (int head = 0; head < reader.range.count; ++head) {
         for (const at::Tensor& all : orthogonal) {
             const at::Tensor& own = all[all.size(0) == 1 ? 0 : head];
             const double off =
@@ -143,7 +143,7 @@ void checkDerived(LayerReader& reader, const std::string& name, const std::vecto
                             "off by " + std::to_string(off));
         }
         for (const at::Tensor& t : {maps.query, maps.key})
-            if (!t[t.size(0) == 1 ? 0 : head].isfinite().all().item<bool>())
+            if (!allFinite(t[t.size(0) == 1 ? 0 : head]))
                 reader.mark(head, "TC-03", name, "the map made of it is not finite");
     }
 }
@@ -174,15 +174,19 @@ Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std:
         if (!*tensor) return std::nullopt;
         const at::Tensor whole = frequencies && (*tensor)->dim() == 2 ? (*tensor)->view({2, h, own[1]}) : **tensor;
         const at::Tensor heads = whole.dim() == static_cast<std::int64_t>(own.size()) ? whole.unsqueeze(0) : whole;
-        at::Tensor sound = heads.clone();
         const std::int64_t axis = frequencies ? 1 : 0;
-        for (int head = 0; head < h; ++head) {
-            const int source = heads.size(axis) == 1 ? 0 : head;
+        const bool shared = heads.size(axis) == 1;
+        at::Tensor sound = (shared ? heads : heads.narrow(axis, reader.range.first, reader.range.count)).clone();
+        const auto check = [&](int head, const at::Tensor& part) {
+            return reader.finite(head, name, part, part.storage_offset(), whole.sizes());
+        };
+        for (int head = 0; head < reader.range.count; ++head) {
+            const int source = shared ? 0 : head, stored = shared ? 0 : head + reader.range.first;
             bool finite = true;
             if (frequencies)
-                for (int side = 0; side < 2; ++side) finite &= reader.finite(head, name, heads[side][source], whole);
+                for (int side = 0; side < 2; ++side) finite &= check(head, heads[side][stored]);
             else
-                finite = reader.finite(head, name, heads[source], whole);
+                finite = check(head, heads[stored]);
             if (finite) continue;
             // A reflection has no zero; everything else is sound at zero (exponentials, turns, frequencies).
             at::Tensor bad = sound.select(axis, source);
@@ -197,75 +201,81 @@ Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std:
     return weights;
 }
 
-Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block, const EncodingSpec& spec) {
-    const std::int64_t h = reader.card.heads, d = reader.card.headDim;
+Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block, EncodingSpec spec) {
+    const std::int64_t h = reader.range.count, d = reader.card.headDim;
     auto weights = readPositions(reader, block, spec);
     if (!weights) return failure(weights.error());
     if (!*weights) return std::nullopt;
+    spec.heads = reader.range.count;
     const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
     const WeightTable matrix = matrixWeights(**weights, block, spec);
     std::vector<at::Tensor> orthogonal;
     const LayerPositions positions = positionsOf(**weights, matrix, block, spec, orthogonal);
-    LayerMaps layer{{one, one}, at::ones({h, d}, at::kDouble), positions.frequency};
+    LayerMaps layer{{one, one}, at::ones({h, d}, at::kDouble), {}, positions.frequency};
     if (!spec.encoding->hasMaps()) return layer;
     checkDerived(reader, positionTensors(block, spec).front().name, orthogonal, positions.maps);
     layer.maps = {positions.maps.query.expand({h, d, d}), positions.maps.key.expand({h, d, d})};
     // An SVD of NaN may be finite: marked heads get none.
-    bool sound = positions.maps.query.isfinite().all().item<bool>();
+    const bool sound = allFinite(positions.maps.query);
+    if (sound && spec.matrix == MatrixKind::Svd) layer.polar = at::matmul(orthogonal[0], orthogonal[1].mT());
     if (sound) layer.stored = storedSingularValues(spec.matrix, matrix).expand({h, d});
     return layer;
 }
 
-/// The projections of a layer in the file's own type; one head's part is made wide when it is needed.
-struct LayerProjections {
-    at::Tensor weight;  ///< [3 width, width]
-    at::Tensor bias;    ///< [3 width]
-    int heads = 0;
-
-    /// Moments of one head's queries and keys for white input, the bias as one more column; float64. Products of half
-    /// types are exact in float32: sums of kShort of them are taken there, which costs half the time.
-    [[nodiscard]] ContentMoments moments(int head) const {
-        const std::int64_t width = weight.size(1), d = width / heads;
-        const auto rows = [&](const at::Tensor& t, int side) { return t.narrow(0, side * width + head * d, d); };
-        const bool half = weight.scalar_type() == at::kHalf || weight.scalar_type() == at::kBFloat16;
-        if (!half || width % kShort != 0) {
-            const auto part = [&](int side) {
-                return at::cat({rows(weight, side).to(at::kDouble), rows(bias, side).to(at::kDouble).unsqueeze(1)}, 1);
-            };
-            return momentsOf(part(0), part(1));
-        }
-        const auto part = [&](int side) {
-            return rows(weight, side).to(at::kFloat).view({d, width / kShort, kShort}).transpose(0, 1);
-        };
-        const at::Tensor q = part(0), k = part(1);
-        const auto sum = [&](const at::Tensor& a, int sideA, const at::Tensor& b, int sideB) {
-            return at::bmm(a, b.mT()).sum(0, false, at::kDouble) +
-                   at::outer(rows(bias, sideA).to(at::kDouble), rows(bias, sideB).to(at::kDouble));
-        };
-        return {sum(q, 0, q, 0), sum(k, 1, k, 1), sum(k, 1, q, 0)};
+/// Moments of queries and keys for white input: weights [D,C] and biases [D]; float64. Products of half types are
+/// exact in float32: sums of kShort of them are taken there (`half`), which costs half the time.
+ContentMoments projectionMoments(const std::array<at::Tensor, 2>& weight, const std::array<at::Tensor, 2>& bias,
+                                 bool half) {
+    const std::int64_t d = weight[0].size(0), width = weight[0].size(1);
+    if (!half || width % kShort != 0) {
+        const auto part = [&](int side) { return at::cat({weight[side].to(at::kDouble), bias[side].unsqueeze(1)}, 1); };
+        return momentsOf(part(0), part(1));
     }
-};
+    const auto part = [&](int side) { return weight[side].view({d, width / kShort, kShort}).transpose(0, 1); };
+    const at::Tensor q = part(0), k = part(1);
+    const auto sum = [&](const at::Tensor& a, int sideA, const at::Tensor& b, int sideB) {
+        return at::bmm(a, b.mT()).sum(0, false, at::kDouble) + at::outer(bias[sideA], bias[sideB]);
+    };
+    return {sum(q, 0, q, 0), sum(k, 1, k, 1), sum(k, 1, q, 0)};
+}
 
-Result<std::optional<LayerProjections>> readContent(LayerReader& reader, const std::string& block) {
+/// The projections' moments of every head; undefined for heads that are marked. Only the rows of queries and keys are
+/// read, head by head.
+Result<std::vector<ContentMoments>> readContent(LayerReader& reader, const std::string& block) {
     const std::int64_t h = reader.card.heads, d = reader.card.headDim, width = h * d;
     const std::string weightName = block + "qkv.weight", biasName = block + "qkv.bias";
-    auto weight = reader.readStored(weightName, {{3 * width, width}});
-    if (!weight) return failure(weight.error());
-    if (!*weight) return std::nullopt;
-    at::Tensor bias = at::zeros({3 * width}, at::kDouble);
-    if (reader.table.find(biasName)) {  // some models have none
-        auto read = reader.read(biasName, {{3 * width}});
-        if (!read) return failure(read.error());
-        if (!*read) return std::nullopt;
-        bias = **read;
+    std::vector<ContentMoments> moments(reader.range.count);
+    const bool biased = reader.table.find(biasName) != nullptr;  // some models have none
+    for (const auto& [name, shape] : {std::pair{weightName, Shape{3 * width, width}}, {biasName, Shape{3 * width}}}) {
+        const TensorEntry* entry = reader.table.find(name);
+        if (!entry && name == biasName) continue;
+        if (!entry) return reader.markAll("TC-05", name, "tensor is missing"), moments;
+        if (entry->shape != shape)
+            return reader.markAll("TC-07", name, "tensor has the wrong shape", shapeText(entry->shape),
+                                  shapeText(shape)),
+                   moments;
     }
-    for (int side = 0; side < 2; ++side)
-        for (int head = 0; head < h; ++head) {
-            const std::int64_t row = side * width + head * d;
-            reader.finite(head, weightName, (*weight)->narrow(0, row, d), **weight);
-            reader.finite(head, biasName, bias.narrow(0, row, d), bias);
+    const DType type = reader.table.find(weightName)->dtype;
+    const bool half = type == DType::F16 || type == DType::BF16;
+    for (int head = 0; head < reader.range.count; ++head) {
+        std::array<at::Tensor, 2> weight, bias;
+        for (int side = 0; side < 2; ++side) {
+            const std::int64_t row = side * width + (reader.range.first + head) * d;
+            auto rows = reader.readRows(weightName, row, d);
+            if (!rows) return failure(rows.error());
+            weight[side] = *rows;
+            bias[side] = at::zeros({d}, at::kDouble);
+            if (biased) {
+                rows = reader.readRows(biasName, row, d);
+                if (!rows) return failure(rows.error());
+                bias[side] = rows->to(at::kDouble);
+            }
+            reader.finite(head, weightName, weight[side], row * width, {3 * width, width});
+            reader.finite(head, biasName, bias[side], row, {3 * width});
         }
-    return LayerProjections{**weight, bias, reader.card.heads};
+        if (reader.problems[head].empty()) moments[head] = projectionMoments(weight, bias, half);
+    }
+    return moments;
 }
 
 Error unsuitable(const ModelCard& card, std::string reason, std::string found, std::string expected) {
@@ -309,24 +319,27 @@ Result<EncodingSpec> encodingOf(const ModelCard& card) {
     return spec;
 }
 
-Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer) {
+Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer, HeadRange range) {
+    if (range == HeadRange{}) range = {0, card.heads};
+    if (range.first < 0 || range.count < 1 || range.first + range.count > card.heads)
+        throw std::out_of_range("a range of heads");
     const Result<EncodingSpec> spec = encodingOf(card);
     if (!spec) return failure(spec.error());
     const bool mapped = spec->encoding->hasMaps();
     const std::string block = "blocks." + std::to_string(layer) + ".attn.";
-    LayerReader reader{table, card, std::vector<std::string>(card.heads)};
-    const std::int64_t h = card.heads, d = card.headDim;
+    LayerReader reader{table, card, range, std::vector<std::string>(range.count)};
+    const std::int64_t h = range.count, d = card.headDim;
     const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
-    LayerMaps maps{{one, one}, at::ones({h, d}, at::kDouble), {}};
+    LayerMaps maps{{one, one}, at::ones({h, d}, at::kDouble), {}, {}};
     auto read = readMaps(reader, block, *spec);
     if (!read) return failure(read.error());
     if (*read) maps = **read;
-    auto content = readContent(reader, block);
-    if (!content) return failure(content.error());
     // Behind a q,k norm the size of the projections says nothing about the content.
     const bool normed = table.find(block + "q_norm.weight") != nullptr;
-    std::vector<LoadedHead> heads(card.heads);
-    for (int i = 0; i < card.heads; ++i) {
+    auto content = readContent(reader, block);
+    if (!content) return failure(content.error());
+    std::vector<LoadedHead> heads(range.count);
+    for (int i = 0; i < range.count; ++i) {
         heads[i].problem = reader.problems[i];
         if (!heads[i].problem.empty()) continue;
         HeadOperator& value = heads[i].value;
@@ -337,7 +350,8 @@ Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelC
         value.convention = !mapped                       ? Convention::None
                            : spec->encoding->conventions ? card.convention
                                                          : Convention::Same;
-        if (!normed) value.content = (*content)->moments(i);
+        if (!normed) value.content = std::move((*content)[i]);
+        if (maps.polar.defined() && !inverse) value.polar = maps.polar[maps.polar.size(0) == 1 ? 0 : i];
         value.planes = {{}, 0};
         if (maps.frequency.defined())
             value.planes = {flat(maps.frequency[maps.frequency.size(0) == 1 ? 0 : i].contiguous()),

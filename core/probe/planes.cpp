@@ -3,12 +3,44 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
+#include <utility>
 
 namespace ropescope {
 namespace {
+
+/// Makes the two rows of every matrix [P,2,D] orthogonal, the longer one first, and returns their lengths [P,2]: one
+/// Jacobi rotation, which is the whole SVD of two rows (Golub and Van Loan, one-sided Jacobi) without squaring its
+/// condition. A second one clears the first one's rounding.
+at::Tensor orthogonaliseRows(at::Tensor& pairs) {
+    const std::int64_t count = pairs.size(0), d = pairs.size(2);
+    at::Tensor lengths = at::empty({count, 2}, at::kDouble);
+    double* length = lengths.data_ptr<double>();
+    for (std::int64_t p = 0; p < count; ++p, length += 2) {
+        double *x = pairs.data_ptr<double>() + p * 2 * d, *y = x + d;
+        const auto product = [d](const double* a, const double* b) { return std::inner_product(a, a + d, b, 0.0); };
+        for (int pass = 0; pass < 2; ++pass) {
+            const double xy = product(x, y);
+            if (xy == 0) break;
+            const double zeta = (product(y, y) - product(x, x)) / (2 * xy);
+            const double t = std::copysign(1 / (std::abs(zeta) + std::hypot(1, zeta)), zeta);
+            const double cos = 1 / std::hypot(1, t), sin = cos * t;
+            for (std::int64_t i = 0; i < d; ++i) {
+                const double turned = cos * x[i] - sin * y[i];
+                y[i] = sin * x[i] + cos * y[i], x[i] = turned;
+            }
+        }
+        length[0] = std::sqrt(product(x, x)), length[1] = std::sqrt(product(y, y));
+        if (length[0] >= length[1] || std::isnan(length[0] + length[1])) continue;
+        std::swap(length[0], length[1]);
+        std::swap_ranges(x, y, y);
+    }
+    return lengths;
+}
 
 // Squared length of Q_p inside canonical plane j, halved: [P,P].
 at::Tensor overlapMatrix(const at::Tensor& basis) {
@@ -20,19 +52,17 @@ at::Tensor overlapMatrix(const at::Tensor& basis) {
 std::vector<double> anglesToCanonical(const at::Tensor& basis) {
     const std::int64_t planes = basis.size(0);
     at::Tensor inside = at::empty({planes, 2, 2}, at::kDouble), outside = basis.clone();
+    const std::int64_t d = 2 * planes;
+    double* out = outside.data_ptr<double>();
     for (std::int64_t p = 0; p < planes; ++p) {
-        inside[p].copy_(basis[p].narrow(1, 2 * p, 2));
-        outside[p].narrow(1, 2 * p, 2).zero_();
+        for (std::int64_t row = 0; row < 2; ++row) {
+            double *own = out + (2 * p + row) * d + 2 * p, *in = inside.data_ptr<double>() + 4 * p + 2 * row;
+            in[0] = std::exchange(own[0], 0), in[1] = std::exchange(own[1], 0);
+        }
     }
-    const at::Tensor undefined = basis.isnan().any(2).any(1);
-    const at::Tensor keep = undefined.logical_not().view({planes, 1, 1}).to(at::kDouble);
-    // An SVD must not see NaN.
-    const at::Tensor cosines = at::linalg_svdvals(inside.nan_to_num() * keep);
-    const at::Tensor sines = at::linalg_svdvals(outside.nan_to_num() * keep);
+    const at::Tensor cosines = orthogonaliseRows(inside), sines = orthogonaliseRows(outside);
     // The sine is the length of what sticks out of the plane: it keeps its digits where the cosine has lost them.
-    at::Tensor angles = at::atan2(sines.flip({1}), cosines) * (180 / std::numbers::pi);
-    angles.masked_fill_(undefined.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
-    return flat(angles);
+    return flat(at::atan2(sines.flip({1}), cosines) * (180 / std::numbers::pi));
 }
 
 void mixAxes(PlaneAlignment& out, const RotaryPlanes& planes) {
@@ -60,9 +90,12 @@ void mixAxes(PlaneAlignment& out, const RotaryPlanes& planes) {
 
 PlaneBases planeBases(const at::Tensor& map) {
     const std::int64_t d = map.size(0);
-    const auto [u, gains, basis] = at::linalg_svd(map.reshape({d / 2, 2, d}), /*full_matrices=*/false);
+    at::Tensor rows = map.reshape({d / 2, 2, d}).clone(at::MemoryFormat::Contiguous);
+    const at::Tensor gains = orthogonaliseRows(rows);
     const at::Tensor flatPlane = gains.select(1, 1) <= kPlaneGap * gains.select(1, 0);
-    return {basis.masked_fill(flatPlane.view({-1, 1, 1}), std::numeric_limits<double>::quiet_NaN()), gains};
+    return {rows.div_(gains.unsqueeze(2))
+                .masked_fill_(flatPlane.view({-1, 1, 1}), std::numeric_limits<double>::quiet_NaN()),
+            gains};
 }
 
 PlaneAlignment alignPlanes(const PlaneBases& bases, const RotaryPlanes& planes) {

@@ -20,8 +20,8 @@ inline constexpr double kPlaneGap = 1e-12;
 ///
 /// overlap[p,j] = 1/2 ||Q_p^T E_j||_F^2 in [0,1], E_j canonical plane j; angles between Q_p and E_p in degrees, exact
 /// for small ones too; mixing X[a,b] = sum over planes p on a, j on b of overlap[p,j] / planes on a, still and
-/// undefined planes left out (NaN for one axis and for mixed planes). NaN marks undefined planes. `planes` empty: everything but the gains is left empty.
-/// Checked by tests/core/probe/planes_test.cpp.
+/// undefined planes left out (NaN for one axis and for mixed planes). NaN marks undefined planes. `planes` empty:
+/// everything but the gains is left empty. Checked by tests/core/probe/planes_test.cpp.
 [[nodiscard]] PlaneAlignment alignPlanes(const PlaneBases& bases, const RotaryPlanes& planes);
 
 /// 1/2 ||Q^q_p^T Q^k_p||_F^2 per plane, [P]: 1 under same-map, below 1 shows oblique planes.

@@ -39,15 +39,12 @@ void groupDegenerate(Spectrum& s) {
     }
 }
 
-}  // namespace
-
-double ropeDistance(const at::Tensor& map) {
-    const auto [u, s, vt] = at::linalg_svd(map, /*full_matrices=*/false);
-    at::Tensor polar = at::matmul(u, vt).contiguous();
+/// ropeDistance() of a map with this polar factor, which is used up.
+double distanceOfPolar(at::Tensor polar) {
     auto w = polar.accessor<double, 2>();
     // 1 - (1/D) sum |..| loses half the digits near RoPE; the same number is ||W - R||^2 / 2D with R the closest
     // rotation inside the planes.
-    const int n = static_cast<int>(map.size(0));
+    const int n = static_cast<int>(polar.size(0));
     for (int i = 0; i < n; i += 2) {
         const double along = w[i][i] + w[i + 1][i + 1], across = w[i + 1][i] - w[i][i + 1];
         const double size = std::hypot(along, across);
@@ -58,16 +55,25 @@ double ropeDistance(const at::Tensor& map) {
     return std::sqrt(polar.square().sum().item<double>() / (2.0 * n));
 }
 
+}  // namespace
+
+double ropeDistance(const at::Tensor& map) {
+    const auto [u, s, vt] = at::linalg_svd(map, /*full_matrices=*/false);
+    return distanceOfPolar(at::matmul(u, vt).contiguous());
+}
+
 Spectrum measureSpectrum(const HeadOperator& head) {
-    if (!head.map.query.isfinite().all().item<bool>() || !head.map.key.isfinite().all().item<bool>())
+    if (!allFinite(head.map.query) || !allFinite(head.map.key))
         throw std::invalid_argument("the spectrum of a map that is not finite");
     Spectrum s;
     s.stored = flat(head.stored);
     s.gaugeFixed = s.stored;
-    if (head.hasMap()) {
-        const at::Tensor map = gaugeFixedMap(head);
-        if (head.convention == Convention::Inverse) s.gaugeFixed = flat(at::linalg_svdvals(map));
-        s.ropeDistance = ropeDistance(map);
+    if (head.hasMap() && head.polar.defined()) {
+        s.ropeDistance = distanceOfPolar(head.polar.clone());
+    } else if (head.hasMap()) {
+        const auto [u, values, vt] = at::linalg_svd(gaugeFixedMap(head), /*full_matrices=*/false);
+        if (head.convention == Convention::Inverse) s.gaugeFixed = flat(values);
+        s.ropeDistance = distanceOfPolar(at::matmul(u, vt).contiguous());
     }
     std::sort(s.gaugeFixed.begin(), s.gaugeFixed.end(), std::greater<>());
     summarise(s);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/checkpoint/tensor_table.h"
 
@@ -28,6 +30,34 @@ TEST(TorchFile, EmaAndModelDiffer) {
     ASSERT_TRUE(ema && model);
     EXPECT_EQ(ema->tensors().size(), model->tensors().size());
     EXPECT_NE(ema->readFloat("blocks.0.attn.qkv.weight").value(), model->readFloat("blocks.0.attn.qkv.weight").value());
+}
+
+/// In both formats, and where three tensors of a file make one.
+TEST(TensorTable, RowsAreThoseOfTheWhole) {
+    int compared = 0, joined = 0;
+    for (const char* file : {"harope_dit_tiny.pt", "vit_tiny_patch16_224.safetensors", "dit_diffusers_tiny"}) {
+        const TensorTable table = TensorTable::open(kGolden + file).value();
+        for (const TensorEntry& entry : table.tensors()) {
+            if (entry.shape.empty() || entry.shape[0] < 3) continue;
+            const Array whole = table.read(entry.name).value();
+            const std::int64_t all = entry.shape[0];
+            const std::size_t row = whole.bytes.size() / static_cast<std::size_t>(all);
+            for (const auto& [first, count] :
+                 {std::pair<std::int64_t, std::int64_t>{0, all}, {1, all - 2}, {all - 1, 1}}) {
+                const Array rows = table.readRows(entry.name, first, count).value();
+                EXPECT_EQ(rows.shape[0], count);
+                const auto from = whole.bytes.begin() + static_cast<std::ptrdiff_t>(first * row);
+                EXPECT_TRUE(std::equal(rows.bytes.begin(), rows.bytes.end(), from,
+                                       from + static_cast<std::ptrdiff_t>(count * row)))
+                    << entry.name;
+                ++compared;
+            }
+            joined += !entry.parts.empty();
+            EXPECT_THROW((void)table.readRows(entry.name, 1, all), std::out_of_range);
+        }
+    }
+    EXPECT_GT(compared, 100);
+    EXPECT_GT(joined, 0);
 }
 
 /// The recorded singular values are softplus(sigma) + 1e-6 of the ema copy.

@@ -38,14 +38,14 @@ protected:
     }
     void TearDown() override { std::filesystem::remove(m_file); }
 
-    Result<std::vector<LoadedHead>> load() {
+    Result<std::vector<LoadedHead>> load(HeadRange range = {}) {
         std::map<std::string, Array> arrays;
         for (const auto& [name, tensor] : m_tensors)
             arrays["blocks.0.attn." + name] = makeArray(flat(tensor), tensor.sizes().vec());
         EXPECT_TRUE(writeSafetensors(m_file, arrays).has_value());
         const Result<TensorTable> table = TensorTable::open(m_file);
         if (!table) return failure(table.error());
-        return loadHeads(*table, m_card, 0);
+        return loadHeads(*table, m_card, 0, range);
     }
     std::vector<LoadedHead> sound() {
         const Result<std::vector<LoadedHead>> heads = load();
@@ -73,6 +73,28 @@ protected:
     std::map<std::string, at::Tensor> m_tensors;
     ModelCard m_card;
 };
+
+TEST_F(ModelHeads, ARangeOfHeadsIsThoseHeads) {
+    m_card.convention = Convention::Same;
+    m_tensors["qkv.weight"][(kH - 1) * kD][3] = std::nan("");
+    const Result<std::vector<LoadedHead>> all = load(), last = load({1, kH - 1});
+    ASSERT_TRUE(all && last);
+    ASSERT_EQ(last->size(), static_cast<std::size_t>(kH - 1));
+    for (int i = 0; i + 1 < kH; ++i) {
+        const LoadedHead &own = (*last)[i], &same = (*all)[i + 1];
+        EXPECT_EQ(own.problem, same.problem);
+        EXPECT_EQ(own.problem.empty(), i + 2 < kH);
+        if (!own.problem.empty()) continue;
+        EXPECT_TRUE(at::allclose(own.value.map.query, same.value.map.query, 1e-14, 1e-14));
+        EXPECT_TRUE(at::equal(own.value.content.cross, same.value.content.cross));
+        // The factors give the polar factor that an SVD of the map finds.
+        const auto [u, s, vt] = at::linalg_svd(own.value.map.query, false);
+        EXPECT_TRUE(at::allclose(own.value.polar, at::matmul(u, vt), 1e-12, 1e-12));
+    }
+    EXPECT_NE(all->back().problem.find("[" + std::to_string((kH - 1) * kD) + ",3]"), std::string::npos)
+        << all->back().problem;
+    EXPECT_THROW((void)load({1, kH}), std::out_of_range);
+}
 
 TEST_F(ModelHeads, MapsAreMadeOfTheFilesFactorsAndContentHoldsTheBias) {
     const std::vector<LoadedHead> heads = sound();
