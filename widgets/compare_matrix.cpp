@@ -44,17 +44,18 @@ void CompareMatrix::setFigure(CompareFigure figure) {
 CompareMatrix::Layout CompareMatrix::layoutIn(const QRectF& place, const QFont& font) const {
     const QFontMetricsF metrics(font);
     qreal names = 0;
-    for (const QString& name : m_figure.names) names = std::max(names, metrics.horizontalAdvance(name));
+    for (const auto* all : {&m_figure.names, &m_figure.columns})
+        for (const QString& name : *all) names = std::max(names, metrics.horizontalAdvance(name));
     names = std::min(names, place.width() * 0.28) + kMark + 12;
     const qreal legend = 2 * metrics.height() + 4;
-    const int count = std::max(1, m_figure.size());
+    const int rows = std::max(1, m_figure.size()), columns = std::max(1, m_figure.columnCount());
     Layout layout;
-    const qreal room = std::min(place.width() - names - 16, place.height() - names - legend - 24);
-    layout.cell = std::clamp(room / count, 1.0, kLargestCell);
+    const qreal wide = (place.width() - names - 16) / columns, high = (place.height() - names - legend - 24) / rows;
+    layout.cell = std::clamp(std::min(wide, high), 1.0, kLargestCell);
     // Whole pixels per cell keep the cells equal and sharp.
     if (layout.cell > 2) layout.cell = std::floor(layout.cell);
-    const qreal side = layout.cell * count;
-    layout.matrix = QRectF(place.left() + names + 4, place.top() + names + 4, side, side);
+    layout.matrix =
+        QRectF(place.left() + names + 4, place.top() + names + 4, layout.cell * columns, layout.cell * rows);
     layout.legend = QRectF(place.left() + 8, place.bottom() - legend - 4, place.width() - 16, legend);
     return layout;
 }
@@ -67,17 +68,17 @@ void CompareMatrix::draw(QPainter& painter, const QRectF& place, const Looks& lo
     if (m_figure.size() == 0) return;
     const Layout layout = layoutIn(place, looks.font);
     painter.setFont(looks.font);
-    const int count = m_figure.size();
+    const int rows = m_figure.size(), columns = m_figure.columnCount();
     drawHatched(painter, layout.matrix, looks);  // shows through where two heads cannot be compared
     drawCells(painter, layout.matrix,
-              mapImage(m_figure.values, count, count, m_figure.map, m_figure.low, m_figure.high));
+              mapImage(m_figure.values, rows, columns, m_figure.map, m_figure.low, m_figure.high));
     if (layout.cell >= kReadable) {
-        for (int i = 0; i < count * count; ++i) {
+        for (int i = 0; i < rows * columns; ++i) {
             const double value = m_figure.values[i];
             if (std::isnan(value)) continue;
             const double share = (value - m_figure.low) / (m_figure.high - m_figure.low);
             painter.setPen(readableOn(mapColour(m_figure.map, share)));
-            painter.drawText(layout.at(i / count, i % count), Qt::AlignCenter, shortNumber(value));
+            painter.drawText(layout.at(i / columns, i % columns), Qt::AlignCenter, shortNumber(value));
         }
     }
     drawNames(painter, layout, looks);
@@ -89,26 +90,31 @@ void CompareMatrix::drawNames(QPainter& painter, const Layout& layout, const Loo
     const QFontMetricsF metrics(looks.font);
     const int step = std::max(1, static_cast<int>(std::ceil(metrics.height() / layout.cell)));
     const qreal width = layout.matrix.left() - 4 - kMark;
+    const QRectF text(0, -metrics.height() / 2, width - 4, metrics.height());
+    const qreal thick = std::max(2.0, layout.cell);
+    const auto shorten = [&](const QString& name) { return metrics.elidedText(name, Qt::ElideLeft, width - 8); };
     for (int i = 0; i < m_figure.size(); ++i) {
-        const qreal middle = (i + 0.5) * layout.cell;
+        const qreal top = layout.matrix.top() + i * layout.cell;
         const int colour = m_figure.colours[i];
-        const QRectF rowMark(layout.matrix.left() - kMark - 1, layout.matrix.top() + i * layout.cell, kMark,
-                             std::max(2.0, layout.cell));
-        const QRectF columnMark(layout.matrix.left() + i * layout.cell, layout.matrix.top() - kMark - 1,
-                                std::max(2.0, layout.cell), kMark);
-        if (colour >= 0) {
-            painter.fillRect(rowMark, headColour(colour));
-            painter.fillRect(columnMark, headColour(colour));
-        }
+        if (colour >= 0)
+            painter.fillRect(QRectF(layout.matrix.left() - kMark - 1, top, kMark, thick), headColour(colour));
         if (i % step != 0) continue;
-        const QString name = metrics.elidedText(m_figure.names[i], Qt::ElideLeft, width - 8);
         painter.setPen(colour >= 0 ? looks.text : looks.muted);
-        const QRectF text(0, -metrics.height() / 2, width - 4, metrics.height());
-        painter.drawText(text.translated(0, layout.matrix.top() + middle), Qt::AlignRight | Qt::AlignVCenter, name);
+        painter.drawText(text.translated(0, top + layout.cell / 2), Qt::AlignRight | Qt::AlignVCenter,
+                         shorten(m_figure.names[i]));
+    }
+    for (int i = 0; i < m_figure.columnCount(); ++i) {
+        const qreal left = layout.matrix.left() + i * layout.cell;
+        const int colour = m_figure.columns.empty() ? m_figure.colours[i] : -1;
+        if (colour >= 0)
+            painter.fillRect(QRectF(left, layout.matrix.top() - kMark - 1, thick, kMark), headColour(colour));
+        if (i % step != 0) continue;
+        painter.setPen(colour >= 0 ? looks.text : looks.muted);
         painter.save();
-        painter.translate(layout.matrix.left() + middle, layout.matrix.top() - kMark - 4);
+        painter.translate(left + layout.cell / 2, layout.matrix.top() - kMark - 4);
         painter.rotate(-90);
-        painter.drawText(text, Qt::AlignLeft | Qt::AlignVCenter, name);
+        painter.drawText(text, Qt::AlignLeft | Qt::AlignVCenter,
+                         shorten(m_figure.columns.empty() ? m_figure.names[i] : m_figure.columns[i]));
         painter.restore();
     }
 }
@@ -122,6 +128,7 @@ void CompareMatrix::drawFrames(QPainter& painter, const Layout& layout, const Lo
         const qreal at = start * layout.cell;
         painter.drawLine(QPointF(layout.matrix.left(), layout.matrix.top() + at),
                          QPointF(layout.matrix.right(), layout.matrix.top() + at));
+        if (!m_figure.columns.empty()) continue;
         painter.drawLine(QPointF(layout.matrix.left() + at, layout.matrix.top()),
                          QPointF(layout.matrix.left() + at, layout.matrix.bottom()));
     }
@@ -133,9 +140,9 @@ void CompareMatrix::drawFrames(QPainter& painter, const Layout& layout, const Lo
 QPoint CompareMatrix::cellAt(QPointF position) const {
     const Layout layout = layoutIn(rect(), font());
     if (m_figure.size() == 0 || !layout.matrix.contains(position)) return {-1, -1};
-    const int last = m_figure.size() - 1;
-    return {std::min(last, static_cast<int>((position.x() - layout.matrix.left()) / layout.cell)),
-            std::min(last, static_cast<int>((position.y() - layout.matrix.top()) / layout.cell))};
+    const int lastRow = m_figure.size() - 1, lastColumn = m_figure.columnCount() - 1;
+    return {std::min(lastColumn, static_cast<int>((position.x() - layout.matrix.left()) / layout.cell)),
+            std::min(lastRow, static_cast<int>((position.y() - layout.matrix.top()) / layout.cell))};
 }
 
 void CompareMatrix::paintEvent(QPaintEvent*) {

@@ -9,18 +9,20 @@
 
 namespace ropescope {
 
-/// Heads against heads, everything in drawn order.
+/// Heads against heads, or against something else, everything in drawn order.
 struct CompareFigure {
-    std::vector<QString> names;   ///< [n]
-    std::vector<double> values;   ///< [n,n], NaN: cannot be compared
-    std::vector<int> colours;     ///< [n] Selection::colourIndex, -1: not shown elsewhere
-    std::vector<int> blockStart;  ///< first head of every model
+    std::vector<QString> names;    ///< [n] of the rows
+    std::vector<QString> columns;  ///< [m]; empty: the rows' heads again
+    std::vector<double> values;    ///< [n,m], NaN: cannot be compared
+    std::vector<int> colours;      ///< [n] Selection::colourIndex, -1: not shown elsewhere
+    std::vector<int> blockStart;   ///< first head of every model
     ColourMap map = ColourMap::Viridis;
     double low = 0;
     double high = 1;
     QString title;  ///< with the unit
 
     [[nodiscard]] int size() const { return static_cast<int>(names.size()); }
+    [[nodiscard]] int columnCount() const { return columns.empty() ? size() : static_cast<int>(columns.size()); }
 };
 
 /// Draws the matrix with the names at its sides, models outlined, and the legend below.

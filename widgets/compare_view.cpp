@@ -80,12 +80,13 @@ void CompareView::buildControls() {
     addLabel(tr("Metric"));
     m_metric->addItems({tr("kernel correlation, weights"), tr("kernel correlation, data"),
                         tr("frequency distance, weights"), tr("frequency distance, data"),
-                        tr("field correlation, data")});
-    m_metric->setToolTip(
-        tr("Kernel correlation: of two heads' mean logits over all offsets, 1 = the same shape.\n"
-           "Frequency distance: 1-Wasserstein over ln |\u03c9| between the energies, 0 = the same.\n"
-           "Field correlation: of two heads' measured attention by offset.\n"
-           "Weights: white input through the projections. Data: measured on images."));
+                        tr("field correlation, data"), tr("plane overlap, two states of a run")});
+    m_metric->setToolTip(tr(
+        "Kernel correlation: of two heads' mean logits over all offsets, 1 = the same shape.\n"
+        "Frequency distance: 1-Wasserstein over ln |\u03c9| between the energies, 0 = the same.\n"
+        "Field correlation: of two heads' measured attention by offset.\n"
+        "Plane overlap: how much of each query plane is still where it was, 1 = all; two checkpoints of one training.\n"
+        "Weights: white input through the projections. Data: measured on images."));
     controls().addWidget(m_metric);
     addLabel(tr("Heads"));
     m_which->setSizeAdjustPolicy(QComboBox::AdjustToContents);
@@ -94,7 +95,11 @@ void CompareView::buildControls() {
     m_measure->setToolTip(tr("Makes images and measures the heads on them; Cancel keeps what was there"));
     m_about->setForegroundRole(QPalette::PlaceholderText);
     controls().addWidget(m_about);
-    connect(m_metric, &QComboBox::currentIndexChanged, this, &CompareView::onChoice);
+    connect(m_metric, &QComboBox::currentIndexChanged, this, [this](int metric) {
+        if (metric == static_cast<int>(Metric::PlaneOverlap))
+            setHeads(kEveryModel);  // of two models, where two are open
+        onChoice();
+    });
     connect(m_which, &QComboBox::currentIndexChanged, this, &CompareView::onChoice);
     connect(m_measure, &QPushButton::clicked, this, [this] { ask(true); });
     connect(&messages(), &MessageBar::cancelRequested, this, &CompareView::cancelRequested);
@@ -110,7 +115,7 @@ void CompareView::buildControls() {
         emit hovered(text);
     });
     connect(m_matrix, &CompareMatrix::picked, this, [this](int row, int column, Qt::KeyboardModifiers keys) {
-        pick({column, row}, keys);
+        pick({isOverlap() ? row + static_cast<int>(m_heads.size()) / 2 : column, row}, keys);
     });
     connect(m_map, &HeadMap::hovered, this, [this](int index) {
         const QString text = index < 0 ? QString() : m_models.headName(m_heads[index]);
@@ -161,11 +166,12 @@ CompareRequest CompareView::request() const {
     }
     request.heads.assign(heads.begin(), heads.end());
     const auto metric = static_cast<Metric>(m_metric->currentIndex());
-    request.metric = metric == Metric::FieldData ? CompareMetric::FieldCorrelation
+    request.metric = metric == Metric::PlaneOverlap ? CompareMetric::PlaneOverlap
+                     : metric == Metric::FieldData  ? CompareMetric::FieldCorrelation
                      : metric == Metric::KernelWeights || metric == Metric::KernelData
                          ? CompareMetric::KernelCorrelation
                          : CompareMetric::FrequencyWasserstein;
-    const bool data = metric != Metric::KernelWeights && metric != Metric::FrequencyWeights;
+    const bool data = metric == Metric::KernelData || metric == Metric::FrequencyData || metric == Metric::FieldData;
     request.content = data ? ContentSource::Data : ContentSource::Weights;
     return request;
 }
@@ -181,6 +187,8 @@ void CompareView::ask(bool measure) {
     const CompareRequest wanted = request();
     // One head alone has nothing to be compared with; heads are asked for only while somebody looks.
     if (wanted.models.empty() || wanted.heads.size() * wanted.models.size() == 1 || (!measure && !isVisible())) return;
+    if (wanted.metric == CompareMetric::PlaneOverlap && wanted.models.size() != 2)
+        return messages().showNote(tr("Plane overlap needs two checkpoints of one training. Open both."));
     if (same(m_drawn, wanted) || same(m_asked, wanted)) return;
     m_asked = wanted;
     emit compareRequested(wanted);
@@ -234,12 +242,20 @@ void CompareView::draw() {
     }
     showEmpty(!m_report);
     if (!m_report) return;
-    drawMatrix();
+    isOverlap() ? drawOverlaps() : drawMatrix();
     drawMap();
     m_about->setText(m_report->about == About::Map ? tr("of the map") : tr("of the head"));
     m_about->setToolTip(QString::fromStdString(m_report->definition));
-    m_note->setText(QString::fromStdString(m_report->note));
-    m_note->setVisible(!m_report->note.empty());
+    QStringList notes;
+    for (std::size_t i = 0; i < m_heads.size(); ++i) {
+        if (i == 0 || m_heads[i].model == m_heads[i - 1].model) continue;
+        for (std::size_t own : {std::size_t(0), i})
+            notes << tr("%1: %2").arg(QChar('A' + m_report->models[own]),
+                                      QString::fromStdString(m_models.find(m_heads[own].model)->card.name));
+    }
+    if (!m_report->note.empty()) notes << QString::fromStdString(m_report->note);
+    m_note->setText(notes.join(QStringLiteral("    ")));
+    m_note->setVisible(!notes.isEmpty());
     setStale(!same(m_drawn, request()));
 }
 
@@ -255,11 +271,31 @@ void CompareView::drawMatrix() {
     }
     figure.high = m_report->similarity ? 1 : largest;
     for (std::size_t i = 0; i < m_heads.size(); ++i) {
-        figure.names.push_back(m_models.headName(m_heads[i]));
+        figure.names.push_back(shortName(static_cast<int>(i)));
         figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
         if (i == 0 || m_heads[i].model != m_heads[i - 1].model) figure.blockStart.push_back(static_cast<int>(i));
     }
     m_matrix->setFigure(std::move(figure));
+}
+
+/// The same head in two states, plane by plane.
+void CompareView::drawOverlaps() {
+    CompareFigure figure;
+    const std::size_t heads = m_heads.size() / 2, planes = m_report->perPlane.size() / heads;
+    figure.values = m_report->perPlane;
+    figure.title = tr("Overlap of a query plane with itself in the other state (share)");
+    for (std::size_t i = 0; i < heads; ++i) {
+        figure.names.push_back(QString::fromStdString(m_heads[i].id.name()));
+        figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
+    }
+    for (std::size_t p = 0; p < planes; ++p) figure.columns.push_back(tr("plane %1").arg(p));
+    m_matrix->setFigure(std::move(figure));
+}
+
+QString CompareView::shortName(int index) const {
+    const QString name = QString::fromStdString(m_heads[index].id.name());
+    if (m_heads.front().model == m_heads.back().model) return name;
+    return QStringLiteral("%1 %2").arg(QChar('A' + m_report->models[index])).arg(name);
 }
 
 void CompareView::drawMap() {
@@ -268,7 +304,7 @@ void CompareView::drawMap() {
     if (m_report->embedding.size() != 2 * m_heads.size()) return;
     for (std::size_t i = 0; i < m_heads.size(); ++i) {
         figure.places.emplace_back(m_report->embedding[2 * i], m_report->embedding[2 * i + 1]);
-        figure.names.push_back(m_models.headName(m_heads[i]));
+        figure.names.push_back(shortName(static_cast<int>(i)));
         figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
         figure.models.push_back(m_report->models[i]);
     }
@@ -300,6 +336,14 @@ QPointF CompareView::drawnPlace(HeadRef head) const {
 }
 
 QString CompareView::pairText(int row, int column) const {
+    if (isOverlap()) {
+        const std::size_t heads = m_heads.size() / 2, planes = m_report->perPlane.size() / heads;
+        return tr("%1  plane %2: overlap %3; mean over turning planes %4")
+            .arg(QString::fromStdString(m_heads[row].id.name()))
+            .arg(column)
+            .arg(shortNumber(m_report->perPlane[row * planes + column]),
+                 shortNumber(m_report->matrix[row * 2 * heads + row + heads]));
+    }
     const QString pair = tr("%1 with %2").arg(m_models.headName(m_heads[row]), m_models.headName(m_heads[column]));
     const double value = m_report->matrix[row * m_heads.size() + column];
     if (std::isnan(value)) return pair + tr("  cannot be compared: one is marked or has no such curve");
@@ -310,6 +354,15 @@ QString CompareView::pairText(int row, int column) const {
 QString CompareView::numbers(QChar separator) const {
     if (!m_report) return {};
     QString text = QStringLiteral("head");
+    if (isOverlap()) {
+        const std::size_t heads = m_heads.size() / 2, planes = m_report->perPlane.size() / heads;
+        for (std::size_t p = 0; p < planes; ++p) text += separator + QStringLiteral("plane%1").arg(p);
+        for (std::size_t i = 0; i < m_report->perPlane.size(); ++i) {
+            if (i % planes == 0) text += QLatin1Char('\n') + QString::fromStdString(m_heads[i / planes].id.name());
+            text += separator + QString::number(m_report->perPlane[i], 'g', 10);
+        }
+        return text + QLatin1Char('\n');
+    }
     for (HeadRef head : m_heads) text += separator + m_models.headName(head);
     const bool placed = m_report->embedding.size() == 2 * m_heads.size();
     if (placed) text += separator + QStringLiteral("coordinate1") + separator + QStringLiteral("coordinate2");
@@ -328,8 +381,10 @@ QString CompareView::numbers(QChar separator) const {
 }
 
 void CompareView::drawFigure(QCPPainter& painter, QSize size) const {
-    const int left = size.width() / 2;
+    const bool mapped = m_report && m_report->embedding.size() == 2 * m_heads.size();
+    const int left = mapped ? size.width() / 2 : size.width();
     m_matrix->draw(painter, QRectF(0, 0, left, size.height()), paperLooks(font()));
+    if (!mapped) return;
     painter.save();
     painter.translate(left + 8, 0);
     m_map->draw(painter, QSize(size.width() - left - 8, size.height()));

@@ -23,7 +23,7 @@ class HeadMap;
 class CompareView : public View {
     Q_OBJECT
 public:
-    enum class Metric { KernelWeights, KernelData, FrequencyWeights, FrequencyData, FieldData };
+    enum class Metric { KernelWeights, KernelData, FrequencyWeights, FrequencyData, FieldData, PlaneOverlap };
     CompareView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
     void setMetric(Metric metric);
@@ -60,6 +60,10 @@ private:
     void onChoice();
     void draw();
     void drawMatrix();
+    void drawOverlaps();
+    /// "L0.H1"; of several models with the letter of its own, which the note explains.
+    [[nodiscard]] QString shortName(int index) const;
+    [[nodiscard]] bool isOverlap() const { return m_report && !m_report->perPlane.empty(); }
     void drawMap();
     void pick(const std::vector<int>& indices, Qt::KeyboardModifiers modifiers);
     [[nodiscard]] int indexOf(HeadRef head) const;

@@ -64,8 +64,7 @@ void HeadMap::refresh() {
         if (!named && !shown) continue;
         auto* label = new QCPItemText(m_plot);
         label->position->setCoords(m_figure.places[i].x(), m_figure.places[i].y());
-        label->setPositionAlignment(Qt::AlignLeft | Qt::AlignBottom);
-        label->setPadding(QMargins(6, 0, 0, 4));
+        label->setPadding(QMargins(6, 0, 6, 4));
         label->setText(m_figure.names[i]);
         label->setFont(looks.font);
         label->setColor(shown ? looks.text : looks.muted);
@@ -91,8 +90,21 @@ void HeadMap::fitRanges() {
     const QFontMetrics metrics(font());
     m_plot->xAxis->setLabel(metrics.elidedText(m_figure.titleX, Qt::ElideRight, m_plot->width() - 72));
     m_plot->yAxis->setLabel(metrics.elidedText(m_figure.titleY, Qt::ElideRight, m_plot->height() - 64));
+    placeLabels();
     m_plot->xAxis->ticker()->setTickCount(std::clamp(static_cast<int>(width / 72), 2, 6));
     m_plot->yAxis->ticker()->setTickCount(std::clamp(static_cast<int>(height / 48), 2, 6));
+}
+
+/// Names stand to the right of their points, and to the left where they would be cut off.
+void HeadMap::placeLabels() {
+    const QFontMetrics metrics(font());
+    for (int i = 0; i < m_plot->itemCount(); ++i) {
+        auto* label = qobject_cast<QCPItemText*>(m_plot->item(i));
+        if (label == nullptr) continue;
+        const double right = label->position->pixelPosition().x() + metrics.horizontalAdvance(label->text()) + 12;
+        const bool fits = right <= m_plot->axisRect()->right();
+        label->setPositionAlignment((fits ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignBottom);
+    }
 }
 
 QPointF HeadMap::pixel(int index) const {

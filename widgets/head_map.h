@@ -42,6 +42,7 @@ protected:
 private:
     void refresh();
     void fitRanges();
+    void placeLabels();
     [[nodiscard]] int indexAt(QPoint position) const;
 
     HeadMapFigure m_figure;

@@ -186,7 +186,7 @@ void ModelTree::addModel(int key, const OpenModel& model) {
     QFont bold = font();
     bold.setBold(true);
     top->setFont(0, bold);
-    newItem(top, tr("check: runs in the background"), key, kLamp, -1)->setFlags(Qt::ItemIsEnabled);
+    newItem(top, tr("check: running"), key, kLamp, -1)->setFlags(Qt::ItemIsEnabled);
     for (const std::string& note : model.card.notes) {
         QTreeWidgetItem* row = newItem(top, QString::fromStdString(note), key, -1, -1);
         row->setFlags(Qt::ItemIsEnabled);
@@ -229,7 +229,7 @@ void ModelTree::showLamp(int model) {
     qDeleteAll(lamp->takeChildren());
     if (!open->check) return;
     const SelfCheckReport& check = *open->check;
-    QString words = check.overall == LampState::Green ? tr("all ok") : lampWords(check.overall);
+    const QString words = check.overall == LampState::Green ? tr("all ok") : lampWords(check.overall);
     QStringList tips;
     for (const SelfCheckRow& row : check.rows) {
         tips << rowTip(row).section(QLatin1Char('\n'), 0, 1);
@@ -237,7 +237,6 @@ void ModelTree::showLamp(int model) {
         item->setFlags(Qt::ItemIsEnabled);
         item->setIcon(0, lampIcon(row.state));
         item->setToolTip(0, rowTip(row));
-        if (row.state == check.overall && row.state > LampState::Green) words += QStringLiteral(", ") + rowText(row);
     }
     lamp->setText(0, tr("check: %1").arg(words));
     lamp->setToolTip(0, tips.join(QStringLiteral("\n\n")));

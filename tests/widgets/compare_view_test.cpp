@@ -103,9 +103,28 @@ private slots:
         QCOMPARE(a.requests.back().models.size(), std::size_t(2));
         QCOMPARE(a.view.matrix()->figure().size(), 48);
         QCOMPARE(a.view.matrix()->figure().blockStart, (std::vector<int>{0, 24}));
+        QCOMPARE(a.view.matrix()->figure().names[25], QStringLiteral("B L0.H1"));  // the note says which one B is
         QCOMPARE(a.view.drawnValue(a.sample.head(1, 0), {second, {1, 0}}), 1.0);
         a.sample.models.remove(second);
         QVERIFY(a.view.matrix()->figure().size() != 48 || a.view.isShowingEmpty());
+    }
+    void planesOfTwoStatesAreOverlaid() {
+        Answered a;
+        a.view.setMetric(CompareView::Metric::PlaneOverlap);
+        QCOMPARE(a.requests.size(), std::size_t(1));  // one model alone: said, not asked
+        QVERIFY(a.view.messages().text().contains(QStringLiteral("two checkpoints")));
+        ModelRef other;
+        other.path = "second";
+        a.sample.models.add(other, sampleCard("second"));
+        a.view.setHeads(-2);
+        QVERIFY(a.requests.back().metric == CompareMetric::PlaneOverlap);
+        QCOMPARE(a.view.matrix()->figure().size(), 24);
+        QCOMPARE(a.view.matrix()->figure().columnCount(), 8);
+        QCOMPARE(a.view.matrix()->figure().values[3 * 8 + 2], 1 - 0.004 * 6);
+        QVERIFY(a.view.map()->isHidden());
+        QVERIFY(a.view.pairText(3, 2).contains(QStringLiteral("plane 2: overlap 0.976")));
+        QCOMPARE(a.view.numbers(',').count(QLatin1Char('\n')), qsizetype(25));
+        QVERIFY(a.view.grab().toImage().width() > 0);
     }
     void errorsStayInTheView() {
         OpenedSample sample;

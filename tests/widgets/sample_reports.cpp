@@ -327,6 +327,14 @@ CompareReport sampleComparison(const CompareRequest& request) {
         const bool marked = a == kMarked || b == kMarked;
         report.matrix.push_back(marked ? std::numeric_limits<double>::quiet_NaN() : 1 - 0.25 * apart);
     }
+    if (request.metric == CompareMetric::PlaneOverlap) {
+        report.embedding.clear();
+        for (std::size_t i = 0; i < count / 2; ++i)
+            for (int p = 0; p < 8; ++p) report.perPlane.push_back(1 - 0.004 * static_cast<double>(i) * p);
+        report.title = "Plane overlap of two states";
+        report.about = About::Map;
+        return report;
+    }
     report.axisShare = {0.62, 0.21};
     report.title = "Kernel correlation";
     report.definition = "Correlation of the mean logits of two heads over all offsets but zero.";

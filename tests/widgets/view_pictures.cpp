@@ -91,6 +91,18 @@ void saveAnalysis(const QDir& folder, const QString& look) {
     ModelTree tree(models, selection);
     ClassifyView classify(models, selection);
     classify.setModel(model);
+    ModelRef later;
+    later.path = "later";
+    models.add(later, sampleCard("run-000400"));
+    CompareView two(models, selection);
+    QObject::connect(&two, &CompareView::compareRequested, &two,
+                     [&](const CompareRequest& request) { two.take(request, sampleComparison(request)); });
+    two.show();
+    two.setHeads(-2);
+    save(two, QSize(1280, 720), folder.filePath(QStringLiteral("compare-two") + look));
+    two.setMetric(CompareView::Metric::PlaneOverlap);
+    save(two, QSize(1280, 720), folder.filePath(QStringLiteral("compare-planes") + look));
+    models.remove(models.all().rbegin()->first);
     save(classify, QSize(1280, 260), folder.filePath(QStringLiteral("classify-empty") + look));
     ClassifyResult result;
     result.top = {{3, "Dress", 0.8, 4},
