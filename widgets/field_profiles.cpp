@@ -8,6 +8,8 @@
 namespace ropescope {
 namespace {
 
+constexpr qreal kNarrow = 120;  ///< pixels: less says less
+
 const OffsetMap& mapOf(const FieldsPanel& panel, FieldKind kind) {
     return kind == FieldKind::Measured ? panel.measured : panel.analytic;
 }
@@ -38,7 +40,8 @@ void drawFrame(QPainter& painter, const QRectF& plot, int reach, double low, dou
     painter.setPen(looks.muted);
     const qreal y = plot.bottom() + 2;
     const QString ends[] = {QString::number(-reach), QStringLiteral("0"), QString::number(reach)};
-    for (int i = 0; i < 3; ++i) {
+    const bool roomy = plot.width() > 3 * metrics.horizontalAdvance(ends[0]);
+    for (int i = 0; i < 3; i += roomy ? 1 : 2) {
         const qreal x = plot.left() + i * plot.width() / 2;
         painter.drawText(QRectF(x - 24, y, 48, metrics.height()), Qt::AlignHCenter | Qt::AlignTop, ends[i]);
     }
@@ -61,7 +64,7 @@ void drawProfile(QPainter& painter, const QRectF& place, const FieldsFigure& fig
     small.setPointSizeF(std::max(7.0, looks.font.pointSizeF() * 0.85));
     painter.setFont(small);
     const QFontMetricsF metrics(small);
-    const QRectF plot = place.adjusted(56, metrics.height() + 4, -8, -metrics.height() - 4);
+    const QRectF plot = place.adjusted(place.width() < kNarrow ? 40 : 56, metrics.height() + 4, -8, -metrics.height() - 4);
     const bool columns = direction == ProfileDirection::AlongColumns;
     const QString what = kind == FieldKind::Measured ? QObject::tr("measured") : QObject::tr("analytic");
     QString title = columns ? QObject::tr("%1, column offset (tokens), row %2").arg(what).arg(crosshair.y())
@@ -69,6 +72,7 @@ void drawProfile(QPainter& painter, const QRectF& place, const FieldsFigure& fig
     if (metrics.horizontalAdvance(title) > place.width() - 8) {
         title = columns ? QObject::tr("columns (tokens)") : QObject::tr("rows (tokens)");
     }
+    if (place.width() < kNarrow) title = columns ? QObject::tr("columns") : QObject::tr("rows");
     painter.setPen(looks.text);
     painter.drawText(QRectF(place.left() + 8, place.top(), place.width() - 8, metrics.height()), Qt::AlignRight,
                      metrics.elidedText(title, Qt::ElideMiddle, place.width() - 16));
