@@ -75,6 +75,19 @@ public:
         const auto first = sizeOf(key, (*value)[0]), rows = sizeOf(key, (*value)[1]), cols = sizeOf(key, (*value)[2]);
         if (first && rows && cols) channels = *first, to = {*rows, *cols};
     }
+    /// "rotary_layout", or timm's "rotate_half": true for half-split.
+    void layout(std::string& to) {
+        const auto [key, value] = find({"rotary_layout", "rotate_half"});
+        if (!value) return;
+        if (key == "rotate_half") {
+            if (!value->is_boolean()) return wrong(key, *value, "true or false");
+            to = value->get<bool>() ? "half-split" : "interleaved";
+            return;
+        }
+        const std::string said = value->is_string() ? value->get<std::string>() : std::string();
+        if (said != "interleaved" && said != "half-split") return wrong(key, *value, "interleaved or half-split");
+        to = said;
+    }
     void texts(std::vector<std::string>& to, const char* name) {
         const auto [key, value] = find({name});
         if (!value) return;
@@ -152,6 +165,7 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.text(config.objective, {"objective"});
     reader.text(config.content, {"content"});
     reader.text(config.axisOrder, {"axis_order"});
+    reader.layout(config.rotaryLayout);
     reader.whole(config.heads, {"heads", "num_heads", "num_attention_heads"});
     reader.whole(config.headDim, {"head_dim", "attention_head_dim"});
     reader.whole(config.layers, {"layers", "depth", "num_layers"});

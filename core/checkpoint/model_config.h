@@ -15,13 +15,13 @@ namespace ropescope {
 /// metadata (`ropescope.config`), diffusers' and timm's config.json (whose pretrained_cfg
 /// is read too).
 struct ModelConfig {
-    std::string name, architecture, encoding, objective, content, axisOrder, interpolation, mapTokens;
+    std::string name, architecture, encoding, objective, content, axisOrder, rotaryLayout, interpolation, mapTokens;
     std::optional<int> heads, headDim, layers, patch, inChannels, outChannels, classes;
     std::optional<double> theta, cropFraction;
     std::vector<double> mean, std;  ///< of a classifier's input, per channel
-    Grid grid;   ///< 0x0: not said
-    Grid image;   ///< of the model's own input, 0x0: not said
-    Grid latent;  ///< diffusers' sample_size, 0x0: not said
+    Grid grid;                      ///< 0x0: not said
+    Grid image;                     ///< of the model's own input, 0x0: not said
+    Grid latent;                    ///< diffusers' sample_size, 0x0: not said
     std::vector<std::string> classNames;
 };
 

@@ -29,6 +29,10 @@ void findEncoding(Recognition& r) {
         r.note("encoding: the configuration says " + printable(said, 30) + ", the tensors show " + r.card.encoding);
     }
     r.card.axes = r.card.encoding == "rope1d" ? 1 : r.card.encoding == "none" || r.card.encoding == "absolute" ? 0 : 2;
+    if (r.config.rotaryLayout == "half-split" && r.card.axes > 0) {
+        r.card.rotaryLayout = RotaryLayout::HalfSplit;
+        r.note("rotary planes: features p and p + D/2 (half-split), from the configuration");
+    }
 }
 
 /// Patch, channels and classes; files that hold only projections and maps rely on their configuration.

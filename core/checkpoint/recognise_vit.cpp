@@ -47,6 +47,10 @@ void findEncoding(Recognition& r) {
 
 /// The column owns the first half of the planes in timm's and rope-vit's ViTs, the row in this program's.
 void findOrder(Recognition& r) {
+    if (r.config.rotaryLayout == "half-split" && r.card.axes > 0) {
+        r.card.rotaryLayout = RotaryLayout::HalfSplit;
+        r.note("rotary planes: features p and p + D/2 (half-split), from the configuration");
+    }
     if (r.card.axes != 2) return;
     const bool column = r.config.axisOrder.empty() ? !isOwn(r) : r.config.axisOrder == "column";
     r.card.axisOrder = column ? AxisOrder::ColumnFirst : AxisOrder::RowFirst;

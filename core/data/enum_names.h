@@ -51,6 +51,9 @@ inline constexpr auto enumNames(MapSharing) {
 inline constexpr auto enumNames(AxisOrder) {
     return std::to_array<std::string_view>({"row", "column"});
 }
+inline constexpr auto enumNames(RotaryLayout) {
+    return std::to_array<std::string_view>({"interleaved", "half-split"});
+}
 inline constexpr auto enumNames(Extrapolation) {
     return std::to_array<std::string_view>({"none", "interpolation", "ntk", "yarn", "ntk-by-parts", "time-aware"});
 }

@@ -13,13 +13,12 @@ namespace ropescope {
 /// M^-T on keys (released code). None: the encoding has no map. Unknown: the file has maps but does not say.
 enum class Convention { None, Same, Inverse, Unknown };
 /// How a learned matrix is made of its stored parameters (core/encoding/matrix.h). None: the encoding has no matrix.
-enum class MatrixKind {
-    None, Svd, Full, Diagonal, Exponential, Cayley, Householder, Givens, Lu, LowRank, Circulant
-};
+enum class MatrixKind { None, Svd, Full, Diagonal, Exponential, Cayley, Householder, Givens, Lu, LowRank, Circulant };
 /// What has a matrix (and learned frequencies) of its own: every head, every layer, or the whole model only once.
 enum class MapSharing { Head, Layer, Model };
 /// Which axis owns the first half of an axial head's planes.
 enum class AxisOrder { RowFirst, ColumnFirst };
+enum class RotaryLayout { Interleaved, HalfSplit };  ///< plane p of D features: (2p, 2p+1), or (p, p + D/2)
 /// Which tokens a learned matrix turns where a model has a class token: all of them or the patches alone. Unknown: the
 /// file has maps and a class token but does not say.
 enum class MapTokens { All, PatchesOnly, Unknown };
@@ -96,6 +95,7 @@ struct ModelCard {
     MatrixKind matrix = MatrixKind::None;
     MapSharing sharing = MapSharing::Head;
     AxisOrder axisOrder = AxisOrder::RowFirst;
+    RotaryLayout rotaryLayout = RotaryLayout::Interleaved;  ///< of the file
     int axes = 2;  ///< position axes of the rotary map: 2 (row, column), 1, or 0 when there is none
     int patch = 0;
     int inChannels = 0;
@@ -111,25 +111,31 @@ struct ModelCard {
     int classes = 0;                      ///< without the null class
     std::vector<std::string> classNames;  ///< empty, or one per class
     std::int64_t parameters = 0;
-    bool sharedMaps = false;                      ///< one map per layer, shared by its heads
-    std::string fileSha256;                       ///< of the first 64 KiB and the size: names the file in recipes
-    std::vector<std::string> notes;               ///< what was inferred and why
-    std::map<std::string, std::string> metadata;  ///< as stored, shown only
+    bool sharedMaps = false;                          ///< one map per layer, shared by its heads
+    std::string fileSha256;                           ///< of the first 64 KiB and the size: names the file in recipes
+    std::vector<std::string> notes;                   ///< what was inferred and why
+    std::map<std::string, std::string> metadata;      ///< as stored, shown only
     std::map<std::string, std::string> trainingArgs;  ///< argparse.Namespace of the authors' container, inert
     std::vector<std::string> series;  ///< paths of intermediate checkpoints found beside the file, in training order
 };
 
 template <class V>
-void fields(V& v, Grid& g) { v("rows", g.rows), v("cols", g.cols); }
+void fields(V& v, Grid& g) {
+    v("rows", g.rows), v("cols", g.cols);
+}
 template <class V>
-void fields(V& v, HeadId& h) { v("layer", h.layer), v("head", h.head); }
+void fields(V& v, HeadId& h) {
+    v("layer", h.layer), v("head", h.head);
+}
 template <class V>
 void fields(V& v, ModelRef& m) {
     v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("map_tokens", m.mapTokens),
         v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config);
 }
 template <class V>
-void fields(V& v, Compute& c) { v("device", c.device), v("precision", c.precision), v("threads", c.threads); }
+void fields(V& v, Compute& c) {
+    v("device", c.device), v("precision", c.precision), v("threads", c.threads);
+}
 template <class V>
 void fields(V& v, Preprocessing& p) {
     v("size", p.size), v("crop_fraction", p.cropFraction), v("interpolation", p.interpolation), v("mean", p.mean),
@@ -138,16 +144,16 @@ void fields(V& v, Preprocessing& p) {
 template <class V>
 void fields(V& v, ModelCard& c) {
     v("path", c.path), v("name", c.name), v("format", c.format), v("architecture", c.architecture),
-        v("encoding", c.encoding), v("convention", c.convention), v("map_tokens", c.mapTokens), v("layers", c.layers), v("heads", c.heads),
-        v("head_dim", c.headDim), v("width", c.width), v("grid", c.grid), v("grid_source", c.gridSource),
-        v("theta", c.theta), v("matrix", c.matrix), v("sharing", c.sharing), v("axis_order", c.axisOrder),
-        v("axes", c.axes), v("patch", c.patch), v("in_channels", c.inChannels),
-        v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance), v("class_token", c.classToken),
-        v("position_rows", c.positionRows), v("layer_scale", c.layerScale), v("mlp_hidden", c.mlpHidden),
-        v("naming", c.naming), v("preprocessing", c.preprocessing), v("objective", c.objective),
-        v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
-        v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes),
-        v("metadata", c.metadata), v("training_args", c.trainingArgs), v("series", c.series);
+        v("encoding", c.encoding), v("convention", c.convention), v("map_tokens", c.mapTokens), v("layers", c.layers),
+        v("heads", c.heads), v("head_dim", c.headDim), v("width", c.width), v("grid", c.grid),
+        v("grid_source", c.gridSource), v("theta", c.theta), v("matrix", c.matrix), v("sharing", c.sharing),
+        v("axis_order", c.axisOrder), v("rotary_layout", c.rotaryLayout), v("axes", c.axes), v("patch", c.patch),
+        v("in_channels", c.inChannels), v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance),
+        v("class_token", c.classToken), v("position_rows", c.positionRows), v("layer_scale", c.layerScale),
+        v("mlp_hidden", c.mlpHidden), v("naming", c.naming), v("preprocessing", c.preprocessing),
+        v("objective", c.objective), v("classes", c.classes), v("class_names", c.classNames),
+        v("parameters", c.parameters), v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256),
+        v("notes", c.notes), v("metadata", c.metadata), v("training_args", c.trainingArgs), v("series", c.series);
 }
 
 }  // namespace ropescope

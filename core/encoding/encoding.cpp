@@ -103,6 +103,8 @@ LayerPositions layerPositions(const WeightTable& weights, const std::string& pre
     if (spec.encoding->hasMaps()) {
         const bool same = !spec.encoding->conventions;
         positions.maps = matrixMaps(spec.matrix, matrix, same ? Convention::Same : spec.convention);
+        if (spec.layout == RotaryLayout::HalfSplit)
+            positions.maps = {interleavedMap(positions.maps.query), interleavedMap(positions.maps.key)};
     }
     if (!spec.encoding->turns()) return positions;
     if (spec.matrix == K::Circulant)
@@ -112,6 +114,15 @@ LayerPositions layerPositions(const WeightTable& weights, const std::string& pre
     else
         positions.frequency = spec.encoding->frequency(spec, nullptr);
     return positions;
+}
+
+at::Tensor halfSplitOrder(int headDim) {
+    return at::arange(headDim, at::kLong).view({2, headDim / 2}).mT().reshape({headDim});
+}
+
+at::Tensor interleavedMap(const at::Tensor& map) {
+    const at::Tensor order = halfSplitOrder(static_cast<int>(map.size(-1))).to(map.device());
+    return map.index_select(-2, order).index_select(-1, order);
 }
 
 RotaryTable rotaryTable(const LayerPositions& positions, Grid grid, Grid origin) {

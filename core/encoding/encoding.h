@@ -45,6 +45,9 @@ struct EncodingSpec {
     MatrixKind matrix = MatrixKind::None;
     MapSharing sharing = MapSharing::Head;
     AxisOrder order = AxisOrder::RowFirst;
+    /// Of the file. Matrices are stored in its order; projections in memory and all that is made of both are
+    /// interleaved.
+    RotaryLayout layout = RotaryLayout::Interleaved;
 };
 
 /// What one attention does to its queries and keys: q' = R(position) B_q q, k' = R(position) B_k k.
@@ -82,6 +85,11 @@ struct LayerPositions {
 /// The parameters of the matrix, names without prefix; empty without a matrix.
 [[nodiscard]] WeightTable matrixWeights(const WeightTable& weights, const std::string& prefix,
                                         const EncodingSpec& spec);
+
+/// Where the features of an interleaved head lie in a half-split one, [D] int64: 0, D/2, 1, D/2 + 1, ...
+[[nodiscard]] at::Tensor halfSplitOrder(int headDim);
+/// Maps between half-split features as maps between interleaved ones.
+[[nodiscard]] at::Tensor interleavedMap(const at::Tensor& map);
 
 /// Every layer turns alike and all heads too: one table serves the model.
 [[nodiscard]] bool sharesRotation(const EncodingSpec& spec);

@@ -204,6 +204,8 @@ Result<void> renameTensors(ExportFile& file, const ModelCard& card, const std::s
                         card.architecture == "vit"   ? "Use --names timm or naver"
                         : card.architecture == "dit" ? "Use --names dit or diffusers"
                                                      : "Convert a DiT or a ViT"});
+    if (card.rotaryLayout == RotaryLayout::HalfSplit)
+        return failure(cannot(card, "", "the programs of this scheme turn interleaved features", "half-split ones"));
     if (vit) return toViT(file.arrays, card, names == "naver");
     if (auto dropped = dropCopies(file.arrays, card); !dropped) return dropped;
     if (names == "diffusers") return toDiffusers(file, card);

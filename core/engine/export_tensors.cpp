@@ -83,6 +83,9 @@ std::map<std::string, std::string> describe(const TensorTable& table, const Mode
     if (card.classes > 0) config["classes"] = card.classes;
     if (!card.classNames.empty()) config["class_names"] = card.classNames;
     if (card.axes == 2) config["axis_order"] = enumName(card.axisOrder);
+    config.erase("rotate_half");
+    config.erase("rotary_layout");
+    if (card.rotaryLayout == RotaryLayout::HalfSplit) config["rotary_layout"] = enumName(card.rotaryLayout);
     metadata["format"] = "pt";
     metadata["ropescope.config"] = config.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (card.convention == Convention::Same || card.convention == Convention::Inverse)

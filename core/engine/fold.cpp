@@ -41,6 +41,7 @@ public:
         ModelCard plain = m_card;
         plain.encoding = m_spec.encoding->frequencies == Frequencies::Learned ? "mixed" : "axial";
         plain.convention = Convention::None;
+        plain.rotaryLayout = RotaryLayout::Interleaved;
         m_file.metadata = describe(m_table, plain);
         m_file.metadata["ropescope.folded_from"] = std::filesystem::path(m_card.path).filename().string() + " (" +
                                                    m_card.encoding + ", sha256 of its head " + m_card.fileSha256 + ")";
@@ -99,7 +100,11 @@ private:
         if (tensor->size(0) != 3 * h * d)
             return failure(cannot(m_card, name, "the projection has another number of rows than three per feature",
                                   "Export a complete model"));
-        const at::Tensor rows = tensor->view({3, h, d, -1});
+        at::Tensor rows = tensor->view({3, h, d, -1});
+        if (m_spec.layout == RotaryLayout::HalfSplit) {
+            const at::Tensor turned = rows.narrow(0, 0, 2).index_select(2, halfSplitOrder(static_cast<int>(d)));
+            rows = at::cat({turned, rows.narrow(0, 2, 1)});
+        }
         const at::Tensor folded = at::stack({at::matmul(maps.query, rows[0]), at::matmul(maps.key, rows[1]), rows[2]});
         if (!folded.isfinite().all().item<bool>())
             return failure(cannot(m_card, name, "the folded projection is not finite", "Fold a sound checkpoint"));

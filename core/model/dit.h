@@ -32,14 +32,15 @@ struct DitShape {
     MatrixKind matrix = MatrixKind::None;  ///< None: the usual one of the encoding
     MapSharing sharing = MapSharing::Head;
     AxisOrder order = AxisOrder::RowFirst;
-    double timeDivisor = 128;     ///< of the exponent of the time's frequencies; 127 in diffusers
-    double secondNormEps = 1e-6;  ///< of the norm before the MLP; 1e-5 in diffusers
-    Grid computedTable = {};      ///< diffusers does not store its position table: the grid to compute it for
+    RotaryLayout layout = RotaryLayout::Interleaved;  ///< of the file (EncodingSpec)
+    double timeDivisor = 128;                         ///< of the exponent of the time's frequencies; 127 in diffusers
+    double secondNormEps = 1e-6;                      ///< of the norm before the MLP; 1e-5 in diffusers
+    Grid computedTable = {};  ///< diffusers does not store its position table: the grid to compute it for
     [[nodiscard]] int width() const { return heads * headDim; }
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
         return {encoding, heads, headDim, theta, convention, usual ? encoding->map->kinds.front() : matrix,
-                sharing,  order};
+                sharing,  order, layout};
     }
 };
 

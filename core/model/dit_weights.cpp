@@ -74,6 +74,7 @@ Result<DitShape> ditShape(const ModelCard& card) {
     shape.matrix = maps ? card.matrix : MatrixKind::None;
     shape.sharing = card.sharing;
     shape.order = card.axisOrder;
+    shape.layout = card.rotaryLayout;
     if (card.naming == "diffusers") {
         shape.timeDivisor = 127, shape.secondNormEps = 1e-5;
         if (card.encoding == "absolute" && card.positionRows == 0) shape.computedTable = card.grid;

@@ -146,7 +146,7 @@ WeightTable foldViTMaps(const WeightTable& weights, const ViTShape& shape) {
     DitShape same;
     same.layers = shape.layers, same.heads = shape.heads, same.headDim = shape.headDim, same.theta = shape.theta;
     same.encoding = shape.encoding, same.convention = shape.convention, same.matrix = shape.matrix;
-    same.sharing = shape.sharing, same.order = shape.order;
+    same.sharing = shape.sharing, same.order = shape.order, same.layout = shape.layout;
     return foldMaps(weights, same);
 }
 

@@ -33,7 +33,8 @@ struct ViTShape {
     MatrixKind matrix = MatrixKind::None;  ///< None: the usual one of the encoding
     MapSharing sharing = MapSharing::Head;
     AxisOrder order = AxisOrder::RowFirst;
-    bool classToken = true;  ///< without one, the patches' mean is classified
+    RotaryLayout layout = RotaryLayout::Interleaved;  ///< of the file (EncodingSpec)
+    bool classToken = true;                           ///< without one, the patches' mean is classified
     ViTTable table = ViTTable::None;
     Grid tableGrid;           ///< patches the table was made for; others get it resampled
     bool layerScale = false;  ///< gamma_1, gamma_2 in every block
@@ -44,7 +45,7 @@ struct ViTShape {
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
         return {encoding, heads, headDim, theta, convention, usual ? encoding->map->kinds.front() : matrix,
-                sharing,  order};
+                sharing,  order, layout};
     }
 };
 

@@ -60,7 +60,7 @@ Result<ViTShape> viTShape(const ModelCard& card) {
     shape.theta = card.theta, shape.encoding = *encoding;
     shape.convention = (*encoding)->conventions ? card.convention : Convention::None;
     shape.matrix = (*encoding)->hasMaps() ? card.matrix : MatrixKind::None;
-    shape.sharing = card.sharing, shape.order = card.axisOrder;
+    shape.sharing = card.sharing, shape.order = card.axisOrder, shape.layout = card.rotaryLayout;
     shape.classToken = card.classToken, shape.layerScale = card.layerScale;
     shape.table = rows == 0 ? ViTTable::None : rows == tokens ? ViTTable::PatchesOnly : ViTTable::WithClass;
     if (rows > 0) shape.tableGrid = card.grid;

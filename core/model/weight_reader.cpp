@@ -49,6 +49,16 @@ bool fitsPosition(at::IntArrayRef found, const Shape& part, const EncodingSpec& 
     return std::ranges::any_of(shapes, [&](const Shape& shape) { return found == at::IntArrayRef(shape); });
 }
 
+/// Queries and keys of a half-split file in interleaved order.
+void interleaveProjections(WeightTable& weights, const EncodingSpec& spec) {
+    const at::Tensor order = halfSplitOrder(spec.headDim);
+    for (auto& [name, tensor] : weights) {
+        if (!name.ends_with("attn.qkv.weight") && !name.ends_with("attn.qkv.bias")) continue;
+        const at::Tensor parts = tensor.view({3, spec.heads, spec.headDim, -1});
+        tensor = at::cat({parts.narrow(0, 0, 2).index_select(2, order), parts.narrow(0, 2, 1)}).view(tensor.sizes());
+    }
+}
+
 }  // namespace
 
 Result<WeightTable> readWeights(const TensorTable& table, const std::map<std::string, Shape>& expected,
@@ -78,6 +88,7 @@ Result<WeightTable> readWeights(const TensorTable& table, const std::map<std::st
             weights[name] = *tensor;
         }
     }
+    if (spec.layout == RotaryLayout::HalfSplit) interleaveProjections(weights, spec);
     return weights;
 }
 

@@ -127,6 +127,8 @@ LayerPositions positionsOf(const WeightTable& weights, const WeightTable& matrix
     const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
     orthogonal = {f.u, f.v};
     positions.maps = haropeMaps(f, spec.encoding->conventions ? spec.convention : Convention::Same);
+    if (spec.layout == RotaryLayout::HalfSplit)
+        positions.maps = {interleavedMap(positions.maps.query), interleavedMap(positions.maps.key)};
     return positions;
 }
 
@@ -218,6 +220,7 @@ Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string
     // An SVD of NaN may be finite: marked heads get none.
     const bool sound = allFinite(positions.maps.query);
     if (sound && spec.matrix == MatrixKind::Svd) layer.polar = at::matmul(orthogonal[0], orthogonal[1].mT());
+    if (layer.polar.defined() && spec.layout == RotaryLayout::HalfSplit) layer.polar = interleavedMap(layer.polar);
     if (sound) layer.stored = storedSingularValues(spec.matrix, matrix).expand({h, d});
     return layer;
 }
@@ -256,6 +259,7 @@ Result<std::vector<ContentMoments>> readContent(LayerReader& reader, const std::
                    moments;
     }
     const DType type = reader.table.find(weightName)->dtype;
+    const at::Tensor order = halfSplitOrder(reader.card.headDim);
     const bool half = type == DType::F16 || type == DType::BF16;
     for (int head = 0; head < reader.range.count; ++head) {
         std::array<at::Tensor, 2> weight, bias;
@@ -273,6 +277,11 @@ Result<std::vector<ContentMoments>> readContent(LayerReader& reader, const std::
             reader.finite(head, weightName, weight[side], row * width, {3 * width, width});
             reader.finite(head, biasName, bias[side], row, {3 * width});
         }
+        if (reader.card.rotaryLayout == RotaryLayout::HalfSplit)
+            for (int side = 0; side < 2; ++side) {
+                weight[side] = weight[side].index_select(0, order);
+                bias[side] = bias[side].index_select(0, order);
+            }
         if (reader.problems[head].empty()) moments[head] = projectionMoments(weight, bias, half);
     }
     return moments;
@@ -316,6 +325,7 @@ Result<EncodingSpec> encodingOf(const ModelCard& card) {
         spec.matrix = card.matrix != MatrixKind::None ? card.matrix : (*encoding)->map->kinds[0];
     spec.sharing = card.sharing;
     spec.order = card.axisOrder;
+    spec.layout = card.rotaryLayout;
     return spec;
 }
 

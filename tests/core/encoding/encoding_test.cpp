@@ -144,5 +144,34 @@ TEST(Encodings, UnknownNamesAreUsageErrors) {
     EXPECT_NE(found.error().message().find("harope"), std::string::npos);
 }
 
+/// The definition: feature p turns with feature p + D/2; here in its own words against the interleaved rotation.
+TEST(RotaryLayout, HalfSplitPlanesTurnAsTheirDefinitionSays) {
+    constexpr int d = 8;
+    const Grid grid{2, 3};
+    const at::Tensor q = at::randn({grid.tokens(), d}, at::kDouble), k = at::randn({grid.tokens(), d}, at::kDouble);
+    const at::Tensor map = at::randn({d, d}, at::kDouble);  // between half-split features
+    const std::vector<double> frequency = axialPlaneFrequencies(d, 10);
+    const auto turned = [&](const at::Tensor& x) {
+        at::Tensor y = at::matmul(x, map.mT()), out = y.clone();
+        for (int n = 0; n < grid.tokens(); ++n)
+            for (int p = 0; p < d / 2; ++p) {
+                const double angle = frequency[2 * p] * (n / grid.cols) + frequency[2 * p + 1] * (n % grid.cols);
+                const double a = y[n][p].item<double>(), b = y[n][p + d / 2].item<double>();
+                out[n][p] = a * std::cos(angle) - b * std::sin(angle);
+                out[n][p + d / 2] = b * std::cos(angle) + a * std::sin(angle);
+            }
+        return out;
+    };
+    const at::Tensor order = halfSplitOrder(d);
+    EXPECT_TRUE(at::equal(order, at::tensor({0, 4, 1, 5, 2, 6, 3, 7}, at::kLong)));
+    const auto interleaved = [&](const at::Tensor& x) {
+        return rotate(at::matmul(x.index_select(-1, order), interleavedMap(map).mT()), axialRotary(grid, d, 10));
+    };
+    const at::Tensor expected = at::matmul(turned(q), turned(k).mT());
+    const at::Tensor found = at::matmul(interleaved(q), interleaved(k).mT());
+    // The table is float32.
+    EXPECT_TRUE(at::allclose(found, expected, 1e-5, 1e-5));
+}
+
 }  // namespace
 }  // namespace ropescope

@@ -3,11 +3,13 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <fstream>
 #include <limits>
 
 #include "core/data/enum_names.h"
 #include "core/engine/convert.h"
 #include "core/model/dit.h"
+#include "core/probe/model_heads.h"
 #include "core/training/tensor_array.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
@@ -100,6 +102,43 @@ TEST_F(Fold, TypesAreKeptOrAsAsked) {
     EXPECT_EQ(table.find("blocks.0.attn.proj.weight")->dtype, DType::F16);
     EXPECT_EQ(table.find("blocks.0.attn.qkv.weight")->dtype, DType::F32);
     expectClose(output(folded()), output(half), kRounding);
+}
+
+/// A file whose features lie half-split, made of the interleaved fixture: the same model, folded or not.
+TEST_F(Fold, HalfSplitFilesComputeTheSame) {
+    Tensors weights = readWeights(kFixture);
+    const at::Tensor place = halfSplitOrder(16).argsort();  // of every half-split feature, its interleaved one
+    for (auto& [name, tensor] : weights) {
+        if (name.find("qkv") != std::string::npos) {
+            const at::Tensor parts = tensor.view({3, 3, 16, -1});
+            tensor =
+                at::cat({parts.narrow(0, 0, 2).index_select(2, place), parts.narrow(0, 2, 1)}).view(tensor.sizes());
+        } else if (name.find("learnable_rot.A_") != std::string::npos) {
+            tensor = tensor.index_select(-1, place).index_select(-2, place);
+        } else if (name.find("learnable_rot.sigma") != std::string::npos) {
+            tensor = tensor.index_select(-1, place);
+        }
+    }
+    ModelRef half = fixture(Convention::Inverse);
+    half.path = path("half.safetensors");
+    half.config = path("half.json");
+    writeWeights(half.path, weights);
+    std::ofstream(half.config) << R"({"rotate_half": true})";
+    EXPECT_EQ(openCard(half).value().rotaryLayout, RotaryLayout::HalfSplit);
+    const at::Tensor expected = output(fixture(Convention::Inverse));
+    expectClose(output(half), expected, kRounding);
+    ASSERT_TRUE(fold(half));
+    expectClose(output(folded()), expected, kRounding);
+    EXPECT_EQ(openCard(folded()).value().rotaryLayout, RotaryLayout::Interleaved);
+    const ModelCard card = openCard(half).value(), own = openCard(fixture(Convention::Inverse)).value();
+    const auto split = loadHeads(TensorTable::open(half.path).value(), card, 1).value();
+    const auto plain = loadHeads(TensorTable::open(kFixture).value(), own, 1).value();
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+        EXPECT_TRUE(at::allclose(split[i].value.map.key, plain[i].value.map.key, 1e-6, 1e-6));
+        EXPECT_TRUE(at::allclose(split[i].value.content.cross, plain[i].value.content.cross, 1e-6, 1e-6));
+    }
+    std::ofstream(half.config) << R"({"rotary_layout": "diagonal"})";
+    EXPECT_NE(openCard(half).error().message().find("half-split"), std::string::npos);
 }
 
 void expectRefused(const Result<std::string>& done, const std::string& reason, int code = 1) {
