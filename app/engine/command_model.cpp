@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // inspect, forward and serve: everything behind them is in libropescope_core.so.
+#include <cstdio>
 #include <memory>
 
 #include "app/engine/commands.h"
@@ -35,12 +36,20 @@ void addForwardCommand(CLI::App& app, int& code) {
     CLI::App* command = app.add_subcommand("forward", "one pass of the network over given inputs");
     addModelOptions(*command, options->model);
     addComputeOptions(*command, options->compute);
-    command->add_option("--in", options->in, "safetensors file with the inputs (DiT: x, t, y; ViT: x)")->required();
+    command
+        ->add_option("--in", options->in,
+                     "safetensors file with the inputs (DiT: x, t, y; ViT: x; FLUX, SD3: diffusers' arguments; VAE: "
+                     "latents, image)")
+        ->required();
     command->add_option("--out", options->out, "safetensors file to write")->required();
     addExtrapolationOptions(*command, options->extrapolate, false);
     command->add_flag("--attention", options->attention, "write attention.i [B,H,N,N] as well");
-    command->add_flag("--field", options->field,
-                      "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well, class_share.i [H] of a ViT");
+    command->add_flag(
+        "--field", options->field,
+        "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well, class_share.i [H] of a ViT, text_share.i [H]");
+    command->add_option("--memory", options->memory, "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
+        ->transform(CLI::AsSizeValue(true));
+    options->note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
     command->callback([options, &code] {
         Result<void> done = checkModel(options->model);
         if (done) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "core/checkpoint/flow_tensors.h"
 #include "core/checkpoint/tensor_table.h"
 #include "core/checkpoint/vit_tensors.h"
 #include "core/data/stored_shapes.h"
@@ -140,7 +141,7 @@ private:
         if (const auto position = std::ranges::find_if(all, isPosition); position != all.end())
             return failure(error("TC-10", *position, "two positional encodings at once", {}, "one"));
         std::vector<std::string> inside;
-        std::ranges::copy_if(all, std::back_inserter(inside), [](const auto& n) { return n.starts_with("blocks."); });
+        std::ranges::copy_if(all, std::back_inserter(inside), [](const auto& n) { return n.find("blocks.") < 8; });
         if (inside.empty()) return {};
         return failure(error(
             "TC-10", inside.front(),
@@ -168,13 +169,21 @@ void needPositions(Checker& checker, const TensorTable& table, const ModelCard& 
     const std::int64_t h = card.heads, d = card.headDim;
     const MapNames* map = findMapNames(card.encoding);
     for (int i = 0; map && i < card.layers; ++i) {
-        const std::string prefix = card.sharing == MapSharing::Model ? "" : "blocks." + std::to_string(i) + ".attn.";
+        const std::string prefix = card.sharing == MapSharing::Model ? "" : card.attention(i);
         for (const MatrixParameter& p : matrixParameters(card.matrix, card.headDim)) {
             const std::string name = prefix + std::string(map->prefix) + p.name;
             const TensorEntry* entry = table.find(name);
             checker.need(name, storedShapes(card.matrix, p.shape, h, entry ? entry->shape : Shape()));
         }
     }
+    // The second attention of SD3.5's blocks may have maps of its own.
+    for (int i = 0; map && card.architecture == "mmdit" && i < card.layers; ++i)
+        for (const MatrixParameter& p : matrixParameters(card.matrix, card.headDim)) {
+            const std::string name =
+                "joint_blocks." + std::to_string(i) + ".x_block.attn2." + std::string(map->prefix) + p.name;
+            if (const TensorEntry* entry = table.find(name))
+                checker.need(name, storedShapes(card.matrix, p.shape, h, entry->shape));
+        }
     const bool frequencies =
         card.encoding == "mixed" || (map && card.encoding == "string" && card.matrix != MatrixKind::Circulant);
     for (int i = 0; frequencies && i < card.layers; ++i)
@@ -188,6 +197,8 @@ std::optional<Checker> lookedFor(const TensorTable& table, const ModelCard& card
         for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
     else if (card.architecture == "vit")
         for (const auto& [name, shape] : vitTensors(sizesOf(card))) checker.need(name, {shape});
+    else if (card.architecture == "flux" || card.architecture == "mmdit")
+        for (const auto& [name, shape] : flowTensors(table, card)) checker.need(name, {shape});
     else
         return std::nullopt;
     needPositions(checker, table, card);

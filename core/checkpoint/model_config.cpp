@@ -56,6 +56,14 @@ public:
         const auto cols = sizeOf(key, pair ? (*value)[1] : *value);
         if (rows && cols) to = {*rows, *cols};
     }
+    void wholes(std::vector<int>& to, const char* name) {
+        const auto [key, value] = find({name});
+        if (!value) return;
+        if (!value->is_array() || value->empty() || value->size() > 8)
+            return wrong(key, *value, "1 to 8 whole numbers");
+        for (const Json& item : *value)
+            if (const auto n = sizeOf(key, item)) to.push_back(*n);
+    }
     void reals(std::vector<double>& to, const char* name) {
         const auto [key, value] = find({name});
         if (!value) return;
@@ -166,6 +174,10 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.text(config.content, {"content"});
     reader.text(config.axisOrder, {"axis_order"});
     reader.layout(config.rotaryLayout);
+    reader.wholes(config.axesDims, "axes_dims_rope");
+    reader.whole(config.normGroups, {"norm_num_groups"});
+    reader.real(config.latentScale, {"scaling_factor"});
+    reader.real(config.latentShift, {"shift_factor"});
     reader.whole(config.heads, {"heads", "num_heads", "num_attention_heads"});
     reader.whole(config.headDim, {"head_dim", "attention_head_dim"});
     reader.whole(config.layers, {"layers", "depth", "num_layers"});

@@ -16,8 +16,9 @@ namespace ropescope {
 /// is read too).
 struct ModelConfig {
     std::string name, architecture, encoding, objective, content, axisOrder, rotaryLayout, interpolation, mapTokens;
-    std::optional<int> heads, headDim, layers, patch, inChannels, outChannels, classes;
-    std::optional<double> theta, cropFraction;
+    std::optional<int> normGroups, heads, headDim, layers, patch, inChannels, outChannels, classes;
+    std::optional<double> theta, cropFraction, latentScale, latentShift;
+    std::vector<int> axesDims;      ///< FLUX: features of each axis
     std::vector<double> mean, std;  ///< of a classifier's input, per channel
     Grid grid;                      ///< 0x0: not said
     Grid image;                     ///< of the model's own input, 0x0: not said

@@ -11,6 +11,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// "diffusion_pytorch_model" of "diffusion_pytorch_model.safetensors" and of the index of its files.
+std::string stemOf(const fs::path& path) {
+    const std::string name = path.filename().string();
+    constexpr std::string_view index = ".safetensors.index.json";
+    return name.ends_with(index) ? name.substr(0, name.size() - index.size()) : path.stem().string();
+}
+
 /// --config, else the file's own metadata, else a configuration beside the file.
 Result<ModelConfig> findConfig(const TensorTable& table, const ModelRef& ref, std::vector<std::string>& notes) {
     if (!ref.config.empty()) return readModelConfig(ref.config);
@@ -18,7 +25,7 @@ Result<ModelConfig> findConfig(const TensorTable& table, const ModelRef& ref, st
         return parseModelConfig(own->second, place({table.path(), "ropescope.config"}));
     }
     const fs::path path(table.path());
-    const std::string stem = path.stem().string();
+    const std::string stem = stemOf(path);
     std::vector<fs::path> candidates = {path.parent_path() / (stem + ".config.json")};
     if (stem == "model" || stem == "diffusion_pytorch_model" || stem == "pytorch_model")
         candidates.push_back(path.parent_path() / "config.json");
@@ -34,7 +41,7 @@ Result<ModelConfig> findConfig(const TensorTable& table, const ModelRef& ref, st
 /// "model.safetensors" is named by its folder, every other file by itself.
 std::string shortName(const std::string& path) {
     const fs::path file = fs::path(path).lexically_normal();
-    const std::string stem = file.stem().string();
+    const std::string stem = stemOf(file);
     std::error_code ignored;
     if (stem != "model" && stem != "diffusion_pytorch_model" && stem != "pytorch_model") return printable(stem);
     fs::path parent = fs::absolute(file, ignored).parent_path();
@@ -110,8 +117,8 @@ Result<void> recogniseNetwork(Recognition& r) {
         const auto& all = r.table.tensors();
         return std::any_of(all.begin(), all.end(), [&](const auto& t) { return t.name.starts_with(prefix); });
     };
-    if (any("single_transformer_blocks.") || any("double_blocks.")) return recogniseFlux(r);
-    if (has("transformer_blocks.0.attn.add_k_proj.weight") || any("joint_blocks.")) return recogniseMmdit(r);
+    if (any("single_blocks.") || any("double_blocks.")) return recogniseFlux(r);
+    if (any("joint_blocks.")) return recogniseMmdit(r);
     if (any("decoder.conv_in.") || any("encoder.conv_in.")) return recogniseVae(r);
     if (has("patch_embed.proj.weight")) return recogniseViT(r);
     if (has("transformer_blocks.0.attn1.to_q.weight"))

@@ -9,31 +9,45 @@ int clamped(std::int64_t value) {
     return static_cast<int>(std::min<std::int64_t>(value, 1 << 20));
 }
 
+/// Maps act on all tokens of the joint attention unless the metadata says "image".
+void findMapTokens(Recognition& r) {
+    const auto apply = r.table.metadata().find("harope.apply");
+    r.card.mapTokens = apply != r.table.metadata().end() && (apply->second == "image" || apply->second == "patches")
+                           ? MapTokens::PatchesOnly
+                           : MapTokens::All;
+    if (r.ref.mapTokens != MapTokens::Unknown) r.card.mapTokens = r.ref.mapTokens;
+    if (r.card.encoding == "harope")
+        r.note(r.card.mapTokens == MapTokens::All ? "maps turn text and image tokens" : "maps turn image tokens alone");
+}
+
 }  // namespace
 
 Result<void> recogniseMmdit(Recognition& r) {
     ModelCard& card = r.card;
     card.architecture = "mmdit";
     card.objective = "flow";
-    const bool diffusers = r.table.find("transformer_blocks.0.attn.add_k_proj.weight") != nullptr;
-    const auto layers = r.countLayers(diffusers ? "transformer_blocks." : "joint_blocks.");
+    const auto layers = r.countLayers("joint_blocks.");
     if (!layers) return failure(layers.error());
     card.layers = *layers;
-    const std::string patches = diffusers ? "pos_embed.proj.weight" : "x_embedder.proj.weight";
-    const std::string norm =
-        diffusers ? "transformer_blocks.0.attn.norm_q.weight" : "joint_blocks.0.x_block.attn.ln_q.weight";
-    card.width = clamped(r.size(patches, 0));
-    card.inChannels = clamped(r.size(patches, 1));
-    card.patch = clamped(r.size(patches, 2));
-    const std::int64_t rows = r.size(diffusers ? "proj_out.weight" : "final_layer.linear.weight", 0);
+    card.width = clamped(r.size("x_embedder.proj.weight", 0));
+    card.inChannels = clamped(r.size("x_embedder.proj.weight", 1));
+    card.patch = clamped(r.size("x_embedder.proj.weight", 2));
+    const std::int64_t rows = r.size("final_layer.linear.weight", 0);
     if (card.patch > 0) card.outChannels = clamped(rows / card.patch / card.patch);
+    card.positionRows = clamped(r.size("pos_embed", 1));
     const bool maps = !r.firstMap().name.empty();
-    card.encoding = maps ? "harope" : "absolute";
+    card.encoding = maps ? "harope" : card.positionRows > 0 ? "absolute" : "none";
     card.axes = maps ? 2 : 0;
-    if (auto done = r.findHeads(r.size(norm, 0)); !done) return done;
+    std::int64_t headDim = r.size("joint_blocks.0.x_block.attn.ln_q.weight", 0);
+    if (headDim == 0 && !maps && r.ref.heads == 0 && !r.config.heads && card.width == 64 * card.layers) {
+        headDim = 64;
+        r.note("heads: of 64 features, as in SD3");
+    }
+    if (auto done = r.findHeads(headDim); !done) return done;
     r.findConvention();
+    findMapTokens(r);
     if (maps) r.findTheta(10000);
-    r.note("pos_embed is a table from which the middle is cut for each size");
+    if (card.positionRows > 0) r.note("pos_embed is a table from which the middle is cut for each size");
     return r.findGrid(0);
 }
 
@@ -41,25 +55,39 @@ Result<void> recogniseFlux(Recognition& r) {
     ModelCard& card = r.card;
     card.architecture = "flux";
     card.objective = "flow";
-    const bool diffusers = r.table.find("x_embedder.weight") != nullptr;
-    const auto joint = r.countLayers(diffusers ? "transformer_blocks." : "double_blocks.");
-    const auto single = r.countLayers(diffusers ? "single_transformer_blocks." : "single_blocks.");
+    const auto joint = r.countLayers("double_blocks.");
+    const auto single = r.countLayers("single_blocks.");
     if (!joint) return failure(joint.error());
     if (!single) return failure(single.error());
     card.layers = *joint + *single;
+    card.jointLayers = *joint;
     r.note("layers: " + std::to_string(*joint) + " joint, then " + std::to_string(*single) + " single");
-    const std::string patches = diffusers ? "x_embedder.weight" : "img_in.weight";
-    card.width = clamped(r.size(patches, 0));
-    card.inChannels = clamped(r.size(patches, 1));
-    card.outChannels = clamped(r.size(diffusers ? "proj_out.weight" : "final_layer.linear.weight", 0));
+    r.note(r.table.find("guidance_in.in_layer.weight") ? "guidance is an input, as in FLUX.1 dev"
+                                                       : "no guidance input, as in FLUX.1 schnell");
+    card.width = clamped(r.size("img_in.weight", 0));
+    card.inChannels = clamped(r.size("img_in.weight", 1));
+    card.outChannels = clamped(r.size("final_layer.linear.weight", 0));
     card.patch = r.config.patch.value_or(1);
-    const bool maps = !r.firstMap().name.empty();
-    card.encoding = maps ? "harope" : "axial";
-    card.axes = 3;
+    card.encoding = r.firstMap().name.empty() ? "axial" : "harope";
+    card.axes = 2;  // rows and columns; the first axis is 0 on every image
     const std::string norm =
-        diffusers ? "transformer_blocks.0.attn.norm_q.weight" : "double_blocks.0.img_attn.norm.query_norm.scale";
+        *joint > 0 ? "double_blocks.0.img_attn.norm.query_norm.scale" : "single_blocks.0.norm.query_norm.scale";
     if (auto done = r.findHeads(r.size(norm, 0)); !done) return done;
+    card.axesDims = r.config.axesDims;
+    if (card.axesDims.empty() && card.headDim == 128) {
+        card.axesDims = {16, 56, 56};
+        r.note("axes: 16, 56 and 56 features, as in FLUX.1");
+    }
+    int sum = 0;
+    bool even = true;
+    for (const int size : card.axesDims) sum += size, even &= size % 2 == 0;
+    if (card.axesDims.size() != 3 || sum != card.headDim || !even)
+        return r.refused("CF-03", {}, "the axes of the rotary positions do not make up a head",
+                         card.axesDims.empty() ? "nothing is said" : std::to_string(sum) + " features",
+                         "three even numbers that sum to " + std::to_string(card.headDim) +
+                             " as axes_dims_rope in the configuration");
     r.findConvention();
+    findMapTokens(r);
     r.findTheta(10000);
     return r.findGrid(0);
 }
@@ -74,6 +102,13 @@ Result<void> recogniseVae(Recognition& r) {
     card.headDim = card.width = clamped(r.size("decoder.conv_in.weight", 0));
     card.inChannels = clamped(r.size("encoder.conv_in.weight", 1));
     card.outChannels = clamped(r.size("decoder.conv_in.weight", 1));
+    card.latentScale = r.config.latentScale.value_or(0);
+    card.latentShift = r.config.latentShift.value_or(0);
+    if (card.latentScale == 0 && card.outChannels == 4) {
+        card.latentScale = 0.18215;
+        r.note("latents: scaled by 0.18215, as in Stable Diffusion 1");
+    }
+    card.normGroups = r.config.normGroups.value_or(32);
     r.note("an image autoencoder: its only attention is over all pixels, without positions");
     return {};
 }

@@ -160,7 +160,7 @@ void Recognition::findConvention() {
         note("convention: the file does not say; choose same or inverse (--convention)");
     }
     const auto apply = metadata.find("harope.apply");
-    if (apply != metadata.end() && apply->second != "all" && card.architecture != "vit")
+    if (apply != metadata.end() && apply->second != "all" && card.architecture == "dit")
         note("maps apply to: " + printable(apply->second, 40));
 }
 

@@ -13,7 +13,11 @@ namespace ropescope {
 struct TensorTable::Contents {
     explicit Contents(InputFile opened) : file(std::move(opened)) {}
 
-    InputFile file;
+    InputFile file;                 ///< the weights, or the index of several files
+    std::vector<InputFile> shards;  ///< those files, in order of their names
+    [[nodiscard]] const InputFile& fileOf(const TensorEntry& entry) const {
+        return entry.file == 0 ? file : shards[static_cast<std::size_t>(entry.file) - 1];
+    }
     std::string format;
     std::vector<TensorEntry> tensors;
     std::map<std::string, std::string> metadata;
@@ -28,6 +32,9 @@ struct TensorTable::Contents {
 [[nodiscard]] Result<void> readSafetensorsFile(TensorTable::Contents& contents);
 [[nodiscard]] Result<void> readTorchZip(TensorTable::Contents& contents, WeightChoice choice);
 
+/// Files beside the index that `contents.file` is. Errors: FO-01 .. FO-03.
+[[nodiscard]] Result<void> readSharded(TensorTable::Contents& contents);
+
 /// In a flat file that holds "ema." and "model." copies, keeps the one asked for; then takes prefixes off that every
 /// tensor has (module., model., _orig_mod., ema.). Notes both.
 void chooseCopy(TensorTable::Contents& contents, WeightChoice choice);
@@ -36,5 +43,9 @@ void chooseCopy(TensorTable::Contents& contents, WeightChoice choice);
 /// "rope.freqs" [2,L,H,P], rope-vit's "freqs" [2,L,H*P]) become one view per layer ("blocks.i.attn.freqs"); diffusers'
 /// names of a DiT become the original ones, its three projections one "qkv".
 void useModelNames(TensorTable::Contents& contents);
+/// The same for FLUX, SD3 and autoencoders: the names of their first release, with queries, keys and values of a
+/// stream in one tensor and maps under "attn.learnable_rot." of their block. Of a file with a whole pipeline the
+/// transformer is taken.
+void useFlowNames(TensorTable::Contents& contents);
 
 }  // namespace ropescope

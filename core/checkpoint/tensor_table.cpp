@@ -22,6 +22,7 @@ bool endsWith(const std::string& path, std::string_view suffix) {
 /// Format by content. A suffix only decides that something else than what it says is refused.
 Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice) {
     const InputFile& file = contents.file;
+    if (endsWith(file.path(), ".index.json")) return readSharded(contents);
     const auto start = file.bytes(0, std::min<std::uint64_t>(512, file.size()));
     if (!start) return failure(start.error());
     const std::string_view foreign = knownForeignFormat(*start);
@@ -43,9 +44,11 @@ Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice)
 std::string weightsInFolder(const std::string& path) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(path, ignored)) return {};
-    for (const char* name : {"transformer/diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors",
-                             "transformer/diffusion_pytorch_model.bin", "diffusion_pytorch_model.bin",
-                             "model.safetensors", "pytorch_model.bin"}) {
+    for (const char* name :
+         {"transformer/diffusion_pytorch_model.safetensors",
+          "transformer/diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.safetensors",
+          "diffusion_pytorch_model.safetensors.index.json", "transformer/diffusion_pytorch_model.bin",
+          "diffusion_pytorch_model.bin", "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"}) {
         const std::filesystem::path file = std::filesystem::path(path) / name;
         if (std::filesystem::is_regular_file(file, ignored)) return file.string();
     }
@@ -98,6 +101,7 @@ Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choi
     if (!inFolder.empty()) contents->format = "folder";
     chooseCopy(*contents, choice);
     useModelNames(*contents);
+    useFlowNames(*contents);
     for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
     return TensorTable(std::move(contents));
 }
@@ -145,13 +149,13 @@ Result<Array> TensorTable::read(std::string_view name) const {
     if (!entry->parts.empty()) {
         Array whole{entry->dtype, entry->shape, {}};
         for (const TensorEntry& part : entry->parts) {
-            const auto bytes = m_contents->file.bytes(part.offset, part.length);
+            const auto bytes = m_contents->fileOf(part).bytes(part.offset, part.length);
             if (!bytes) return failure(bytes.error());
             whole.bytes.insert(whole.bytes.end(), bytes->begin(), bytes->end());
         }
         return whole;
     }
-    auto bytes = m_contents->file.bytes(entry->offset, entry->length);
+    auto bytes = m_contents->fileOf(*entry).bytes(entry->offset, entry->length);
     if (!bytes) return failure(bytes.error());
     if (!entry->strides.empty()) return gathered(*entry, *bytes);
     return Array{entry->dtype, entry->shape, std::move(*bytes)};
@@ -173,8 +177,9 @@ Result<Array> TensorTable::readRows(std::string_view name, std::int64_t first, s
         const std::int64_t own = part.shape[0], from = std::max(first, row), to = std::min(first + count, row + own);
         if (from < to) {
             const std::uint64_t bytes = part.length / static_cast<std::uint64_t>(own);
-            const auto read = m_contents->file.bytes(part.offset + static_cast<std::uint64_t>(from - row) * bytes,
-                                                     static_cast<std::uint64_t>(to - from) * bytes);
+            const auto read =
+                m_contents->fileOf(part).bytes(part.offset + static_cast<std::uint64_t>(from - row) * bytes,
+                                               static_cast<std::uint64_t>(to - from) * bytes);
             if (!read) return failure(read.error());
             rows.bytes.insert(rows.bytes.end(), read->begin(), read->end());
         }

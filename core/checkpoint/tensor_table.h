@@ -23,6 +23,7 @@ struct TensorEntry {
     std::vector<std::int64_t> strides;  ///< in elements; empty when contiguous
     std::uint64_t offset = 0;           ///< first element, bytes from the start of the file
     std::uint64_t length = 0;           ///< bytes from `offset` that the tensor may touch
+    int file = 0;                       ///< 0: the file itself; else one of its index, from 1
     std::vector<TensorEntry> parts;     ///< not empty: dense tensors whose rows follow each other make this one
     [[nodiscard]] std::int64_t elements() const;
 };
@@ -32,9 +33,10 @@ struct TensorEntry {
 /// Copyable handle (shares the file descriptor); reading is thread-safe (pread).
 class TensorTable {
 public:
-    /// Opens by content, not by suffix: safetensors or PyTorch zip; of a folder as diffusers and timm write it, the
-    /// weights in it. In the authors' container the copy asked for is taken (ema where both exist). Reads headers only:
-    /// a 24 GB file costs <= 300 ms and <= 64 MB. Errors: Refused with the codes of tests/corpus.
+    /// Opens by content, not by suffix: safetensors or PyTorch zip; the files of an index (*.index.json); of a folder
+    /// as diffusers and timm write it, the weights in it. In the authors' container the copy asked for is taken (ema
+    /// where both exist). Reads headers only: a 24 GB file costs <= 300 ms and <= 64 MB. Errors: Refused with the codes
+    /// of tests/corpus.
     [[nodiscard]] static Result<TensorTable> open(const std::string& path, WeightChoice choice = WeightChoice::Ema);
 
     [[nodiscard]] const std::string& path() const;

@@ -96,7 +96,9 @@ struct ModelCard {
     MapSharing sharing = MapSharing::Head;
     AxisOrder axisOrder = AxisOrder::RowFirst;
     RotaryLayout rotaryLayout = RotaryLayout::Interleaved;  ///< of the file
-    int axes = 2;  ///< position axes of the rotary map: 2 (row, column), 1, or 0 when there is none
+    std::vector<int> axesDims;                              ///< FLUX: features of each axis of a head; empty for others
+    int jointLayers = 0;  ///< FLUX: of the layers, those with a stream for the text; 0 for others
+    int axes = 2;         ///< position axes of the rotary map: 2 (row, column), 1, or 0 when there is none
     int patch = 0;
     int inChannels = 0;
     int outChannels = 0;
@@ -116,7 +118,20 @@ struct ModelCard {
     std::vector<std::string> notes;                   ///< what was inferred and why
     std::map<std::string, std::string> metadata;      ///< as stored, shown only
     std::map<std::string, std::string> trainingArgs;  ///< argparse.Namespace of the authors' container, inert
+    double latentScale = 0;                           ///< VAE: latents are (raw - shift) * scale; 0: not said
+    double latentShift = 0;
+    int normGroups = 0;               ///< VAE: groups of its norms
     std::vector<std::string> series;  ///< paths of intermediate checkpoints found beside the file, in training order
+
+    /// What the names of layer `i`'s attention begin with, its maps' too: "blocks.3.attn.".
+    [[nodiscard]] std::string attention(int i) const {
+        const bool single = architecture == "flux" && i >= jointLayers;
+        const char* blocks = single                    ? "single_blocks."
+                             : architecture == "flux"  ? "double_blocks."
+                             : architecture == "mmdit" ? "joint_blocks."
+                                                       : "blocks.";
+        return blocks + std::to_string(single ? i - jointLayers : i) + ".attn.";
+    }
 };
 
 template <class V>
@@ -147,13 +162,15 @@ void fields(V& v, ModelCard& c) {
         v("encoding", c.encoding), v("convention", c.convention), v("map_tokens", c.mapTokens), v("layers", c.layers),
         v("heads", c.heads), v("head_dim", c.headDim), v("width", c.width), v("grid", c.grid),
         v("grid_source", c.gridSource), v("theta", c.theta), v("matrix", c.matrix), v("sharing", c.sharing),
-        v("axis_order", c.axisOrder), v("rotary_layout", c.rotaryLayout), v("axes", c.axes), v("patch", c.patch),
-        v("in_channels", c.inChannels), v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance),
-        v("class_token", c.classToken), v("position_rows", c.positionRows), v("layer_scale", c.layerScale),
-        v("mlp_hidden", c.mlpHidden), v("naming", c.naming), v("preprocessing", c.preprocessing),
-        v("objective", c.objective), v("classes", c.classes), v("class_names", c.classNames),
-        v("parameters", c.parameters), v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256),
-        v("notes", c.notes), v("metadata", c.metadata), v("training_args", c.trainingArgs), v("series", c.series);
+        v("axis_order", c.axisOrder), v("rotary_layout", c.rotaryLayout), v("axes_dims", c.axesDims),
+        v("joint_layers", c.jointLayers), v("axes", c.axes), v("patch", c.patch), v("in_channels", c.inChannels),
+        v("out_channels", c.outChannels), v("learned_variance", c.learnedVariance), v("class_token", c.classToken),
+        v("position_rows", c.positionRows), v("layer_scale", c.layerScale), v("mlp_hidden", c.mlpHidden),
+        v("naming", c.naming), v("preprocessing", c.preprocessing), v("objective", c.objective),
+        v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
+        v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes), v("metadata", c.metadata),
+        v("training_args", c.trainingArgs), v("latent_scale", c.latentScale), v("latent_shift", c.latentShift),
+        v("norm_groups", c.normGroups), v("series", c.series);
 }
 
 }  // namespace ropescope

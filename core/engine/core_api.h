@@ -35,6 +35,8 @@ struct ForwardCommand {
     std::string in, out;
     bool attention = false, field = false;
     Extrapolate extrapolate = {};
+    std::uint64_t memory = 0;                           ///< bytes the whole pass may take; 0: as many as it needs
+    std::function<void(const std::string&)> note = {};  ///< hears what the memory is used for, before the start
 };
 
 /// A copy of a model under other names or with its maps multiplied into its projections.

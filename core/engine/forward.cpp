@@ -7,6 +7,7 @@
 #include "core/data/safetensors.h"
 #include "core/encoding/extrapolation.h"
 #include "core/engine/device.h"
+#include "core/engine/forward_flow.h"
 #include "core/engine/picture.h"
 #include "core/kernel/field.h"
 #include "core/model/dit.h"
@@ -183,6 +184,10 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     const auto card = recognise(*table, command.model);
     if (!card) return failure(card.error());
     Arrays out;
+    if (card->architecture == "flux" || card->architecture == "mmdit" || card->architecture == "vae") {
+        if (auto done = forwardFlow(command, *table, *card, *device, out); !done) return done;
+        return writeSafetensors(command.out, out);
+    }
     const auto run = card->architecture == "vit" ? runViT : runDit;
     const auto result = run(command, *table, *card, *device, out);
     if (!result) return failure(result.error());

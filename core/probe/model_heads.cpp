@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -287,6 +288,17 @@ Result<std::vector<ContentMoments>> readContent(LayerReader& reader, const std::
     return moments;
 }
 
+/// [1,P,2] over rows and columns; the first axis stands still on an image.
+at::Tensor fluxFrequency(const ModelCard& card) {
+    std::vector<double> all;
+    for (int axis = 0; axis < static_cast<int>(card.axesDims.size()); ++axis)
+        for (int k = 0; k < card.axesDims[axis] / 2; ++k) {
+            const double omega = std::pow(card.theta, -2.0 * k / card.axesDims[axis]);
+            all.insert(all.end(), {axis == 1 ? omega : 0, axis == 2 ? omega : 0});
+        }
+    return at::tensor(all, at::kDouble).view({1, -1, 2});
+}
+
 Error unsuitable(const ModelCard& card, std::string reason, std::string found, std::string expected) {
     return {ErrorKind::Refused,
             "heads",
@@ -300,8 +312,10 @@ Error unsuitable(const ModelCard& card, std::string reason, std::string found, s
 }  // namespace
 
 Result<EncodingSpec> encodingOf(const ModelCard& card) {
-    if (card.architecture != "dit" && card.architecture != "vit")
-        return failure(unsuitable(card, "no weight views for this network", card.architecture, "dit or vit"));
+    const bool flow = card.architecture == "flux" || card.architecture == "mmdit";
+    if (card.architecture != "dit" && card.architecture != "vit" && !flow)
+        return failure(
+            unsuitable(card, "no weight views for this network", card.architecture, "dit, vit, mmdit or flux"));
     const Result<const Encoding*> encoding = findEncoding(card.encoding);
     if (!encoding) return failure(unsuitable(card, "an encoding without weight probes", card.encoding, ""));
     if (card.layers < 1 || card.heads < 1 || card.headDim < 2 || card.headDim % 2 != 0)
@@ -336,7 +350,7 @@ Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelC
     const Result<EncodingSpec> spec = encodingOf(card);
     if (!spec) return failure(spec.error());
     const bool mapped = spec->encoding->hasMaps();
-    const std::string block = "blocks." + std::to_string(layer) + ".attn.";
+    const std::string block = card.attention(layer);
     LayerReader reader{table, card, range, std::vector<std::string>(range.count)};
     const std::int64_t h = range.count, d = card.headDim;
     const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
@@ -344,9 +358,14 @@ Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelC
     auto read = readMaps(reader, block, *spec);
     if (!read) return failure(read.error());
     if (*read) maps = **read;
+    if (card.architecture == "flux") maps.frequency = fluxFrequency(card);
     // Behind a q,k norm the size of the projections says nothing about the content.
-    const bool normed = table.find(block + "q_norm.weight") != nullptr;
-    auto content = readContent(reader, block);
+    const std::string projections =
+        card.architecture == "mmdit" ? "joint_blocks." + std::to_string(layer) + ".x_block.attn." : block;
+    const bool flow = card.architecture == "flux" || table.find(projections + "ln_q.weight") != nullptr;
+    const bool normed = flow || table.find(block + "q_norm.weight") != nullptr;
+    Result<std::vector<ContentMoments>> content = std::vector<ContentMoments>(range.count);
+    if (!flow) content = readContent(reader, projections);
     if (!content) return failure(content.error());
     std::vector<LoadedHead> heads(range.count);
     for (int i = 0; i < range.count; ++i) {

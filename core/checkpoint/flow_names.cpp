@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// FLUX, SD3 and their autoencoder under the names of their first release, whichever names a file uses.
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/checkpoint/table_contents.h"
+
+namespace ropescope {
+namespace {
+
+using Tensors = std::vector<TensorEntry>;
+
+struct Renaming {
+    std::string_view from, to;
+};
+/// Tensors of one block whose rows follow each other in the original tensor.
+struct Joining {
+    std::vector<std::string_view> from;
+    std::string_view to;
+};
+/// Names of diffusers: the beginning of a block's names and of the original block's, what is inside, and the rest.
+struct Blocks {
+    std::string_view from, to;
+    std::vector<Joining> joined;
+    std::vector<Renaming> inside;
+};
+struct Scheme {
+    std::vector<Blocks> blocks;
+    std::vector<Renaming> whole;
+};
+
+const Scheme& fluxScheme() {
+    static const Scheme scheme = {{{"transformer_blocks.",
+                                    "double_blocks.",
+                                    {{{"attn.to_q", "attn.to_k", "attn.to_v"}, "img_attn.qkv"},
+                                     {{"attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"}, "txt_attn.qkv"}},
+                                    {{"norm1.linear.", "img_mod.lin."},
+                                     {"norm1_context.linear.", "txt_mod.lin."},
+                                     {"attn.norm_q.weight", "img_attn.norm.query_norm.scale"},
+                                     {"attn.norm_k.weight", "img_attn.norm.key_norm.scale"},
+                                     {"attn.norm_added_q.weight", "txt_attn.norm.query_norm.scale"},
+                                     {"attn.norm_added_k.weight", "txt_attn.norm.key_norm.scale"},
+                                     {"attn.to_out.0.", "img_attn.proj."},
+                                     {"attn.to_add_out.", "txt_attn.proj."},
+                                     {"ff.net.0.proj.", "img_mlp.0."},
+                                     {"ff.net.2.", "img_mlp.2."},
+                                     {"ff_context.net.0.proj.", "txt_mlp.0."},
+                                     {"ff_context.net.2.", "txt_mlp.2."},
+                                     {"attn.learnable_rot.", "attn.learnable_rot."}}},
+                                   {"single_transformer_blocks.",
+                                    "single_blocks.",
+                                    {{{"attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"}, "linear1"}},
+                                    {{"attn.norm_q.weight", "norm.query_norm.scale"},
+                                     {"attn.norm_k.weight", "norm.key_norm.scale"},
+                                     {"proj_out.", "linear2."},
+                                     {"norm.linear.", "modulation.lin."},
+                                     {"attn.learnable_rot.", "attn.learnable_rot."}}}},
+                                  {{"x_embedder.", "img_in."},
+                                   {"context_embedder.", "txt_in."},
+                                   {"time_text_embed.timestep_embedder.linear_1.", "time_in.in_layer."},
+                                   {"time_text_embed.timestep_embedder.linear_2.", "time_in.out_layer."},
+                                   {"time_text_embed.guidance_embedder.linear_1.", "guidance_in.in_layer."},
+                                   {"time_text_embed.guidance_embedder.linear_2.", "guidance_in.out_layer."},
+                                   {"time_text_embed.text_embedder.linear_1.", "vector_in.in_layer."},
+                                   {"time_text_embed.text_embedder.linear_2.", "vector_in.out_layer."},
+                                   {"norm_out.linear.", "final_layer.adaLN_modulation.1."},
+                                   {"proj_out.", "final_layer.linear."}}};
+    return scheme;
+}
+
+const Scheme& mmditScheme() {
+    static const Scheme scheme = {
+        {{"transformer_blocks.",
+          "joint_blocks.",
+          {{{"attn.to_q", "attn.to_k", "attn.to_v"}, "x_block.attn.qkv"},
+           {{"attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"}, "context_block.attn.qkv"},
+           {{"attn2.to_q", "attn2.to_k", "attn2.to_v"}, "x_block.attn2.qkv"}},
+          {{"norm1.linear.", "x_block.adaLN_modulation.1."},
+           {"norm1_context.linear.", "context_block.adaLN_modulation.1."},
+           {"attn.norm_q.weight", "x_block.attn.ln_q.weight"},
+           {"attn.norm_k.weight", "x_block.attn.ln_k.weight"},
+           {"attn.norm_added_q.weight", "context_block.attn.ln_q.weight"},
+           {"attn.norm_added_k.weight", "context_block.attn.ln_k.weight"},
+           {"attn.to_out.0.", "x_block.attn.proj."},
+           {"attn.to_add_out.", "context_block.attn.proj."},
+           {"attn2.norm_q.weight", "x_block.attn2.ln_q.weight"},
+           {"attn2.norm_k.weight", "x_block.attn2.ln_k.weight"},
+           {"attn2.to_out.0.", "x_block.attn2.proj."},
+           {"ff.net.0.proj.", "x_block.mlp.fc1."},
+           {"ff.net.2.", "x_block.mlp.fc2."},
+           {"ff_context.net.0.proj.", "context_block.mlp.fc1."},
+           {"ff_context.net.2.", "context_block.mlp.fc2."},
+           {"attn.learnable_rot.", "attn.learnable_rot."},
+           {"attn2.learnable_rot.", "x_block.attn2.learnable_rot."}}}},
+        {{"pos_embed.pos_embed", "pos_embed"},
+         {"pos_embed.proj.", "x_embedder.proj."},
+         {"time_text_embed.timestep_embedder.linear_1.", "t_embedder.mlp.0."},
+         {"time_text_embed.timestep_embedder.linear_2.", "t_embedder.mlp.2."},
+         {"time_text_embed.text_embedder.linear_1.", "y_embedder.mlp.0."},
+         {"time_text_embed.text_embedder.linear_2.", "y_embedder.mlp.2."},
+         {"norm_out.linear.", "final_layer.adaLN_modulation.1."},
+         {"proj_out.", "final_layer.linear."}}};
+    return scheme;
+}
+
+constexpr std::array<Renaming, 15> kVae = {{{".down_blocks.", ".down."},
+                                            {".resnets.", ".block."},
+                                            {".conv_shortcut.", ".nin_shortcut."},
+                                            {".downsamplers.0.", ".downsample."},
+                                            {".upsamplers.0.", ".upsample."},
+                                            {".mid_block.block.0.", ".mid.block_1."},
+                                            {".mid_block.block.1.", ".mid.block_2."},
+                                            {".mid_block.attentions.0.", ".mid.attn_1."},
+                                            {".group_norm.", ".norm."},
+                                            {".to_out.0.", ".proj_out."},
+                                            {".proj_attn.", ".proj_out."},
+                                            {".conv_norm_out.", ".norm_out."},
+                                            {".attn_1.to_", ".attn_1."},
+                                            {".attn_1.query.", ".attn_1.q."},
+                                            {".attn_1.key.", ".attn_1.k."}}};
+
+bool any(const Tensors& tensors, std::string_view prefix) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name.starts_with(prefix); });
+}
+
+/// "transformer_blocks.12." of a name that begins with "transformer_blocks."; empty when no number follows.
+std::string_view blockOf(std::string_view name, std::string_view prefix) {
+    if (!name.starts_with(prefix)) return {};
+    const std::size_t dot = name.find('.', prefix.size());
+    return dot == std::string_view::npos || dot == prefix.size() ? std::string_view() : name.substr(0, dot + 1);
+}
+
+void join(Tensors& tensors, const Blocks& blocks) {
+    std::unordered_map<std::string, std::size_t> byName;
+    for (std::size_t i = 0; i < tensors.size(); ++i) byName.emplace(tensors[i].name, i);
+    std::vector<bool> taken(tensors.size(), false);
+    Tensors whole;
+    for (const TensorEntry& first : tensors) {
+        const std::string block(blockOf(first.name, blocks.from));
+        if (block.empty()) continue;
+        for (const Joining& joining : blocks.joined) {
+            const std::string head = block + std::string(joining.from[0]) + ".";
+            if (!first.name.starts_with(head) || first.shape.empty()) continue;
+            const std::string last = first.name.substr(head.size());
+            TensorEntry all = first;
+            all.name = std::string(blocks.to) + block.substr(blocks.from.size()) + std::string(joining.to) + "." + last;
+            all.shape[0] = 0;
+            std::vector<std::size_t> used;
+            for (const std::string_view from : joining.from) {
+                const auto part = byName.find(block + std::string(from) + "." + last);
+                if (part == byName.end()) break;
+                const TensorEntry& entry = tensors[part->second];
+                const bool fits = entry.dtype == first.dtype && entry.strides.empty() && entry.parts.empty() &&
+                                  entry.shape.size() == first.shape.size() &&
+                                  std::equal(entry.shape.begin() + 1, entry.shape.end(), first.shape.begin() + 1);
+                if (!fits) break;
+                all.parts.push_back(entry);
+                all.shape[0] += entry.shape[0];
+                used.push_back(part->second);
+            }
+            if (all.parts.size() != joining.from.size()) continue;
+            for (const std::size_t i : used) taken[i] = true;
+            whole.push_back(std::move(all));
+        }
+    }
+    Tensors rest;
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+        if (!taken[i]) rest.push_back(std::move(tensors[i]));
+    rest.insert(rest.end(), std::make_move_iterator(whole.begin()), std::make_move_iterator(whole.end()));
+    tensors = std::move(rest);
+}
+
+std::string renamed(const std::string& name, const Scheme& scheme) {
+    for (const Blocks& blocks : scheme.blocks) {
+        const std::string_view block = blockOf(name, blocks.from);
+        if (block.empty()) continue;
+        for (const Renaming& r : blocks.inside)
+            if (name.substr(block.size()).starts_with(r.from))
+                return std::string(blocks.to) + name.substr(blocks.from.size(), block.size() - blocks.from.size()) +
+                       std::string(r.to) + name.substr(block.size() + r.from.size());
+    }
+    for (const Renaming& r : scheme.whole)
+        if (name.starts_with(r.from)) return std::string(r.to) + name.substr(r.from.size());
+    return name;
+}
+
+/// diffusers keeps (scale, shift) where the original has (shift, scale).
+void swapHalves(TensorEntry& entry) {
+    if (entry.shape.empty() || entry.shape[0] % 2 != 0 || !entry.strides.empty() || !entry.parts.empty()) return;
+    TensorEntry half = entry;
+    half.shape[0] /= 2;
+    half.length /= 2;
+    TensorEntry second = half;
+    second.offset += half.length;
+    entry.parts = {second, half};
+}
+
+/// Last text block of SD3: its modulation has two parts and lies swapped as well.
+bool isSwapped(const TensorEntry& entry, std::int64_t width) {
+    if (entry.name.starts_with("final_layer.adaLN_modulation.1.")) return true;
+    return entry.name.find(".context_block.adaLN_modulation.1.") != std::string::npos && !entry.shape.empty() &&
+           entry.shape[0] == 2 * width;
+}
+
+void useScheme(TensorTable::Contents& contents, const Scheme& scheme) {
+    Tensors& tensors = contents.tensors;
+    for (const Blocks& blocks : scheme.blocks) join(tensors, blocks);
+    for (TensorEntry& tensor : tensors) tensor.name = renamed(tensor.name, scheme);
+    const auto patches = std::find_if(tensors.begin(), tensors.end(), [](const TensorEntry& t) {
+        return t.name == "x_embedder.proj.bias" || t.name == "img_in.bias";
+    });
+    const std::int64_t width = patches != tensors.end() && !patches->shape.empty() ? patches->shape[0] : 0;
+    for (TensorEntry& tensor : tensors)
+        if (isSwapped(tensor, width)) swapHalves(tensor);
+    contents.naming = "diffusers";
+    contents.notes.push_back("names: diffusers', read as the original ones");
+}
+
+void renameVae(TensorTable::Contents& contents) {
+    Tensors& tensors = contents.tensors;
+    int levels = 0;
+    for (const TensorEntry& t : tensors)
+        if (const auto block = blockOf(t.name, "decoder.up_blocks."); !block.empty())
+            levels = std::max(levels, std::atoi(t.name.c_str() + std::string_view("decoder.up_blocks.").size()) + 1);
+    for (TensorEntry& tensor : tensors) {
+        std::string& name = tensor.name;
+        for (const Renaming& r : kVae)
+            if (const std::size_t at = name.find(r.from); at != std::string::npos)
+                name.replace(at, r.from.size(), r.to);
+        if (const std::size_t at = name.find(".attn_1.value."); at != std::string::npos)
+            name.replace(at, 14, ".attn_1.v.");
+        constexpr std::string_view up = "decoder.up_blocks.";
+        if (const auto block = blockOf(name, up); !block.empty()) {  // the original counts from the other end
+            const int level = levels - 1 - std::atoi(name.c_str() + up.size());
+            name = "decoder.up." + std::to_string(level) + "." + name.substr(block.size());
+        }
+    }
+    contents.naming = "diffusers";
+    contents.notes.push_back("names: diffusers', read as the original ones");
+}
+
+/// Files that hold a whole pipeline: the transformer alone is taken.
+void takeTransformer(TensorTable::Contents& contents) {
+    Tensors& tensors = contents.tensors;
+    std::string_view prefix = "model.diffusion_model.";
+    if (!any(tensors, prefix)) prefix.remove_prefix(6);  // "model." may have come off already
+    if (!any(tensors, prefix)) return;
+    const std::size_t before = tensors.size();
+    std::erase_if(tensors, [&](const TensorEntry& t) { return !t.name.starts_with(prefix); });
+    for (TensorEntry& tensor : tensors) tensor.name.erase(0, prefix.size());
+    contents.notes.push_back("the transformer of a file with " + std::to_string(before - tensors.size()) +
+                             " tensors of other parts");
+}
+
+}  // namespace
+
+void useFlowNames(TensorTable::Contents& contents) {
+    takeTransformer(contents);
+    Tensors& tensors = contents.tensors;
+    const auto has = [&](std::string_view name) {
+        return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+    };
+    if (any(tensors, "single_transformer_blocks.")) return useScheme(contents, fluxScheme());
+    if (has("transformer_blocks.0.attn.add_k_proj.weight")) return useScheme(contents, mmditScheme());
+    if (any(tensors, "decoder.up_blocks.") || any(tensors, "encoder.down_blocks.")) return renameVae(contents);
+    // Original files: maps may stand beside the attention or in it.
+    for (TensorEntry& tensor : tensors) {
+        for (const std::string_view blocks : {"double_blocks.", "single_blocks.", "joint_blocks."}) {
+            const std::string block(blockOf(tensor.name, blocks));
+            if (block.empty()) continue;
+            for (const std::string_view own :
+                 {"learnable_rot.", "img_attn.learnable_rot.", "x_block.attn.learnable_rot."})
+                if (tensor.name.substr(block.size()).starts_with(own))
+                    tensor.name = block + "attn.learnable_rot." + tensor.name.substr(block.size() + own.size());
+        }
+    }
+}
+
+}  // namespace ropescope

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/weight_store.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/checkpoint/number_conversion.h"
+#include "core/encoding/encoding.h"
+
+namespace ropescope {
+namespace {
+
+/// "double_blocks.3." of "double_blocks.3.img_mod.lin.weight"; the whole of names without a number there.
+std::string blockOf(const std::string& name) {
+    const std::size_t first = name.find('.'), second = first == std::string::npos ? first : name.find('.', first + 1);
+    return second == std::string::npos ? name : name.substr(0, second + 1);
+}
+
+at::Tensor tensorOf(const Array& array) {
+    static const std::map<DType, at::ScalarType> types = {
+        {DType::F64, at::kDouble}, {DType::F32, at::kFloat}, {DType::F16, at::kHalf}, {DType::BF16, at::kBFloat16}};
+    const auto type = types.find(array.dtype);
+    if (type != types.end())
+        return at::from_blob(const_cast<std::byte*>(array.bytes.data()), array.shape, type->second);
+    const std::vector<float> values = toFloat(array);
+    return at::from_blob(const_cast<float*>(values.data()), array.shape, at::kFloat).clone();
+}
+
+}  // namespace
+
+WeightStore::WeightStore(TensorTable table, at::ScalarType type, at::Device device, std::uint64_t budget)
+    : m_table(std::move(table)), m_type(type), m_device(device), m_budget(budget) {
+    std::map<std::string, std::uint64_t> blocks;
+    for (const TensorEntry& entry : m_table.tensors()) {
+        m_total += bytesOf(entry);
+        m_largest = std::max(m_largest, blocks[blockOf(entry.name)] += bytesOf(entry));
+    }
+}
+
+std::uint64_t WeightStore::bytesOf(const TensorEntry& entry) const {
+    const std::size_t size = isPositionParameter(entry.name) ? sizeof(float) : c10::elementSize(m_type);
+    return static_cast<std::uint64_t>(entry.elements()) * size;
+}
+
+WeightTable WeightStore::read(const std::string& prefix) const {
+    WeightTable block;
+    for (const TensorEntry& entry : m_table.tensors()) {
+        if (!entry.name.starts_with(prefix)) continue;
+        const auto array = m_table.read(entry.name);
+        if (!array) throw ReadFailure{array.error()};
+        const at::ScalarType type = isPositionParameter(entry.name) ? at::kFloat : m_type;
+        block[entry.name.substr(prefix.size())] =
+            tensorOf(*array).to(at::TensorOptions(m_device).dtype(type), false, true);
+    }
+    return block;
+}
+
+WeightTable WeightStore::block(const std::string& prefix) {
+    const auto known = m_blocks.find(prefix);
+    if (known != m_blocks.end()) return known->second;
+    std::uint64_t bytes = 0;
+    for (const TensorEntry& entry : m_table.tensors())
+        if (entry.name.starts_with(prefix)) bytes += bytesOf(entry);
+    WeightTable block = read(prefix);
+    // Room for the block at work and the one that takes its place is left free.
+    const std::uint64_t reserve = streams() ? 2 * m_largest : 0;
+    if (m_kept + bytes + reserve <= m_budget) {
+        m_kept += bytes;
+        m_blocks.emplace(prefix, block);
+    }
+    return block;
+}
+
+}  // namespace ropescope
