@@ -18,7 +18,10 @@ void DataJobs::offerMeasurement(int model) {
     const OpenModel* open = m_models.find(model);
     if (!open) return;
     if (m_measureJob == 0) m_model = model;
-    m_bar.offer(QString::fromStdString(open->card.name), open->card.objective != "classify");
+    const QString name = QString::fromStdString(open->card.name);
+    if (!open->drawsImages() && open->card.objective != "classify")
+        return m_bar.finish(tr("%1 cannot be measured on images: only class-conditional DiTs and ViTs can.").arg(name));
+    m_bar.offer(name, open->drawsImages());
 }
 
 void DataJobs::measure(CalibrateRequest settings) {
@@ -26,7 +29,7 @@ void DataJobs::measure(CalibrateRequest settings) {
     if (!open || m_measureJob != 0) return;
     settings.model = open->ref;
     settings.compute.device = m_device.toStdString();
-    if (open->card.objective != "classify") settings.folder.clear();
+    if (open->drawsImages()) settings.folder.clear();
     m_bar.showProgress("Measuring: starting", -1);
     m_measureJob = m_engine.request(
         settings, "measure", [this](const Result<Reply>& reply) { finishMeasurement(reply); },

@@ -42,6 +42,13 @@ QByteArray bytes(const QJsonValue& value) {
     return QByteArray::fromBase64(value.toString().toLatin1());
 }
 
+QJsonArray toJson(const std::vector<LoraRef>& loras) {
+    QJsonArray all;
+    for (const LoraRef& lora : loras)
+        all.append(QJsonObject{{"path", QString::fromStdString(lora.path)}, {"strength", lora.strength}});
+    return all;
+}
+
 QJsonObject toJson(const ModelRef& ref) {
     return {{"path", QString::fromStdString(ref.path)},
             {"weights", nameOf(ref.weights)},
@@ -51,7 +58,9 @@ QJsonObject toJson(const ModelRef& ref) {
             {"rows", ref.grid.rows},
             {"cols", ref.grid.cols},
             {"theta", ref.theta},
-            {"config", QString::fromStdString(ref.config)}};
+            {"config", QString::fromStdString(ref.config)},
+            {"adapter", QString::fromStdString(ref.adapter)},
+            {"loras", toJson(ref.loras)}};
 }
 
 ModelRef modelRef(const QJsonObject& json) {
@@ -64,6 +73,9 @@ ModelRef modelRef(const QJsonObject& json) {
     ref.grid = {json["rows"].toInt(), json["cols"].toInt()};
     ref.theta = json["theta"].toDouble();
     ref.config = json["config"].toString().toStdString();
+    ref.adapter = json["adapter"].toString().toStdString();
+    for (const QJsonValue& lora : json["loras"].toArray())
+        ref.loras.push_back({lora["path"].toString().toStdString(), lora["strength"].toDouble(1)});
     return ref;
 }
 
@@ -82,6 +94,7 @@ QJsonObject toJson(const GenerateRequest& g) {
             {"sampler", nameOf(g.sampler)},
             {"extrapolation", nameOf(g.extrapolate.method)},
             {"batch", g.batch},
+            {"vae", QString::fromStdString(g.vae)},
             {"precision", nameOf(g.compute.precision)},
             {"record", nameOf(g.record)}};
 }
@@ -94,6 +107,7 @@ GenerateRequest generateRequest(const QJsonObject& json) {
     g.guidance = std::clamp(json["guidance"].toDouble(g.guidance), 0.0, 100.0);
     g.sampler = valueOf(json["sampler"], g.sampler);
     g.extrapolate.method = valueOf(json["extrapolation"], Extrapolation::None);
+    g.vae = json["vae"].toString().toStdString();
     g.batch = std::clamp(json["batch"].toInt(1), 1, 64);
     g.compute.precision = valueOf(json["precision"], Precision::Fp32);
     g.record = valueOf(json["record"], RecordFields::All);

@@ -20,6 +20,7 @@
 #include "widgets/flow_layout.h"
 #include "widgets/gallery.h"
 #include "widgets/message_bar.h"
+#include "widgets/path_choice.h"
 #include "widgets/plot_style.h"
 #include "widgets/preview_image.h"
 
@@ -42,6 +43,9 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
       m_method(new QComboBox(this)),
       m_batch(new QSpinBox(this)),
       m_precision(new QComboBox(this)),
+      m_vaePair(nullptr),
+      m_vae(new PathChoice(PathChoice::Kind::File, tr("Autoencoder"),
+                           tr("Weights (*.safetensors *.pt *.pth *.bin *.json)"), this)),
       m_record(new QCheckBox(tr("measure fields"), this)),
       m_generate(new QPushButton(tr("Generate"), this)),
       m_cancel(new QPushButton(tr("Cancel"), this)),
@@ -100,6 +104,11 @@ void GenerateView::buildSettings() {
     flow->addPair(tr("Positions"), m_method);
     flow->addPair(tr("Pictures"), m_batch);
     flow->addPair(tr("Precision"), m_precision);
+    m_vaePair = flow->addPair(tr("VAE"), m_vae);
+    m_vaePair->hide();
+    m_vae->setHint(tr("none: a linear preview"),
+                   tr("Autoencoder that makes pictures of this model's latents, a file or a folder. Without one the "
+                      "picture is a linear preview; a diffusers folder brings its own."));
     flow->addWidget(m_record);
     flow->addWidget(m_generate);
     flow->addWidget(m_cancel);
@@ -202,7 +211,7 @@ void GenerateView::setModel(int model) {
     const int kept = m_class->currentIndex();
     m_class->clear();
     const OpenModel* open = m_models.find(model);
-    const bool able = open != nullptr && open->card.objective != "classify";
+    const bool able = open != nullptr && open->drawsImages();
     if (able) {
         for (int i = 0; i < open->card.classes; ++i) {
             const bool named = i < static_cast<int>(open->card.classNames.size());
@@ -214,6 +223,7 @@ void GenerateView::setModel(int model) {
         m_rows->setEnabled(!fixed);
         m_cols->setEnabled(!fixed);
     }
+    m_vaePair->setVisible(able && open->card.inChannels != 1 && open->card.inChannels != 3);
     showSize();
     setRunning(m_running);
 }
@@ -233,6 +243,7 @@ GenerateRequest GenerateView::request() const {
         request.extrapolate.method = static_cast<Extrapolation>(m_method->currentIndex());
     }
     request.batch = m_batch->value();
+    if (m_vaePair->isVisibleTo(this)) request.vae = m_vae->path().toStdString();
     request.record = m_record->isChecked() ? RecordFields::All : RecordFields::None;
     return request;
 }
@@ -248,6 +259,7 @@ void GenerateView::restore(const GenerateRequest& request) {
         setSize({request.size.rows / open->card.patch, request.size.cols / open->card.patch});
     m_method->setCurrentIndex(static_cast<int>(request.extrapolate.method));
     m_batch->setValue(request.batch);
+    m_vae->setPath(QString::fromStdString(request.vae));
     m_precision->setCurrentIndex(static_cast<int>(request.compute.precision));
     m_record->setChecked(request.record != RecordFields::None);
 }
@@ -332,7 +344,7 @@ void GenerateView::fail(const Error& error) {
 void GenerateView::setRunning(bool running) {
     m_running = running;
     const OpenModel* open = m_models.find(m_model);
-    const bool able = open != nullptr && open->card.objective != "classify";
+    const bool able = open != nullptr && open->drawsImages();
     m_generate->setEnabled(able && !running);
     m_cancel->setEnabled(running);
     m_progress->setVisible(running);
@@ -342,7 +354,12 @@ void GenerateView::setRunning(bool running) {
     if (open == nullptr)
         m_status->setText(tr("Open a model that generates, then choose a class and press Generate"));
     else if (!able)
-        m_status->setText(tr("This model classifies; open one that generates"));
+        m_status->setText(
+            open->card.objective == "classify"
+                ? tr("This model classifies; open one that generates")
+                : tr("Pictures are made with class-conditional DiTs; this %1 is inspected here and run by "
+                     "\"ropescope forward\"")
+                      .arg(QString::fromStdString(open->card.architecture)));
     else if (m_steps.empty() && m_gallery->count() == 0)
         m_status->setText(tr("Ready: choose a class and press Generate"));
 }

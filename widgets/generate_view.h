@@ -23,6 +23,7 @@ namespace ropescope {
 
 class Gallery;
 class MessageBar;
+class PathChoice;
 class PreviewImage;
 
 /// Settings, live preview, progress with Cancel, timeline over the steps of a run, gallery of results that keep their
@@ -100,6 +101,8 @@ private:
     QComboBox* m_method;  ///< Extrapolation by index
     QSpinBox* m_batch;
     QComboBox* m_precision;
+    QWidget* m_vaePair;  ///< for models that draw latents
+    PathChoice* m_vae;
     QCheckBox* m_record;
     QPushButton* m_generate;
     QPushButton* m_cancel;

@@ -2,16 +2,14 @@
 #include "widgets/measure_bar.h"
 
 #include <QDoubleSpinBox>
-#include <QFileDialog>
-#include <QHBoxLayout>
 #include <QLabel>
-#include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QVBoxLayout>
 
 #include "widgets/flow_layout.h"
 #include "widgets/message_bar.h"
+#include "widgets/path_choice.h"
 
 namespace ropescope {
 
@@ -19,22 +17,15 @@ MeasureBar::MeasureBar(QWidget* parent)
     : QWidget(parent),
       m_row(new QWidget(this)),
       m_title(new QLabel(this)),
-      m_folderRow(new QWidget(this)),
-      m_folder(new QLineEdit(m_folderRow)),
+      m_folder(new PathChoice(PathChoice::Kind::Folder, tr("Folder of pictures"), {}, this)),
       m_images(new QSpinBox(this)),
       m_steps(new QSpinBox(this)),
       m_guidance(new QDoubleSpinBox(this)),
       m_start(new QPushButton(tr("Measure"), this)),
       m_close(new QPushButton(tr("Close"), this)),
       m_messages(new MessageBar(this)) {
-    m_folder->setPlaceholderText(tr("Folder of pictures"));
-    m_folder->setToolTip(tr("PNG, JPEG and WebP files in it and in its folders, taken at even distances"));
-    m_folder->setMinimumWidth(240);
-    auto* browse = new QPushButton(tr("Browse..."), m_folderRow);
-    auto* folderLayout = new QHBoxLayout(m_folderRow);
-    folderLayout->setContentsMargins(0, 0, 0, 0);
-    folderLayout->addWidget(m_folder);
-    folderLayout->addWidget(browse);
+    m_folder->setHint(tr("Folder of pictures"),
+                      tr("PNG, JPEG and WebP files in it and in its folders, taken at even distances"));
     m_images->setRange(1, 4096);
     m_images->setToolTip(tr("More images, smaller standard errors: they fall with the square root of the number"));
     m_steps->setRange(1, 1000);
@@ -45,7 +36,7 @@ MeasureBar::MeasureBar(QWidget* parent)
     m_guidance->setToolTip(tr("Steers the images; measured is the conditional half alone"));
     auto* flow = new FlowLayout(m_row);
     flow->addWidget(m_title);
-    flow->addWidget(m_folderRow);
+    flow->addWidget(m_folder);
     flow->addPair(tr("Images"), m_images);
     m_drawing = {flow->addPair(tr("Steps"), m_steps), flow->addPair(tr("Guidance"), m_guidance)};
     flow->addWidget(m_start);
@@ -56,10 +47,9 @@ MeasureBar::MeasureBar(QWidget* parent)
     layout->addWidget(m_row);
     layout->addWidget(m_messages);
     connect(m_start, &QPushButton::clicked, this, [this] { emit measureRequested(settings()); });
-    connect(m_folder, &QLineEdit::returnPressed, m_start, &QPushButton::click);
-    connect(m_folder, &QLineEdit::textChanged, this,
-            [this] { m_start->setEnabled(m_makesImages || !m_folder->text().trimmed().isEmpty()); });
-    connect(browse, &QPushButton::clicked, this, &MeasureBar::chooseFolder);
+    connect(m_folder, &PathChoice::entered, m_start, &QPushButton::click);
+    connect(m_folder, &PathChoice::changed, this,
+            [this] { m_start->setEnabled(m_makesImages || !m_folder->path().isEmpty()); });
     connect(m_close, &QPushButton::clicked, this, &QWidget::hide);
     connect(m_messages, &MessageBar::cancelRequested, this, &MeasureBar::cancelRequested);
     setSettings({});
@@ -72,25 +62,20 @@ void MeasureBar::offer(const QString& model, bool makesImages) {
                                  : tr("Measure data content of %1 on pictures of").arg(model));
     if (!m_running) m_messages->clear();
     m_row->setVisible(!m_running);
-    m_folderRow->setVisible(!makesImages);
+    m_folder->setVisible(!makesImages);
     for (QWidget* setting : m_drawing) setting->setVisible(makesImages);
-    m_start->setEnabled(makesImages || !m_folder->text().trimmed().isEmpty());
+    m_start->setEnabled(makesImages || !m_folder->path().isEmpty());
     show();
 }
 
 void MeasureBar::setFolder(const QString& folder) {
-    m_folder->setText(folder);
-}
-
-void MeasureBar::chooseFolder() {
-    const QString folder = QFileDialog::getExistingDirectory(this, tr("Folder of pictures"), m_folder->text());
-    if (!folder.isEmpty()) setFolder(folder);
+    m_folder->setPath(folder);
 }
 
 CalibrateRequest MeasureBar::settings() const {
     CalibrateRequest request;
     request.images = m_images->value();
-    request.folder = m_folder->text().trimmed().toStdString();
+    request.folder = m_folder->path().toStdString();
     request.steps = m_steps->value();
     request.guidance = m_guidance->value();
     return request;
@@ -117,6 +102,7 @@ void MeasureBar::finish(const QString& note) {
     setRunning(false);
     m_row->hide();
     if (note.isEmpty()) return hide();
+    show();
     m_messages->showNote(note);
 }
 

@@ -9,13 +9,13 @@
 
 class QDoubleSpinBox;
 class QLabel;
-class QLineEdit;
 class QPushButton;
 class QSpinBox;
 
 namespace ropescope {
 
 class MessageBar;
+class PathChoice;
 
 /// The settings of a measurement on images in one row above the views, never a dialog; while it runs, its progress with
 /// Cancel. The window fills in the model and runs what measureRequested asks for.
@@ -43,14 +43,12 @@ signals:
 
 private:
     void setRunning(bool running);
-    void chooseFolder();
 
     bool m_running = false;
     bool m_makesImages = true;
     QWidget* m_row;
     QLabel* m_title;
-    QWidget* m_folderRow;
-    QLineEdit* m_folder;
+    PathChoice* m_folder;
     QSpinBox* m_images;
     QSpinBox* m_steps;
     QDoubleSpinBox* m_guidance;

@@ -25,6 +25,9 @@ struct OpenModel {
     std::vector<StepFields> fields;                ///< measured fields by sampling step, of the latest generation
     std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
     std::optional<SelfCheckReport> check;          ///< whether it computes what it should
+
+    /// By class, from a seed: what Generate and measurements do.
+    [[nodiscard]] bool drawsImages() const { return card.architecture == "dit"; }
 };
 
 /// The results that the views draw, by model. The window puts results in; views read them and follow the signals.

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 struct Options {
     GenerateRequest request;
+    DrawCommand draw;  ///< what text-to-image models need beside the request
     std::string prompt, out, latentsOut, fieldOut;
 };
 
@@ -28,6 +29,12 @@ void addOptions(CLI::App& command, Options& o) {
     CLI::Option* classes = command.add_option("--class", r.labels, "class number; 1,5,7: one per image");
     CLI::Option* prompt = command.add_option("--prompt", o.prompt, "text, for models that take text");
     classes->excludes(prompt)->check(CLI::Range(0, 1'000'000))->delimiter(',')->allow_extra_args(false);
+    command.add_option(
+        "--embeddings", o.draw.embeddings,
+        "FLUX, SD3: safetensors file with encoder_hidden_states and pooled_projections, and negative_...");
+    command.add_option("--shift", o.draw.shift, "FLUX, SD3: of the noise levels (default: the model's usual one)");
+    command.add_option("--memory", o.draw.memory, "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
+        ->transform(CLI::AsSizeValue(true));
     command.add_option("--out", o.out, "PNG to write; NAME-i.png for a batch")->required();
     command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");
     command.add_option("--steps", r.steps, "sampling steps (default 20)")->check(CLI::Range(1, 1000));
@@ -43,6 +50,9 @@ void addOptions(CLI::App& command, Options& o) {
     addSizeOption(command, "--size", r.size, "height x width in pixels of the model's own input");
     addExtrapolationOptions(command, r.extrapolate, false);
     command.add_option("--batch", r.batch, "images (default 1)")->check(CLI::Range(1, 1024));
+    command.add_option(
+        "--vae", r.vae,
+        "autoencoder that makes pictures of latents, a file or folder (default: that of a diffusers folder)");
     command.add_option("--noise", r.noiseFile, "safetensors file with the first noise [B,C,h,w]");
     command.add_option("--step-noise", r.stepNoiseFile, "safetensors file with the steps' noises [steps,C,h,w]");
     command.add_option("--latents-out", o.latentsOut, "safetensors file for the final latents");
@@ -136,10 +146,21 @@ Result<void> writeResults(const Options& o, const GenerateResult& result) {
     return {};
 }
 
+/// The settings that both kinds of models share are the request's.
+DrawCommand drawCommand(const Options& o) {
+    DrawCommand draw = o.draw;
+    const GenerateRequest& r = o.request;
+    draw.model = r.model, draw.compute = r.compute, draw.vae = r.vae, draw.noise = r.noiseFile, draw.seed = r.seed;
+    draw.steps = r.steps, draw.guidance = r.guidance, draw.sampler = r.sampler;
+    if (r.size != Grid{}) draw.size = r.size;
+    draw.note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+    return draw;
+}
+
 Result<void> generate(const Options& o) {
     if (!o.prompt.empty()) {
         return failure(
-            usage("models that take text cannot be computed yet", "Use --class with a class-conditional DiT"));
+            usage("there are no text encoders yet", "Give --embeddings that another program made of the prompt"));
     }
     if (auto checked = checkTargets(o); !checked) return checked;
     if (auto complete = checkModel(o.request.model); !complete) return complete;
@@ -149,6 +170,11 @@ Result<void> generate(const Options& o) {
     JobContext context;
     context.stop = interrupt.token();
     context.onProgress = showProgress;
+    if (!o.draw.embeddings.empty()) {
+        const auto result = (*core)->draw(drawCommand(o), context);
+        if (!result) return failure(result.error());
+        return writeResults(o, *result);
+    }
     const auto reply = (*core)->run(o.request, context);
     if (!reply) return failure(reply.error());
     return writeResults(o, std::get<GenerateResult>(*reply));

@@ -2,7 +2,9 @@
 #include "app/engine/model_options.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/enum_names.h"
@@ -37,6 +39,25 @@ void addModelOptions(CLI::App& command, ModelRef& model) {
     addSizeOption(command, "--grid", model.grid, "patch grid, rows x columns, where the file does not say");
     command.add_option("--theta", model.theta, "base of the rotary frequencies")->check(CLI::Range(1e-6, 1e12));
     command.add_option("--config", model.config, "configuration (diffusers' or timm's JSON)");
+    command.add_option("--adapter", model.adapter, "FLUX, SD3: file with HARoPE maps for these weights");
+    const auto addLora = [&model](const CLI::results_t& given) {
+        for (const std::string& word : given) {
+            LoraRef lora{word, 1};
+            if (const std::size_t colon = word.rfind(':'); colon != std::string::npos && colon + 1 < word.size()) {
+                char* end = nullptr;
+                const double strength = std::strtod(word.c_str() + colon + 1, &end);
+                if (*end == '\0') lora = {word.substr(0, colon), strength};
+            }
+            if (!(std::abs(lora.strength) <= 100)) throw CLI::ValidationError("--lora", "strength beyond -100 to 100");
+            model.loras.push_back(lora);
+        }
+        return true;
+    };
+    command
+        .add_option("--lora", CLI::callback_t(addLora), "FLUX, SD3: low-rank change, FILE[:STRENGTH]; may be repeated")
+        ->type_name("FILE[:STRENGTH]")
+        ->expected(1)
+        ->take_all();
     addChoice<WeightChoice>(command, "--weights", model.weights,
                             {{"ema", WeightChoice::Ema}, {"model", WeightChoice::Model}},
                             "which copy, where the file holds both (default ema)");
@@ -73,7 +94,7 @@ void addExtrapolationOptions(CLI::App& command, Extrapolate& extrapolate, bool t
 }
 
 Result<void> checkModel(const ModelRef& model) {
-    const auto table = TensorTable::open(model.path, model.weights);
+    const auto table = TensorTable::open(model);
     if (!table) return failure(table.error());
     const auto card = recognise(*table, model);
     return card ? checkComplete(*table, *card) : failure(card.error());

@@ -213,7 +213,7 @@ Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
 }
 
 Result<std::string> checkFile(const ModelRef& ref) {
-    const auto table = TensorTable::open(ref.path, ref.weights);
+    const auto table = TensorTable::open(ref);
     if (!table) return failure(table.error());
     const std::string size = table->format() + ", " + std::to_string(table->tensors().size()) + " tensors";
     const auto card = recognise(*table, ref);

@@ -241,6 +241,18 @@ void renameVae(TensorTable::Contents& contents) {
     contents.notes.push_back("names: diffusers', read as the original ones");
 }
 
+/// Maps may stand beside the attention of their block or in it.
+std::string mapName(const std::string& name) {
+    for (const std::string_view blocks : {"double_blocks.", "single_blocks.", "joint_blocks."}) {
+        const std::string block(blockOf(name, blocks));
+        if (block.empty()) continue;
+        for (const std::string_view own : {"learnable_rot.", "img_attn.learnable_rot.", "x_block.attn.learnable_rot."})
+            if (name.substr(block.size()).starts_with(own))
+                return block + "attn.learnable_rot." + name.substr(block.size() + own.size());
+    }
+    return name;
+}
+
 /// Files that hold a whole pipeline: the transformer alone is taken.
 void takeTransformer(TensorTable::Contents& contents) {
     Tensors& tensors = contents.tensors;
@@ -265,17 +277,75 @@ void useFlowNames(TensorTable::Contents& contents) {
     if (any(tensors, "single_transformer_blocks.")) return useScheme(contents, fluxScheme());
     if (has("transformer_blocks.0.attn.add_k_proj.weight")) return useScheme(contents, mmditScheme());
     if (any(tensors, "decoder.up_blocks.") || any(tensors, "encoder.down_blocks.")) return renameVae(contents);
-    // Original files: maps may stand beside the attention or in it.
-    for (TensorEntry& tensor : tensors) {
-        for (const std::string_view blocks : {"double_blocks.", "single_blocks.", "joint_blocks."}) {
-            const std::string block(blockOf(tensor.name, blocks));
-            if (block.empty()) continue;
-            for (const std::string_view own :
-                 {"learnable_rot.", "img_attn.learnable_rot.", "x_block.attn.learnable_rot."})
-                if (tensor.name.substr(block.size()).starts_with(own))
-                    tensor.name = block + "attn.learnable_rot." + tensor.name.substr(block.size() + own.size());
-        }
+    for (TensorEntry& tensor : tensors) tensor.name = mapName(tensor.name);
+}
+
+Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Contents& adapter) {
+    const bool flux = any(model.tensors, "double_blocks.") || any(model.tensors, "single_blocks.");
+    const auto refused = [&](std::string code, std::string reason, std::string found, std::string advice) {
+        return failure(Error{ErrorKind::Refused, std::move(code), place({adapter.file.path()}), std::move(reason),
+                             std::move(found), "", std::move(advice)});
+    };
+    if (!flux && !any(model.tensors, "joint_blocks."))
+        return refused("LO-01", "adapters are for FLUX and SD3", "", "Leave --adapter out");
+    const auto isMap = [](const TensorEntry& t) { return t.name.find("learnable_rot.") != std::string::npos; };
+    if (std::any_of(model.tensors.begin(), model.tensors.end(), isMap))
+        return refused("TC-10", "the model has maps of its own", "", "Leave --adapter out");
+    const int shift = static_cast<int>(model.shards.size()) + 1;
+    int maps = 0, fit = 0;
+    for (const TensorEntry& entry : adapter.tensors) {
+        if (!isMap(entry)) continue;
+        ++maps;
+        TensorEntry own = entry;
+        for (const std::string_view prefix : {"base_model.model.", "transformer."})
+            if (own.name.starts_with(prefix)) own.name.erase(0, prefix.size());
+        own.name = mapName(renamed(own.name, flux ? fluxScheme() : mmditScheme()));
+        const std::string block = own.name.substr(0, own.name.find('.', own.name.find('.') + 1) + 1);
+        if (block.empty() || !any(model.tensors, block)) continue;
+        ++fit;
+        own.file += shift;
+        model.tensors.push_back(std::move(own));
     }
+    if (fit == 0)
+        return refused("LO-01", "no map of the adapter belongs to a block of this model",
+                       "0 of " + std::to_string(maps) + " tensors with learnable_rot in their names",
+                       "Choose the model that the adapter was trained with");
+    model.shards.push_back(adapter.file);
+    model.shards.insert(model.shards.end(), adapter.shards.begin(), adapter.shards.end());
+    for (const auto& [key, value] : adapter.metadata)
+        if (key.starts_with("harope.")) model.metadata[key] = value;
+    model.notes.push_back("maps: " + std::to_string(fit) + " tensors of the adapter" +
+                          (fit < maps ? ", " + std::to_string(maps - fit) + " left out" : std::string()));
+    return {};
+}
+
+std::unordered_map<std::string, FlowTarget> flowTargets(const TensorTable::Contents& contents) {
+    constexpr std::string_view weight = ".weight";
+    const Scheme& scheme = any(contents.tensors, "joint_blocks.") ? mmditScheme() : fluxScheme();
+    std::unordered_map<std::string, FlowTarget> targets;
+    for (const TensorEntry& entry : contents.tensors) {
+        if (entry.shape.size() != 2 || !entry.name.ends_with(weight)) continue;
+        const std::string module = entry.name.substr(0, entry.name.size() - weight.size());
+        targets[module] = {entry.name};
+        for (const Blocks& blocks : scheme.blocks) {
+            const std::string block(blockOf(module + ".", blocks.to));
+            if (block.empty()) continue;
+            const std::string theirs = std::string(blocks.from) + block.substr(blocks.to.size()),
+                              own = module.substr(block.size());
+            for (const Joining& joining : blocks.joined)
+                for (std::size_t part = 0; own == joining.to && part < joining.from.size(); ++part)
+                    targets[theirs + std::string(joining.from[part])] = {entry.name, static_cast<int>(part), true};
+            for (const Renaming& r : blocks.inside)
+                if (own + "." == r.to)
+                    targets[theirs + std::string(r.from.substr(0, r.from.size() - 1))] = {
+                        entry.name, 0, false, isSwapped(entry, entry.shape[1])};
+        }
+        for (const Renaming& r : scheme.whole)
+            if (module + "." == r.to)
+                targets[std::string(r.from.substr(0, r.from.size() - 1))] = {entry.name, 0, false,
+                                                                             module.starts_with("final_layer.adaLN")};
+    }
+    return targets;
 }
 
 }  // namespace ropescope

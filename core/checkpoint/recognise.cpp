@@ -166,7 +166,7 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
 }
 
 Result<ModelCard> openCard(const ModelRef& ref) {
-    const auto table = TensorTable::open(ref.path, ref.weights);
+    const auto table = TensorTable::open(ref);
     if (!table) return failure(table.error());
     return recognise(*table, ref);
 }

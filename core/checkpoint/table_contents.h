@@ -48,4 +48,18 @@ void useModelNames(TensorTable::Contents& contents);
 /// transformer is taken.
 void useFlowNames(TensorTable::Contents& contents);
 
+/// The HARoPE maps of an adapter file, under any of its naming schemes, among the tensors of a FLUX or SD3; what its
+/// metadata says of them replaces the model's. Errors: LO-01, TC-10.
+[[nodiscard]] Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Contents& adapter);
+
+/// Where a low-rank change of diffusers' module `name` ("transformer_blocks.0.attn.to_q") or of an original one acts.
+struct FlowTarget {
+    std::string name;            ///< of the original weight
+    int part = 0;                ///< of its joined parts, which all have the model's width but the last one
+    bool joined = false;         ///< the module is that part; else it is the whole
+    bool swappedHalves = false;  ///< diffusers keeps the two halves of its rows the other way round
+};
+/// By module name, dotted, of all modules with weights of rank 2 that a FLUX or SD3 of these tensors has.
+[[nodiscard]] std::unordered_map<std::string, FlowTarget> flowTargets(const TensorTable::Contents& contents);
+
 }  // namespace ropescope

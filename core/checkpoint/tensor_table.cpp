@@ -106,6 +106,27 @@ Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choi
     return TensorTable(std::move(contents));
 }
 
+Result<TensorTable> TensorTable::openPlain(const std::string& path) {
+    auto file = InputFile::open(path);
+    if (!file) return failure(file.error());
+    auto contents = std::make_shared<Contents>(*file);
+    if (auto read = readByContent(*contents, WeightChoice::Model); !read) return failure(read.error());
+    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
+    return TensorTable(std::move(contents));
+}
+
+Result<TensorTable> TensorTable::open(const ModelRef& ref) {
+    auto base = open(ref.path, ref.weights);
+    if (!base || ref.adapter.empty()) return base;
+    auto adapter = openPlain(ref.adapter);
+    if (!adapter) return adapter;
+    auto contents = std::make_shared<Contents>(*base->m_contents);
+    if (auto joined = addAdapter(*contents, *adapter->m_contents); !joined) return failure(joined.error());
+    contents->byName.clear();
+    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
+    return TensorTable(std::move(contents));
+}
+
 TensorTable::TensorTable(std::shared_ptr<const Contents> contents) : m_contents(std::move(contents)) {}
 
 const std::string& TensorTable::path() const {

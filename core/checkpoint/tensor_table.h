@@ -39,6 +39,13 @@ public:
     /// of tests/corpus.
     [[nodiscard]] static Result<TensorTable> open(const std::string& path, WeightChoice choice = WeightChoice::Ema);
 
+    /// The same, and, where the model names one, the HARoPE maps of its adapter among its tensors. Errors: LO-01 when no
+    /// map of the adapter belongs to a block of the model, TC-10 when the model has maps already.
+    [[nodiscard]] static Result<TensorTable> open(const ModelRef& ref);
+
+    /// A file whose names are its own: nothing is chosen, renamed or joined. For files that hold no model.
+    [[nodiscard]] static Result<TensorTable> openPlain(const std::string& path);
+
     [[nodiscard]] const std::string& path() const;
     [[nodiscard]] const std::string& format() const;                ///< safetensors | torch-zip | folder
     [[nodiscard]] const std::vector<TensorEntry>& tensors() const;  ///< file order
@@ -61,6 +68,7 @@ public:
     [[nodiscard]] Result<std::vector<double>> readDouble(std::string_view name) const;
 
     struct Contents;
+    [[nodiscard]] const Contents& contents() const { return *m_contents; }
     explicit TensorTable(std::shared_ptr<const Contents> contents);
 
 private:

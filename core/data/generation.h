@@ -31,6 +31,7 @@ struct GenerateRequest {
     int batch = 1;
     std::string noiseFile;      ///< optional safetensors: tensor `noise` or the only one, [B,C,h,w]
     std::string stepNoiseFile;  ///< optional, [steps,C,h,w]
+    std::string vae;  ///< autoencoder for models that draw latents; empty: that of a diffusers folder, else none
     RecordFields record = RecordFields::None;
     std::vector<HeadId> recordHeads;  ///< for RecordFields::Listed
     bool previews = true;
@@ -67,7 +68,7 @@ void fields(V& v, GenerateRequest& g) {
     v("model", g.model), v("compute", g.compute), v("labels", g.labels), v("seed", g.seed), v("steps", g.steps),
         v("guidance", g.guidance), v("guidance_channels", g.guidanceChannels), v("sampler", g.sampler),
         v("size", g.size), v("extrapolate", g.extrapolate), v("batch", g.batch), v("noise_file", g.noiseFile),
-        v("step_noise_file", g.stepNoiseFile), v("record", g.record), v("record_heads", g.recordHeads),
+        v("step_noise_file", g.stepNoiseFile), v("vae", g.vae), v("record", g.record), v("record_heads", g.recordHeads),
         v("previews", g.previews);
 }
 template <class V>

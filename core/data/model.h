@@ -43,6 +43,13 @@ struct HeadId {
     auto operator<=>(const HeadId&) const = default;
 };
 
+/// A low-rank change of a model's weights, from a file, times a strength.
+struct LoraRef {
+    std::string path;
+    double strength = 1;
+    bool operator==(const LoraRef&) const = default;
+};
+
 /// A model file together with everything it may not say itself (the options of reference: every subcommand).
 /// A request that holds a ModelRef is complete: the engine keeps caches only.
 struct ModelRef {
@@ -54,6 +61,8 @@ struct ModelRef {
     Grid grid;                                    ///< 0x0: from the file
     double theta = 0;                             ///< 0: from the file
     std::string config;                           ///< optional JSON file beside the weights
+    std::string adapter;                          ///< FLUX, SD3: optional file with HARoPE maps for these weights
+    std::vector<LoraRef> loras;                   ///< FLUX, SD3: added in this order
     bool operator==(const ModelRef&) const = default;
 };
 
@@ -143,9 +152,12 @@ void fields(V& v, HeadId& h) {
     v("layer", h.layer), v("head", h.head);
 }
 template <class V>
+void fields(V& v, LoraRef& l) { v("path", l.path), v("strength", l.strength); }
+template <class V>
 void fields(V& v, ModelRef& m) {
     v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("map_tokens", m.mapTokens),
-        v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config);
+        v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config),
+        v("adapter", m.adapter), v("loras", m.loras);
 }
 template <class V>
 void fields(V& v, Compute& c) {

@@ -147,7 +147,7 @@ Result<CalibrationReport> calibrateOnGenerated(const CalibrateRequest& request, 
     if (!plan) return failure(plan.error());
     const auto shape = ditShape((*model)->card);
     if (!shape) return failure(shape.error());
-    const auto table = TensorTable::open(request.model.path, request.model.weights);
+    const auto table = TensorTable::open(request.model);
     if (!table) return failure(table.error());
     auto weights = loadDitWeights(*table, *shape);
     if (!weights) return failure(weights.error());

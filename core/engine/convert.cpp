@@ -217,7 +217,7 @@ Result<void> renameTensors(ExportFile& file, const ModelCard& card, const std::s
 
 Result<std::string> convertModel(const ExportCommand& command) {
     const at::NoGradGuard noGrad;
-    const auto table = TensorTable::open(command.model.path, command.model.weights);
+    const auto table = TensorTable::open(command.model);
     if (!table) return failure(table.error());
     const auto card = recognise(*table, command.model);
     if (!card) return failure(card.error());

@@ -14,6 +14,7 @@
 #include "core/engine/compare.h"
 #include "core/engine/convert.h"
 #include "core/engine/device.h"
+#include "core/engine/draw.h"
 #include "core/engine/fold.h"
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
@@ -107,6 +108,9 @@ public:
     }
     Result<void> forward(const ForwardCommand& command) override {
         return guarded([&] { return forwardToFile(command); });
+    }
+    Result<GenerateResult> draw(const DrawCommand& command, const JobContext& context) override {
+        return guarded([&] { return drawFromEmbeddings(command, context); });
     }
     Result<std::string> fold(const ExportCommand& command) override {
         return guarded([&] { return foldModel(command); });

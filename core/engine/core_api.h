@@ -39,6 +39,22 @@ struct ForwardCommand {
     std::function<void(const std::string&)> note = {};  ///< hears what the memory is used for, before the start
 };
 
+/// Pictures of a FLUX or SD3 from text embeddings that another program made. `embeddings` holds encoder_hidden_states
+/// [1,T,e] and pooled_projections [1,p], for a negative prompt the same with "negative_" before the name.
+struct DrawCommand {
+    ModelRef model;
+    Compute compute;
+    std::string embeddings, vae, noise;
+    std::uint64_t seed = 0;
+    int steps = 28;
+    double guidance = 3.5;        ///< FLUX dev: the model's own input; else against the negative prompt, 1: without
+    std::optional<double> shift;  ///< of the noise levels; empty: the model's usual one
+    Grid size = {1024, 1024};     ///< pixels; a noise file decides instead
+    Sampler sampler = Sampler::Auto;
+    std::uint64_t memory = 0;
+    std::function<void(const std::string&)> note = {};
+};
+
 /// A copy of a model under other names or with its maps multiplied into its projections.
 struct ExportCommand {
     ModelRef model;
@@ -55,6 +71,7 @@ public:
     /// inspect and forward: write `out`, a safetensors file.
     [[nodiscard]] virtual Result<void> inspect(const InspectCommand& command) = 0;
     [[nodiscard]] virtual Result<void> forward(const ForwardCommand& command) = 0;
+    [[nodiscard]] virtual Result<GenerateResult> draw(const DrawCommand& command, const JobContext& context) = 0;
     /// Write `out`, a safetensors file; return what was done, in lines (core/engine/fold.h, core/engine/convert.h).
     [[nodiscard]] virtual Result<std::string> fold(const ExportCommand& command) = 0;
     [[nodiscard]] virtual Result<std::string> convert(const ExportCommand& command) = 0;

@@ -168,13 +168,16 @@ std::string number(double value) {
 
 Result<std::string> foldModel(const ExportCommand& command) {
     const at::NoGradGuard noGrad;
-    const auto table = TensorTable::open(command.model.path, command.model.weights);
+    const auto table = TensorTable::open(command.model);
     if (!table) return failure(table.error());
     const auto card = recognise(*table, command.model);
     if (!card) return failure(card.error());
     if (!findMapNames(card->encoding))
         return failure(cannot(*card, "", "there are no maps to fold: its positions are " + card->encoding,
                               "It needs no folding; convert writes it as safetensors"));
+    if (card->architecture != "dit" && card->architecture != "vit")
+        return failure(cannot(*card, "", "only DiTs and ViTs are folded, this is a " + card->architecture,
+                              "Keep the maps; its norms of queries and keys stand before them"));
     const Result<EncodingSpec> spec = encodingOf(*card);
     if (!spec) return failure(spec.error());
     if (card->architecture == "vit" && card->classToken && card->mapTokens != MapTokens::All)

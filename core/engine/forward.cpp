@@ -179,7 +179,7 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     const auto device = chooseDevice(command.compute.device);
     if (!device) return failure(device.error());
     useThreads(command.compute.threads);
-    const auto table = TensorTable::open(command.model.path, command.model.weights);
+    const auto table = TensorTable::open(command.model);
     if (!table) return failure(table.error());
     const auto card = recognise(*table, command.model);
     if (!card) return failure(card.error());

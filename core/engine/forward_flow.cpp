@@ -3,9 +3,8 @@
 
 #include <ATen/ATen.h>
 
-#include <cstdio>
-
 #include "core/engine/device.h"
+#include "core/engine/flow_inputs.h"
 #include "core/engine/picture.h"
 #include "core/kernel/field.h"
 #include "core/model/flux.h"
@@ -16,74 +15,6 @@ namespace ropescope {
 namespace {
 
 using Arrays = std::map<std::string, Array>;
-
-/// What a process takes beside the weights: LibTorch and the activations of a pass of usual size.
-constexpr std::uint64_t kBesideWeights = 1'000'000'000;
-
-std::string gigabytes(std::uint64_t bytes) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
-    return text;
-}
-
-/// Named inputs of a pass.
-class Inputs {
-public:
-    static Result<Inputs> open(const std::string& path, std::string expects) {
-        auto table = TensorTable::open(path);
-        if (!table) return failure(table.error());
-        return Inputs(std::move(*table), std::move(expects));
-    }
-    [[nodiscard]] bool has(const std::string& name) const { return m_table.find(name) != nullptr; }
-    /// float32; sides of -1 may be anything.
-    Result<at::Tensor> read(const std::string& name, std::vector<std::int64_t> shape) const {
-        const TensorEntry* entry = m_table.find(name);
-        if (!entry) return failure(error(name, "the input is missing", "", ""));
-        bool fits = entry->shape.size() == shape.size() && entry->elements() > 0;
-        for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == entry->shape[i];
-        if (!fits) return failure(error(name, "wrong shape", text(entry->shape), text(shape)));
-        const auto values = m_table.readFloat(name);
-        if (!values) return failure(values.error());
-        return at::from_blob(const_cast<float*>(values->data()), entry->shape, at::kFloat).clone();
-    }
-    [[nodiscard]] Error error(const std::string& name, const std::string& reason, const std::string& found,
-                              const std::string& expected) const {
-        return {ErrorKind::Refused, "bad-input", place({m_table.path(), name}), reason, found, expected, m_expects};
-    }
-
-private:
-    Inputs(TensorTable table, std::string expects) : m_table(std::move(table)), m_expects(std::move(expects)) {}
-    static std::string text(const std::vector<std::int64_t>& shape) {
-        std::string out = "[";
-        for (std::size_t i = 0; i < shape.size(); ++i)
-            out += (i ? "," : "") + (shape[i] < 0 ? std::string("n") : std::to_string(shape[i]));
-        return out + "]";
-    }
-    TensorTable m_table;
-    std::string m_expects;
-};
-
-/// Second side of a weight of the file; -1 where it has none.
-std::int64_t inputsOf(const TensorTable& table, const std::string& name) {
-    const TensorEntry* entry = table.find(name);
-    return entry && entry->shape.size() == 2 ? entry->shape[1] : -1;
-}
-
-Result<WeightStore> storeFor(const ForwardCommand& command, const TensorTable& table, at::Device device) {
-    const std::uint64_t limit = command.memory;
-    const std::uint64_t budget = limit == 0 ? ~std::uint64_t{0} : limit > kBesideWeights ? limit - kBesideWeights : 0;
-    WeightStore store(table, scalarType(command.compute.precision), device, budget);
-    if (store.streams() && 2 * store.largestBlock() > budget)
-        return failure({ErrorKind::Device, "memory", "--memory", "too little memory for two blocks of this model",
-                        gigabytes(limit), gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more",
-                        "Give more, or a half precision"});
-    if (command.note)
-        command.note("weights " + gigabytes(store.totalBytes()) + ", largest block " + gigabytes(store.largestBlock()) +
-                     (store.streams() ? "; streamed from the file, peak at most " +
-                                            gigabytes(std::min(budget, store.totalBytes()) + kBesideWeights)
-                                      : "; kept in memory"));
-    return store;
-}
 
 /// Writes attention and, of the image tokens among themselves, fields.
 JointTaps recorder(const ForwardCommand& command, Grid grid, Arrays& out) {
@@ -120,9 +51,10 @@ Result<void> runFlux(const ForwardCommand& command, const TensorTable& table, co
                      Arrays& out) {
     const auto shape = fluxShape(card);
     if (!shape) return failure(shape.error());
-    const auto in = Inputs::open(command.in,
-                                 "FLUX needs hidden_states [B,N,c], encoder_hidden_states [B,T,e], pooled_projections "
-                                 "[B,p], timestep [B], img_ids [N,3], txt_ids [T,3] and, as dev, guidance [B]");
+    const auto in =
+        NamedInputs::open(command.in,
+                          "FLUX needs hidden_states [B,N,c], encoder_hidden_states [B,T,e], pooled_projections "
+                          "[B,p], timestep [B], img_ids [N,3], txt_ids [T,3] and, as dev, guidance [B]");
     if (!in) return failure(in.error());
     const auto image = in->read("hidden_states", {-1, -1, card.inChannels});
     if (!image) return failure(image.error());
@@ -139,7 +71,7 @@ Result<void> runFlux(const ForwardCommand& command, const TensorTable& table, co
     const Grid grid = gridOf(*imageIds);
     if (command.field && grid.tokens() == 0)
         return failure(in->error("img_ids", "fields need a full grid, row by row", "", "ids (0, row, column)"));
-    auto weights = storeFor(command, table, device);
+    auto weights = storeFor(table, command.model, command.compute, command.memory, device, command.note);
     if (!weights) return failure(weights.error());
     const FluxInput input{*image, *text, *pooled, *time, *guidance, *imageIds, *textIds};
     out["out"] = arrayOf(fluxForward(*weights, *shape, input, recorder(command, grid, out)));
@@ -150,9 +82,10 @@ Result<void> runMmdit(const ForwardCommand& command, const TensorTable& table, c
                       Arrays& out) {
     const auto shape = mmditShape(card);
     if (!shape) return failure(shape.error());
-    const auto in = Inputs::open(command.in,
-                                 "SD3 needs hidden_states [B,c,h,w], encoder_hidden_states [B,T,e], pooled_projections "
-                                 "[B,p] and timestep [B]");
+    const auto in =
+        NamedInputs::open(command.in,
+                          "SD3 needs hidden_states [B,c,h,w], encoder_hidden_states [B,T,e], pooled_projections "
+                          "[B,p] and timestep [B]");
     if (!in) return failure(in.error());
     const auto latents = in->read("hidden_states", {-1, card.inChannels, -1, -1});
     if (!latents) return failure(latents.error());
@@ -173,7 +106,7 @@ Result<void> runMmdit(const ForwardCommand& command, const TensorTable& table, c
                       "sides in steps of " + std::to_string(card.patch) +
                           (shape->table.tokens() > 0 ? " up to " + std::to_string(shape->table.rows * card.patch)
                                                      : std::string())));
-    auto weights = storeFor(command, table, device);
+    auto weights = storeFor(table, command.model, command.compute, command.memory, device, command.note);
     if (!weights) return failure(weights.error());
     out["out"] =
         arrayOf(mmditForward(*weights, *shape, {*latents, *text, *pooled, *time}, recorder(command, grid, out)));
@@ -182,7 +115,7 @@ Result<void> runMmdit(const ForwardCommand& command, const TensorTable& table, c
 
 Result<void> runVae(const ForwardCommand& command, const TensorTable& table, const ModelCard& card, at::Device device,
                     Arrays& out) {
-    const auto in = Inputs::open(command.in, "A VAE needs latents [B,c,h,w] (raw) or image [B,3,h,w], or both");
+    const auto in = NamedInputs::open(command.in, "A VAE needs latents [B,c,h,w] (raw) or image [B,3,h,w], or both");
     if (!in) return failure(in.error());
     if (!in->has("latents") && !in->has("image")) return failure(in->error("", "no input is there", "", ""));
     const auto vae = loadVae(table, card, device, scalarType(command.compute.precision));

@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "core/engine/decoder.h"
 #include "core/engine/device.h"
 #include "core/engine/generation_setup.h"
 #include "core/engine/picture.h"
@@ -165,16 +166,20 @@ Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSet
 }
 
 GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& setup, const at::Tensor& latents,
-                        int threads) {
+                        const Decoder* decoder, const std::stop_token& stop, int threads) {
     GenerateResult result;
     result.device = describeCompute(setup.model->dit->device(), request.compute.precision, threads);
-    result.note = pictureNote(setup.channels);
+    result.note = decoder ? "" : pictureNote(setup.channels);
     result.latents = arrayOf(latents);
     for (int i = 0; i < setup.batch(); ++i) {
         const Decided decided{setup.plan.sampler, setup.guided,  setup.size, setup.labels[i], i,
                               setup.batch(),      result.device, result.note};
-        result.images.push_back({request.seed + static_cast<std::uint64_t>(i), setup.labels[i], pictureOf(latents[i]),
-                                 recipeOf(request, setup.model->card, decided)});
+        const at::Tensor picture = decoder ? decoded(*decoder, latents[i], stop) : latents[i];
+        if (!picture.defined()) throw Stopped{};
+        GenerateRequest named = request;
+        if (decoder) named.vae = decoder->path;
+        result.images.push_back({request.seed + static_cast<std::uint64_t>(i), setup.labels[i], pictureOf(picture),
+                                 recipeOf(named, setup.model->card, decided)});
     }
     return result;
 }
@@ -194,12 +199,14 @@ Result<GenerateResult> generate(const GenerateRequest& request, const JobContext
                         (*model)->card.architecture, "dit", "Open a DiT checkpoint"});
     const auto setup = setUpGeneration(request, *model);
     if (!setup) return failure(setup.error());
+    const auto decoder = decoderFor(request.vae, request.model.path, (*model)->card.inChannels, *device);
+    if (!decoder) return failure(decoder.error());
     try {
         std::vector<StepFields> fields;
         const auto latents = sampleAll(request, *setup, context, fields);
         if (!latents) return failure(latents.error());
         if (context.stop.stop_requested()) return failure(cancelled());
-        GenerateResult result = assemble(request, *setup, *latents, threads);
+        GenerateResult result = assemble(request, *setup, *latents, decoder->get(), context.stop, threads);
         result.fields = std::move(fields);
         result.seconds = secondsSince(start);
         return result;

@@ -36,7 +36,7 @@ constexpr std::int64_t kKeptBytes = 96 << 20;
 }  // namespace
 
 Result<std::shared_ptr<HeadStore>> HeadStore::open(const ModelRef& ref) {
-    Result<TensorTable> table = TensorTable::open(ref.path, ref.weights);
+    Result<TensorTable> table = TensorTable::open(ref);
     if (!table) return failure(table.error());
     Result<ModelCard> card = recognise(*table, ref);
     if (!card) return failure(card.error());

@@ -54,7 +54,7 @@ Result<void> fillViT(LoadedModel& model, const TensorTable& table, at::Device de
 }
 
 Result<std::shared_ptr<const LoadedModel>> load(const ModelRef& ref, at::Device device, Precision precision) {
-    const auto table = TensorTable::open(ref.path, ref.weights);
+    const auto table = TensorTable::open(ref);
     if (!table) return failure(table.error());
     auto card = recognise(*table, ref);
     if (!card) return failure(card.error());

@@ -52,6 +52,7 @@ std::string commandOf(const GenerateRequest& r, const Decided& d, std::uint64_t 
     text += extrapolationOptions(r.extrapolate);
     if (!r.noiseFile.empty()) text += " --noise " + shellWord(r.noiseFile);
     if (!r.stepNoiseFile.empty()) text += " --step-noise " + shellWord(r.stepNoiseFile);
+    if (!r.vae.empty()) text += " --vae " + shellWord(r.vae);
     text += " --precision " + std::string(enumName(r.compute.precision));
     return text + " --out IMAGE.png";
 }
@@ -103,6 +104,7 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
         json["image"] = d.image;
         json["batch"] = d.batch;
     }
+    if (!r.vae.empty()) json["vae"] = r.vae;
     if (!d.note.empty()) json["note"] = d.note;
     // With noise from a file the whole batch is one run and its seed the first one's.
     json["command"] = commandOf(r, d, r.noiseFile.empty() ? seed : r.seed);

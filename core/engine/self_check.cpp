@@ -41,9 +41,8 @@ struct MapRows {
     Worst orthogonal, inverse;
 };
 
-void checkMaps(const TensorTable& table, const EncodingSpec& spec, int layer, const std::vector<bool>& sound,
-               MapRows& rows) {
-    const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+void checkMaps(const TensorTable& table, const std::string& prefix, const EncodingSpec& spec, int layer,
+               const std::vector<bool>& sound, MapRows& rows) {
     const WeightTable weights = positionWeights(table, prefix, spec);
     if (weights.size() != positionTensors(prefix, spec).size()) return;
     const HeadMaps maps = layerPositions(weights, prefix, spec).maps;
@@ -85,16 +84,16 @@ public:
         for (int layer = 0; layer < card.layers; ++layer) {
             if (context.stop.stop_requested())
                 return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
-            const Result<const std::vector<LoadedHead>*> heads = m_store->layer(layer);
+            const Result<std::vector<LoadedHead>> heads = m_store->passing(layer);
             if (!heads) return failure(heads.error());
             std::vector<bool> sound;
             for (int h = 0; h < card.heads; ++h) {
-                const std::string& problem = (**heads)[h].problem;
+                const std::string& problem = (*heads)[h].problem;
                 sound.push_back(problem.empty());
                 if (!problem.empty()) problems.push_back(HeadId{layer, h}.name() + ": " + problem);
             }
             m_sound.push_back(sound);
-            if (m_spec.encoding->hasMaps()) checkMaps(m_table, m_spec, layer, sound, m_maps);
+            if (m_spec.encoding->hasMaps()) checkMaps(m_table, card.attention(layer), m_spec, layer, sound, m_maps);
             if (context.onShare) context.onShare(0.5 * (layer + 1) / card.layers, "checking maps");
         }
         report.rows.push_back(finiteRow(problems));
@@ -135,7 +134,7 @@ private:
 Result<SelfCheckReport> selfCheck(const SelfCheckRequest& request, const JobContext& context) {
     const at::NoGradGuard noGrad;
     useThreads(1);
-    Result<TensorTable> table = TensorTable::open(request.model.path, request.model.weights);
+    Result<TensorTable> table = TensorTable::open(request.model);
     if (!table) return failure(table.error());
     const Result<std::shared_ptr<HeadStore>> store = headStore(request.model);
     if (!store) return failure(store.error());

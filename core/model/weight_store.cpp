@@ -29,8 +29,9 @@ at::Tensor tensorOf(const Array& array) {
 
 }  // namespace
 
-WeightStore::WeightStore(TensorTable table, at::ScalarType type, at::Device device, std::uint64_t budget)
-    : m_table(std::move(table)), m_type(type), m_device(device), m_budget(budget) {
+WeightStore::WeightStore(TensorTable table, at::ScalarType type, at::Device device, std::uint64_t budget,
+                         LoraSet changes)
+    : m_table(std::move(table)), m_type(type), m_device(device), m_budget(budget), m_changes(std::move(changes)) {
     std::map<std::string, std::uint64_t> blocks;
     for (const TensorEntry& entry : m_table.tensors()) {
         m_total += bytesOf(entry);
@@ -50,6 +51,11 @@ WeightTable WeightStore::read(const std::string& prefix) const {
         const auto array = m_table.read(entry.name);
         if (!array) throw ReadFailure{array.error()};
         const at::ScalarType type = isPositionParameter(entry.name) ? at::kFloat : m_type;
+        if (m_changes.changes.contains(entry.name)) {
+            const at::Tensor own = changed(tensorOf(*array), m_changes.changes.at(entry.name));
+            block[entry.name.substr(prefix.size())] = own.to(at::TensorOptions(m_device).dtype(type));
+            continue;
+        }
         block[entry.name.substr(prefix.size())] =
             tensorOf(*array).to(at::TensorOptions(m_device).dtype(type), false, true);
     }

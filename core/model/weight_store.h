@@ -9,6 +9,7 @@
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/encoding/matrix.h"
+#include "core/model/lora.h"
 
 namespace ropescope {
 
@@ -18,7 +19,8 @@ class WeightStore {
 public:
     /// `type` and `device` of the handed tensors (parameters of maps stay float32). `budget` bytes for everything that
     /// is kept or on its way.
-    WeightStore(TensorTable table, at::ScalarType type, at::Device device, std::uint64_t budget);
+    /// `changes` are added to the weights as they are handed out; the file's own stay as they are.
+    WeightStore(TensorTable table, at::ScalarType type, at::Device device, std::uint64_t budget, LoraSet changes = {});
 
     /// Tensors whose names begin with `prefix`, named without it. Throws ReadFailure when the file cannot be read.
     [[nodiscard]] WeightTable block(const std::string& prefix);
@@ -41,6 +43,7 @@ private:
     at::Device m_device;
     std::uint64_t m_budget = 0, m_total = 0, m_largest = 0, m_kept = 0;
     std::map<std::string, WeightTable> m_blocks;
+    LoraSet m_changes;
 };
 
 /// Reading weights failed in the middle of a network. Caught by the engine.

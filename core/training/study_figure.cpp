@@ -16,6 +16,7 @@ struct Point {
 struct Line {
     std::string title;
     std::vector<Point> points;
+    int colour = 0;
 };
 struct Panel {
     std::string title, xLabel;
@@ -34,11 +35,21 @@ std::string format(const char* pattern, Args... args) {
     return text;
 }
 
+/// One colour for an encoding in every panel: its place among the rows of its group.
+int colourOf(const StudyRow& row) {
+    int place = 0;
+    for (const StudyRow& other : studyRows()) {
+        if (other.name == row.name) break;
+        place += other.group == row.group;
+    }
+    return place;
+}
+
 Panel measuredPanel(const StudyReport& report, StudyGroup group, const char* title) {
     Panel panel{title, "side of the test images, pixels", {}};
     for (const StudyRow& row : studyRows()) {
         if (row.group != group) continue;
-        Line line{row.title, {}};
+        Line line{row.title, {}, colourOf(row)};
         for (const int side : report.sizes) {
             std::vector<double> values;
             for (const StudyRun& run : report.runs)
@@ -55,7 +66,7 @@ Panel measuredPanel(const StudyReport& report, StudyGroup group, const char* tit
 Panel publishedPanel(const StudyReport& report) {
     Panel panel{"published: ViT-B, ImageNet, top-1 %", "side of the test images, pixels", {}};
     for (const StudyRow& row : studyRows()) {
-        Line line{row.title, {}};
+        Line line{row.title, {}, colourOf(row)};
         for (const PublishedFigure& p : report.published)
             if (p.row == row.name && p.metric == "top-1")
                 line.points.push_back({static_cast<double>(p.resolution), p.value, 0});
@@ -70,17 +81,25 @@ struct Range {
     [[nodiscard]] double share(double v) const { return high > low ? (v - low) / (high - low) : 0.5; }
 };
 
+/// Of round values, three to six of them.
+double stepOf(const Range& y) {
+    for (const double step : {0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0})
+        if (y.high - y.low <= 5 * step) return step;
+    return 20;
+}
+
 std::string frameOf(const Panel& panel, const Range& x, const Range& y, double top) {
     const char* ink = "#333333";
     std::string svg =
         format("<text x=\"%g\" y=\"%g\" font-weight=\"bold\">", kLeft, top - 12) + panel.title + "</text>\n";
     svg += format("<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"%s\"/>\n", kLeft, top,
                   kWidth, kHeight, ink);
-    for (int i = 0; i <= 4; ++i) {
-        const double at = top + kHeight * (1 - i / 4.0), value = y.low + (y.high - y.low) * i / 4;
+    const double step = stepOf(y);
+    for (double value = y.low; value < y.high + step / 2; value += step) {
+        const double at = top + kHeight * (1 - y.share(value));
         svg += format("<line x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\" stroke=\"#dddddd\"/>\n", kLeft, kLeft + kWidth, at,
                       at);
-        svg += format("<text x=\"%g\" y=\"%g\" text-anchor=\"end\">%.1f</text>\n", kLeft - 6, at + 4, value);
+        svg += format("<text x=\"%g\" y=\"%g\" text-anchor=\"end\">%g</text>\n", kLeft - 6, at + 4, value);
     }
     std::set<double> ticks;
     for (const Line& line : panel.lines)
@@ -93,7 +112,7 @@ std::string frameOf(const Panel& panel, const Range& x, const Range& y, double t
 }
 
 std::string lineOf(const Line& line, int index, const Range& x, const Range& y, double top) {
-    const char* colour = kColours[index % 8];
+    const char* colour = kColours[line.colour % 8];
     std::string path, marks;
     for (const Point& p : line.points) {
         const double px = kLeft + kWidth * x.share(p.x) + 2.0 * (index - 3.5);  // beside each other, not on top
@@ -102,7 +121,7 @@ std::string lineOf(const Line& line, int index, const Range& x, const Range& y, 
         marks += format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n", px, py, colour);
         if (half > 0)
             marks += format("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", px, px,
-                            py - half, py + half, colour);
+                            std::max(top, py - half), std::min(top + kHeight, py + half), colour);
     }
     const double legend = top + 12 + 20.0 * index, right = kLeft + kWidth + 24;
     return "<polyline fill=\"none\" stroke-width=\"1.5\" stroke=\"" + std::string(colour) + "\" points=\"" + path +
@@ -116,7 +135,9 @@ std::string drawn(const Panel& panel, double top) {
     Range x, y;
     for (const Line& line : panel.lines)
         for (const Point& p : line.points) x.add(p.x), y.add(p.y - p.half), y.add(p.y + p.half);
-    y.low = std::floor(y.low), y.high = std::ceil(y.high);
+    y.low = std::max(0.0, y.low), y.high = std::min(100.0, y.high);  // intervals may leave what a share can be
+    const double step = stepOf(y);
+    y.low = step * std::floor(y.low / step), y.high = step * std::ceil(y.high / step);
     x.low -= 0.06 * (x.high - x.low), x.high += 0.06 * (x.high - x.low);
     std::string svg = frameOf(panel, x, y, top);
     for (std::size_t i = 0; i < panel.lines.size(); ++i) svg += lineOf(panel.lines[i], static_cast<int>(i), x, y, top);

@@ -36,11 +36,26 @@ private slots:
         GenerateView view(models);
         QVERIFY(!view.generateButton()->isEnabled());
         ModelCard card = sampleCard("classifier");
-        card.objective = "classify";
+        card.objective = "classify", card.architecture = "vit";
         view.setModel(models.add({}, card));
         QVERIFY(!view.generateButton()->isEnabled());
         view.setModel(models.add({}, sampleCard("generator")));
         QVERIFY(view.generateButton()->isEnabled());
+    }
+    void anAutoencoderIsOfferedWhereLatentsAreDrawn() {
+        OpenModels models;
+        GenerateView view(models);
+        GenerateRequest asked;
+        asked.vae = "/vae.safetensors";
+        ModelCard card = sampleCard("pixels");
+        card.inChannels = 1;
+        view.setModel(models.add({}, card));
+        view.restore(asked);
+        QCOMPARE(view.request().vae, std::string());  // nothing to decode
+        card.inChannels = 4;
+        view.setModel(models.add({}, card));
+        view.restore(asked);
+        QCOMPARE(view.request().vae, asked.vae);
     }
     void sizeIsInPatchesAndTheRequestInPixels() {
         OpenModels models;

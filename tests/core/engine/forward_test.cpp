@@ -107,6 +107,58 @@ TEST(Forward, ViTWritesLogitsAttentionAndFieldsOfThePatches) {
               1e-6);
 }
 
+TEST(Forward, FluxAndSd3WriteTheJointAttentionAndTheImagesFields) {
+    for (const auto& [name, layers, grid] :
+         {std::tuple{"flux_tiny_harope_inverse", 3, Grid{3, 4}}, {"sd35_tiny_harope_inverse", 2, Grid{3, 5}}}) {
+        SCOPED_TRACE(name);
+        ForwardCommand c = command(Convention::Unknown);
+        c.model.path = goldenPath(std::string(name) + ".safetensors");
+        c.in = goldenPath(std::string(name) + ".expected.safetensors");
+        std::vector<std::string> notes;
+        c.note = [&](const std::string& note) { notes.push_back(note); };
+        const auto done = forwardToFile(c);
+        ASSERT_TRUE(done) << done.error().message();
+        expectClose(goldenTensor(c.out, "out"), goldenTensor(c.in, "out"));
+        ASSERT_EQ(notes.size(), 1u);
+        EXPECT_NE(notes[0].find("kept in memory"), std::string::npos) << notes[0];
+        for (int layer = 0; layer < layers; ++layer) {
+            const std::string i = std::to_string(layer);
+            const at::Tensor attention = goldenTensor(c.out, "attention." + i),
+                             field = goldenTensor(c.out, "field_sum." + i);
+            EXPECT_EQ(attention.size(3), 5 + grid.tokens());
+            EXPECT_EQ(field.sizes(), (at::IntArrayRef{2, 2 * grid.rows - 1, 2 * grid.cols - 1}));
+            const at::Tensor words = goldenTensor(c.out, "text_share." + i);
+            EXPECT_LT((field.sum(at::IntArrayRef{1, 2}) + words - 1).abs().max().item<double>(), 1e-5);
+        }
+        c.memory = 1'000'001'000;  // no room beside LibTorch
+        const auto small = forwardToFile(c);
+        ASSERT_FALSE(small);
+        EXPECT_EQ(small.error().exitCode(), 3);
+        EXPECT_NE(small.error().message().find("two blocks"), std::string::npos) << small.error().message();
+    }
+}
+
+TEST(Forward, AnAutoencoderDecodesAndEncodes) {
+    ForwardCommand c = command(Convention::Unknown);
+    c.model.path = goldenPath("vae16_tiny.safetensors");
+    c.in = goldenPath("vae16_tiny.expected.safetensors");
+    const auto done = forwardToFile(c);
+    ASSERT_TRUE(done) << done.error().message();
+    for (const char* name : {"out", "out_mean", "out_logvar"})
+        expectClose(goldenTensor(c.out, name), goldenTensor(c.in, name));
+}
+
+TEST(Forward, RefusesInputsOfOtherShapesByName) {
+    ForwardCommand c = command(Convention::Unknown);
+    c.model.path = goldenPath("flux_tiny.safetensors");
+    c.in = goldenPath("sd3_tiny.expected.safetensors");
+    const auto done = forwardToFile(c);
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().message().find("hidden_states: wrong shape (found [2,4,6,10], expected [n,n,8])"),
+              std::string::npos)
+        << done.error().message();
+}
+
 TEST(Forward, RefusesInputsThatDoNotFit) {
     ForwardCommand c = command(Convention::Inverse);
     c.in = goldenPath("harope_dit_tiny.pt");  // holds no x

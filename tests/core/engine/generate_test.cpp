@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/data/safetensors.h"
+#include "core/model/vae.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {
@@ -181,6 +182,31 @@ TEST(Generate, NoiseIsThatOfTorch) {
     EXPECT_TRUE(first.equal(again));
     r.seed = 8;
     EXPECT_FALSE(first.equal(latentsOf(r)));
+}
+
+TEST(Generate, AnAutoencoderMakesThePicture) {
+    GenerateRequest request = haropeRequest(Convention::Inverse);
+    request.vae = goldenPath("vae_tiny.safetensors");
+    const auto result = generate(request, {});
+    ASSERT_TRUE(result) << result.error().message();
+    const TensorTable table = TensorTable::open(request.vae).value();
+    ModelRef ref;
+    ref.path = request.vae;
+    const Vae vae = loadVae(table, recognise(table, ref).value(), at::kCPU, at::kFloat).value();
+    const Array& pixels = result->images[0].pixels;
+    const at::Tensor expected = (decode(vae, tensorOf(result->latents) / 0.18215)[0] * 127.5 + 127.5).clamp(0, 255);
+    ASSERT_EQ(pixels.shape, (std::vector<std::int64_t>{expected.size(1), expected.size(2), 3}));
+    const at::Tensor found =
+        at::from_blob(const_cast<std::byte*>(pixels.bytes.data()), pixels.shape, at::kByte).permute({2, 0, 1});
+    EXPECT_LE((found.to(at::kFloat) - expected).abs().max().item<double>(), 0.51);
+    EXPECT_EQ(result->note, "");
+    EXPECT_NE(result->images[0].recipe.find("--vae"), std::string::npos);
+    request.vae = goldenPath("vae16_tiny.safetensors");
+    const auto other = generate(request, {});
+    ASSERT_FALSE(other);
+    EXPECT_NE(other.error().message().find("16 channels"), std::string::npos) << other.error().message();
+    request.vae = goldenPath("sd3_tiny.safetensors");
+    EXPECT_EQ(generate(request, {}).error().exitCode(), 2);
 }
 
 TEST(Generate, StopsWithinOneStep) {

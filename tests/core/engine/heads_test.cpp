@@ -6,6 +6,7 @@
 
 #include "core/model/dit.h"
 #include "tests/core/engine/weight_files.h"
+#include "tests/core/golden.h"
 #include "tests/core/probe/example_heads.h"
 
 namespace ropescope {
@@ -51,6 +52,33 @@ TEST_F(Heads, AHeadTheModelLacksIsAUsageErrorAndAStopEndsTheJob) {
     ASSERT_FALSE(stopped.has_value());
     EXPECT_EQ(stopped.error().exitCode(), 130);
     EXPECT_FALSE(reportAtlas({fixture(Convention::Same)}, context).has_value());
+}
+
+/// Layers of FLUX are counted joint ones first; a third of its planes never turns on an image.
+TEST_F(Heads, FluxAndSd3ShowTheirMaps) {
+    ModelRef ref;
+    ref.path = goldenPath("flux_tiny_harope_inverse.safetensors");
+    const Result<HeadsReport> report = reportHeads({ref, {{0, 1}, {2, 0}}}, {});
+    ASSERT_TRUE(report.has_value()) << report.error().message();
+    const TensorTable table = TensorTable::open(ref.path).value();
+    for (const auto& [head, prefix] : {std::pair{0, "double_blocks.0.attn."}, {1, "single_blocks.1.attn."}}) {
+        const HeadReport& r = report->heads[head];
+        EXPECT_EQ(r.problem, "");
+        EXPECT_TRUE(r.hasMap);
+        const auto sigma = table.readDouble(std::string(prefix) + "learnable_rot.sigma").value();
+        for (int d = 0; d < 8; ++d)
+            EXPECT_NEAR(r.spectrum.stored[d], std::log1p(std::exp(sigma[r.id.head * 8 + d])) + 1e-6, 1e-9);
+        EXPECT_EQ(r.planeAxis, (std::vector<double>{-1, 0, 0, 1}));  // axes of 2, 4 and 2 features
+        EXPECT_TRUE(r.kernelWeights.a.empty()) << "behind norms the projections say nothing of the content";
+        EXPECT_FALSE(r.kernelWhite.a.empty());
+    }
+    ref.path = goldenPath("sd35_tiny_harope_inverse.safetensors");
+    const Result<HeadsReport> sd = reportHeads({ref, {{1, 1}}}, {});
+    ASSERT_TRUE(sd.has_value()) << sd.error().message();
+    EXPECT_TRUE(sd->heads[0].hasMap);
+    EXPECT_EQ(atlasOf(ref).layers, 2);
+    ref.path = goldenPath("sd3_tiny.safetensors");
+    EXPECT_EQ(reportHeads({ref, {{0, 0}}}, {}).value().heads[0].problem, "");
 }
 
 TEST_F(Heads, AReplacedFileIsReadAnew) {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/decoder.h"
+
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <mutex>
+
+namespace ropescope {
+namespace {
+
+constexpr int kTile = 64;  ///< latents a side: 512 pixels, about 2 GB of activations for the published networks
+
+std::string pathOf(const std::string& file, const std::string& model) {
+    if (!file.empty()) return file;
+    const std::filesystem::path beside = std::filesystem::path(model) / "vae";
+    std::error_code ignored;
+    return std::filesystem::is_directory(beside, ignored) ? beside.string() : std::string();
+}
+
+struct Kept {
+    std::mutex mutex;
+    std::string path, hash, device;
+    std::shared_ptr<const Decoder> decoder;
+};
+
+Kept& kept() {
+    static Kept one;
+    return one;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Decoder>> decoderFor(const std::string& file, const std::string& model, int channels,
+                                                  at::Device device, std::pair<double, double> usual) {
+    const std::string path = pathOf(file, model);
+    if (path.empty()) return std::shared_ptr<const Decoder>();
+    const auto refused = [&](const std::string& reason, const std::string& found, const std::string& expected,
+                             const std::string& advice) {
+        return failure(Error{ErrorKind::Usage, "bad-option", place({"--vae", path}), reason, found, expected, advice});
+    };
+    ModelRef ref;
+    ref.path = path;
+    const auto table = TensorTable::open(path);
+    if (!table) return failure(table.error());
+    const auto card = recognise(*table, ref);
+    if (!card) return failure(card.error());
+    if (card->architecture != "vae")
+        return refused("this is no image autoencoder", card->architecture, "vae", "Choose the VAE of the model");
+    if (card->outChannels != channels)
+        return refused("its latents do not fit the model", std::to_string(card->outChannels) + " channels",
+                       std::to_string(channels), "Choose the VAE that the model was trained with");
+    const auto [scale, shift] = card->latentScale > 0 ? std::pair(card->latentScale, card->latentShift) : usual;
+    if (scale <= 0)
+        return refused("it does not say the scale of its latents", "", "scaling_factor in its configuration",
+                       "Put its config.json beside it");
+    Kept& last = kept();
+    const std::lock_guard lock(last.mutex);
+    if (last.decoder && last.path == path && last.hash == card->fileSha256 && last.device == device.str())
+        return last.decoder;
+    last.decoder = nullptr;
+    auto vae = loadVae(*table, *card, device, at::kFloat);
+    if (!vae) return failure(vae.error());
+    last.path = path, last.hash = card->fileSha256, last.device = device.str();
+    last.decoder = std::make_shared<const Decoder>(Decoder{std::move(*vae), path, scale, shift});
+    return last.decoder;
+}
+
+at::Tensor decoded(const Decoder& decoder, const at::Tensor& latents, const std::stop_token& stop) {
+    const at::Tensor raw = latents.unsqueeze(0) / decoder.scale + decoder.shift;
+    const at::Tensor pixels = decodeTiled(decoder.vae, raw, kTile, [&] { return stop.stop_requested(); });
+    return pixels.defined() ? pixels[0] : pixels;
+}
+
+}  // namespace ropescope

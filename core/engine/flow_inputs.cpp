@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/flow_inputs.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/engine/device.h"
+
+namespace ropescope {
+namespace {
+
+/// What a process takes beside the weights: LibTorch and the activations of a pass of usual size.
+constexpr std::uint64_t kBesideWeights = 1'000'000'000;
+
+std::string gigabytes(std::uint64_t bytes) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
+    return text;
+}
+
+std::string shapeText(const std::vector<std::int64_t>& shape) {
+    std::string out = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        out += (i ? "," : "") + (shape[i] < 0 ? std::string("n") : std::to_string(shape[i]));
+    return out + "]";
+}
+
+}  // namespace
+
+Result<NamedInputs> NamedInputs::open(const std::string& path, std::string expects) {
+    auto table = TensorTable::openPlain(path);
+    if (!table) return failure(table.error());
+    return NamedInputs(std::move(*table), std::move(expects));
+}
+
+Result<at::Tensor> NamedInputs::read(const std::string& name, std::vector<std::int64_t> shape) const {
+    const TensorEntry* entry = m_table.find(name);
+    if (!entry) return failure(error(name, "the input is missing", "", ""));
+    bool fits = entry->shape.size() == shape.size() && entry->elements() > 0;
+    for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == entry->shape[i];
+    if (!fits) return failure(error(name, "wrong shape", shapeText(entry->shape), shapeText(shape)));
+    const auto values = m_table.readFloat(name);
+    if (!values) return failure(values.error());
+    return at::from_blob(const_cast<float*>(values->data()), entry->shape, at::kFloat).clone();
+}
+
+Error NamedInputs::error(const std::string& name, const std::string& reason, const std::string& found,
+                         const std::string& expected) const {
+    return {ErrorKind::Refused, "bad-input", place({m_table.path(), name}), reason, found, expected, m_expects};
+}
+
+std::int64_t inputsOf(const TensorTable& table, const std::string& name) {
+    const TensorEntry* entry = table.find(name);
+    return entry && entry->shape.size() == 2 ? entry->shape[1] : -1;
+}
+
+Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, const Compute& compute,
+                             std::uint64_t memory, at::Device device,
+                             const std::function<void(const std::string&)>& note) {
+    const std::uint64_t limit = memory;
+    const std::uint64_t budget = limit == 0 ? ~std::uint64_t{0} : limit > kBesideWeights ? limit - kBesideWeights : 0;
+    auto changes = readLoras(table, model.loras);
+    if (!changes) return failure(changes.error());
+    if (note)
+        for (const std::string& line : changes->notes) note(line);
+    WeightStore store(table, scalarType(compute.precision), device, budget, std::move(*changes));
+    if (store.streams() && 2 * store.largestBlock() > budget)
+        return failure({ErrorKind::Device, "memory", "--memory", "too little memory for two blocks of this model",
+                        gigabytes(limit), gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more",
+                        "Give more, or a half precision"});
+    if (note)
+        note("weights " + gigabytes(store.totalBytes()) + ", largest block " + gigabytes(store.largestBlock()) +
+             (store.streams() ? "; streamed from the file, peak at most " +
+                                    gigabytes(std::min(budget, store.totalBytes()) + kBesideWeights)
+                              : "; kept in memory"));
+    return store;
+}
+
+}  // namespace ropescope

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// FLUX and SD3 from given embeddings, against the pictures of diffusers' pipelines.
+#include "core/engine/draw.h"
+
+#include <nlohmann/json.hpp>
+#include <stop_token>
+
+#include "core/sampling/flow_schedule.h"
+#include "tests/core/golden.h"
+
+namespace ropescope {
+namespace {
+
+const std::string kExpected = goldenPath("pipelines.expected.safetensors");
+
+DrawCommand sd3() {
+    DrawCommand c;
+    c.model.path = goldenPath("sd35_tiny.safetensors");
+    c.compute.device = "cpu";
+    c.compute.threads = 1;
+    c.embeddings = c.noise = goldenPath("pipelines.safetensors");
+    c.vae = goldenPath("vae_tiny.safetensors");
+    c.steps = 5;
+    c.guidance = 4;
+    return c;
+}
+
+DrawCommand flux() {
+    DrawCommand c = sd3();
+    c.model.path = goldenPath("flux_tiny.safetensors");
+    c.noise = goldenPath("pipelines_flux_noise.safetensors");
+    c.vae.clear();
+    c.steps = 4;
+    c.guidance = 2.5;
+    return c;
+}
+
+at::Tensor tensorOf(const Array& a) {
+    return at::from_blob(const_cast<std::byte*>(a.bytes.data()), a.shape, at::kFloat).clone();
+}
+
+GenerateResult drawn(const DrawCommand& command) {
+    auto result = drawFromEmbeddings(command, {});
+    if (!result) throw std::runtime_error(result.error().message());
+    return std::move(*result);
+}
+
+TEST(Draw, Sd3EqualsDiffusersByEulerAndHeun) {
+    for (const Sampler sampler : {Sampler::Euler, Sampler::Heun}) {
+        DrawCommand c = sd3();
+        c.sampler = sampler;
+        const GenerateResult result = drawn(c);
+        expectClose(tensorOf(result.latents),
+                    goldenTensor(kExpected, sampler == Sampler::Euler ? "sd3_euler" : "sd3_heun"));
+        if (sampler == Sampler::Heun) continue;
+        const Array& pixels = result.images[0].pixels;
+        ASSERT_EQ(pixels.shape, (std::vector<std::int64_t>{24, 32, 3}));
+        const at::Tensor found =
+            at::from_blob(const_cast<std::byte*>(pixels.bytes.data()), pixels.shape, at::kByte).permute({2, 0, 1});
+        const at::Tensor reference = goldenTensor(kExpected, "sd3_euler_picture")[0];
+        EXPECT_LE((found.to(at::kDouble) - reference).abs().max().item<double>(), 2);
+    }
+}
+
+TEST(Draw, FluxEqualsDiffusersUnderBothNames) {
+    for (const char* name : {"flux_tiny", "flux_tiny_native"}) {
+        DrawCommand c = flux();
+        c.model.path = goldenPath(std::string(name) + ".safetensors");
+        expectClose(tensorOf(drawn(c).latents), goldenTensor(kExpected, "flux_euler"));
+    }
+}
+
+TEST(Draw, LevelsAreThoseOfThePublishedSchedules) {
+    const auto near = [](const std::vector<FlowStep>& steps, std::vector<std::pair<int, double>> expected) {
+        for (const auto& [i, value] : expected) EXPECT_NEAR(steps[i].time, value, 1e-6) << i;
+        EXPECT_EQ(steps.back().next, 0);
+    };
+    near(shiftedFlowSteps(28, fluxShift(4096), FlowSpacing::Even),
+         {{0, 1}, {1, 0.988409}, {2, 0.976222}, {3, 0.963394}, {26, 0.195455}, {27, 0.104721}});
+    near(shiftedFlowSteps(28, 3, FlowSpacing::TrainedEnds),
+         {{0, 1}, {1, 0.987381}, {2, 0.974108}, {25, 0.199827}, {26, 0.110906}, {27, 0.008929}});
+    near(shiftedFlowSteps(4, 1, FlowSpacing::Even), {{0, 1}, {1, 0.75}, {2, 0.5}, {3, 0.25}});
+    EXPECT_FALSE(planFlow(Sampler::Ddim, shiftedFlowSteps(2, 1, FlowSpacing::Even)));
+    EXPECT_THROW((void)shiftedFlowSteps(2, 0, FlowSpacing::Even), std::invalid_argument);
+}
+
+TEST(Draw, TheSeedsNoiseAndTheRecipe) {
+    DrawCommand c = flux();
+    c.noise.clear();
+    c.size = {48, 64};
+    c.seed = 7;
+    c.shift = 2.0;
+    c.model.loras = {{goldenPath("lora_tiny_kohya.safetensors"), 0.5}};
+    const GenerateResult result = drawn(c);
+    EXPECT_EQ(result.latents.shape, (std::vector<std::int64_t>{1, 2, 6, 8}));
+    EXPECT_EQ(drawn(c).latents, result.latents);
+    const auto recipe = nlohmann::json::parse(result.images[0].recipe);
+    EXPECT_EQ(recipe["seed"], 7);
+    EXPECT_EQ(recipe["shift"], 2.0);
+    EXPECT_EQ(recipe["loras"][0]["strength"], 0.5);
+    c.model.loras.clear();
+    EXPECT_NE(drawn(c).latents, result.latents);
+}
+
+TEST(Draw, RefusesBeforeTheFirstStep) {
+    const auto refused = [](const DrawCommand& c, const std::string& words) {
+        int steps = 0;
+        JobContext context;
+        context.onProgress = [&](const GenerateProgress&) { ++steps; };
+        const auto result = drawFromEmbeddings(c, context);
+        ASSERT_FALSE(result);
+        EXPECT_NE(result.error().message().find(words), std::string::npos) << result.error().message();
+        EXPECT_EQ(steps, 0);
+    };
+    DrawCommand c = flux();
+    c.noise.clear();
+    c.size = {50, 64};
+    refused(c, "multiples of 16");
+    c = sd3();
+    c.vae = goldenPath("vae16_tiny.safetensors");
+    refused(c, "16 channels");
+    c = sd3();
+    c.embeddings = goldenPath("flux_tiny.expected.safetensors");  // a batch of two
+    refused(c, "encoder_hidden_states: wrong shape");
+    c = sd3();
+    c.model.path = goldenPath("dit_ape_tiny.pt");
+    c.model.heads = 3;
+    refused(c, "takes no text");
+    c = flux();
+    c.sampler = Sampler::Ddpm;
+    refused(c, "euler or heun");
+    c = flux();
+    c.memory = 1'000'000'001;
+    refused(c, "two blocks");
+    std::stop_source source;
+    source.request_stop();
+    JobContext context;
+    context.stop = source.get_token();
+    EXPECT_EQ(drawFromEmbeddings(flux(), context).error().exitCode(), 130);
+}
+
+}  // namespace
+}  // namespace ropescope

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoRAs and HARoPE adapters over a tiny FLUX, against peft and diffusers.
+#include "core/model/lora.h"
+
+#include <fstream>
+
+#include "core/data/safetensors.h"
+#include "core/model/flux.h"
+#include "tests/core/engine/weight_files.h"
+#include "tests/core/golden.h"
+
+namespace ropescope {
+namespace {
+
+class Lora : public InFolder {
+protected:
+    static ModelRef base() {
+        ModelRef ref;
+        ref.path = goldenPath("flux_tiny.safetensors");
+        return ref;
+    }
+    static at::Tensor output(const ModelRef& ref) {
+        const TensorTable table = TensorTable::open(ref).value();
+        const auto card = recognise(table, ref);
+        if (!card) throw std::runtime_error(card.error().message());
+        auto changes = readLoras(table, ref.loras);
+        if (!changes) throw std::runtime_error(changes.error().message());
+        WeightStore weights(table, at::kFloat, at::kCPU, 1 << 30, std::move(*changes));
+        const auto in = [](const char* name) {
+            return goldenTensor(goldenPath("flux_tiny.expected.safetensors"), name).to(at::kFloat);
+        };
+        return fluxForward(weights, fluxShape(*card).value(),
+                           {in("hidden_states"), in("encoder_hidden_states"), in("pooled_projections"), in("timestep"),
+                            in("guidance"), in("img_ids"), in("txt_ids")});
+    }
+    static at::Tensor expected(const std::string& name) {
+        return goldenTensor(goldenPath(name + ".expected.safetensors"), "out");
+    }
+    Error refusal(const std::map<std::string, Array>& tensors) {
+        EXPECT_TRUE(writeSafetensors(path("lora.safetensors"), tensors));
+        const auto set = readLoras(TensorTable::open(base()).value(), {{path("lora.safetensors"), 1}});
+        EXPECT_FALSE(set);
+        return set ? Error{} : set.error();
+    }
+    static Array filled(std::vector<std::int64_t> shape) {
+        std::int64_t n = 1;
+        for (const std::int64_t side : shape) n *= side;
+        const std::vector<float> ones(static_cast<std::size_t>(n), 1.f);
+        return makeArray(std::span<const float>(ones), std::move(shape));
+    }
+};
+
+TEST_F(Lora, EqualsPeftUnderDiffusersAndKohyasNames) {
+    for (const auto& [name, strength] : {std::pair{"lora_tiny_diffusers", 0.7}, {"lora_tiny_kohya", 1.0}}) {
+        SCOPED_TRACE(name);
+        ModelRef ref = base();
+        ref.loras = {{goldenPath(std::string(name) + ".safetensors"), strength}};
+        expectClose(output(ref), expected(name));
+        EXPECT_GT((expected(name) - expected("flux_tiny")).abs().max().item<double>(), 0.1);
+    }
+}
+
+TEST_F(Lora, TwoAddUpAndNoneLeavesEveryBit) {
+    const at::Tensor plain = output(base());
+    ModelRef ref = base();
+    ref.loras = {{goldenPath("lora_tiny_kohya.safetensors"), 0.5}, {goldenPath("lora_tiny_kohya.safetensors"), 0.5}};
+    expectClose(output(ref), expected("lora_tiny_kohya"));
+    ref.loras = {{goldenPath("lora_tiny_kohya.safetensors"), 0}};
+    EXPECT_TRUE(at::equal(output(ref), plain));
+    ref.loras.clear();
+    EXPECT_TRUE(at::equal(output(ref), plain));
+}
+
+TEST_F(Lora, SaysHowManyLayersMatchAndRefusesWhatDoesNotFit) {
+    const TensorTable model = TensorTable::open(base()).value();
+    const auto set = readLoras(model, {{goldenPath("lora_tiny_diffusers.safetensors"), 1}});
+    ASSERT_TRUE(set) << set.error().message();
+    ASSERT_EQ(set->notes.size(), 1u);
+    EXPECT_NE(set->notes[0].find("7 of 7 layers match"), std::string::npos) << set->notes[0];
+    const std::string q = "transformer.transformer_blocks.0.attn.to_q";
+    const Array a = filled({2, 16}), b = filled({16, 2});
+    EXPECT_EQ(refusal({{"unet.down.0.lora_A.weight", a}, {"unet.down.0.lora_B.weight", b}}).code, "LO-01");
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", a}}).code, "LO-03");
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", filled({16, 3})}}).code, "LO-03");
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", filled({2, 15})}, {q + ".lora_B.weight", b}}).code, "LO-03");
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".dora_scale", filled({16})}}).code,
+              "LO-04");
+    std::vector<float> zero(1, 0.f);
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", a},
+                       {q + ".lora_B.weight", b},
+                       {q + ".alpha", makeArray(std::span<const float>(zero), {1})}})
+                  .code,
+              "LO-03");
+}
+
+TEST_F(Lora, PeftsConfigurationGivesTheScale) {
+    const std::string q = "base_model.model.transformer_blocks.0.attn.to_q";
+    std::ofstream(path("adapter_config.json")) << R"({"r": 2, "lora_alpha": 8, "use_rslora": true,
+        "alpha_pattern": {"attn.to_k": 2}})";
+    const std::string k = "base_model.model.transformer_blocks.0.attn.to_k";
+    ASSERT_TRUE(writeSafetensors(path("adapter_model.safetensors"), {{q + ".lora_A.weight", filled({2, 16})},
+                                                                     {q + ".lora_B.weight", filled({16, 2})},
+                                                                     {k + ".lora_A.weight", filled({4, 16})},
+                                                                     {k + ".lora_B.weight", filled({16, 4})}}));
+    const auto set = readLoras(TensorTable::open(base()).value(), {{path("adapter_model.safetensors"), 3}});
+    ASSERT_TRUE(set) << set.error().message();
+    const auto& changes = set->changes.at("double_blocks.0.img_attn.qkv.weight");
+    ASSERT_EQ(changes.size(), 2u);
+    for (const LowRank& c : changes) {
+        const bool query = c.firstRow == 0;
+        EXPECT_EQ(c.firstRow, query ? 0 : 16);
+        EXPECT_NEAR(c.scale, 3 * (query ? 8 / std::sqrt(2.0) : 2 / std::sqrt(4.0)), 1e-12);
+    }
+}
+
+TEST_F(Lora, AnAdapterOfMapsIsTheModelThatHoldsThem) {
+    const TensorTable mapped = TensorTable::open(goldenPath("flux_tiny_harope_inverse.safetensors")).value();
+    for (const std::string prefix : {"transformer.", "base_model.model.", "native"}) {
+        SCOPED_TRACE(prefix);
+        std::map<std::string, Array> maps;
+        for (const TensorEntry& entry : mapped.tensors()) {
+            const std::size_t at = entry.name.find("attn.learnable_rot.");
+            if (at == std::string::npos) continue;
+            const bool single = entry.name.starts_with("single");
+            const std::string number = entry.name.substr(14, entry.name.find('.', 14) - 14);
+            std::string name = prefix + (single ? "single_transformer_blocks." : "transformer_blocks.") + number + "." +
+                               entry.name.substr(at);
+            if (prefix == "native") name = entry.name.substr(0, at) + entry.name.substr(at + 5);
+            maps[name] = mapped.read(entry.name).value();
+        }
+        ASSERT_EQ(maps.size(), 9u);
+        ASSERT_TRUE(writeSafetensors(path("maps.safetensors"), maps, {{"harope.convention", "inverse"}}));
+        ModelRef ref = base();
+        ref.adapter = path("maps.safetensors");
+        EXPECT_EQ(openCard(ref).value().encoding, "harope");
+        expectClose(output(ref), expected("flux_tiny_harope_inverse"));
+        ref.path = goldenPath("flux_tiny_native.safetensors");
+        expectClose(output(ref), expected("flux_tiny_harope_inverse"));
+        ref.path = goldenPath("flux_tiny_harope_same.safetensors");
+        EXPECT_EQ(TensorTable::open(ref).error().code, "TC-10") << "it has maps already";
+        ref.path = goldenPath("sd3_tiny.safetensors");
+        ref.adapter = goldenPath("lora_tiny_kohya.safetensors");
+        EXPECT_EQ(TensorTable::open(ref).error().code, "LO-01");
+    }
+}
+
+}  // namespace
+}  // namespace ropescope
