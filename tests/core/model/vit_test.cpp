@@ -44,7 +44,6 @@ const Recorded kRecorded[] = {
     {"vit_tiny_patch16_rope_224", "axial"},
     {"vit_tiny_patch16_rope_ape_224", "axial"},
     {"vit_tiny_patch16_rope_mixed_224", "mixed"},
-    {"vit_tiny_patch16_rope_mixed_ape_224", "mixed"},
     {"vit_wide_plain", "absolute"},
     {"vit_wide_mixed_ape", "mixed"},
     {"vit_harope_svd_inverse_all", "harope"},
