@@ -134,7 +134,7 @@ void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout&
                     : 0,
                 looks);
     drawMap(painter, panel.analytic, m_figure.analytic, left, looks);
-    if (panel.analytic.values.empty()) drawNothing(painter, left, m_figure.noAnalytic, tr("no data yet"), looks);
+    if (panel.analytic.values.empty()) drawNothing(painter, left, m_figure.noAnalytic, tr("nothing to show"), looks);
     if (panel.measured.values.empty()) return drawNothing(painter, right, m_figure.noField, tr("no field yet"), looks);
     drawMap(painter, panel.measured, m_figure.measured, right, looks);
     if (!panel.numbers) return;

@@ -42,6 +42,7 @@ OffsetMap FieldsView::analyticOf(HeadRef head, const HeadReport& report) const {
         kernel.frequency = scaled->kernelWeights.frequency;
         sensitivity.frequency = scaled->sensitivityWeights.frequency;
     }
+    if (kernel.a.empty()) return map;  // nothing turns, or norms stand between the weights and the content
     switch (static_cast<Analytic>(m_analytic->currentIndex())) {
         case Analytic::Kernel:
             map.values = evaluateKernel(kernel, map.grid);

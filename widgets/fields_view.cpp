@@ -286,7 +286,11 @@ void FieldsView::refresh() {
     figure.noField = model != nullptr && model->card.objective == "classify"
                          ? tr("Measured field: open an image in Classify and it fills in")
                          : tr("Measured field: it fills in while an image is generated");
-    figure.noAnalytic = tr("Nothing measured yet: \"Measure data ...\" above fills this in");
+    figure.noAnalytic =
+        m_content->currentIndex() == static_cast<int>(Content::Data)
+            ? tr("Nothing measured yet: \"Measure data ...\" above fills this in")
+            : tr("The weights alone say nothing here: nothing turns, or norms of queries and keys stand "
+                 "before the map. \"white\" shows what the map does");
     for (HeadRef head : m_selection.shown()) {
         if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));
     }
