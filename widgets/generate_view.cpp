@@ -357,8 +357,8 @@ void GenerateView::setRunning(bool running) {
         m_status->setText(
             open->card.objective == "classify"
                 ? tr("This model classifies; open one that generates")
-                : tr("Pictures are made with class-conditional DiTs; this %1 is inspected here and run by "
-                     "\"ropescope forward\"")
+                : tr("Pictures are made with class-conditional DiTs; this %1 is inspected here and draws by "
+                     "\"ropescope generate --prompt\"")
                       .arg(QString::fromStdString(open->card.architecture)));
     else if (m_steps.empty() && m_gallery->count() == 0)
         m_status->setText(tr("Ready: choose a class and press Generate"));

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "app/engine/commands.h"
 #include "app/engine/interrupt.h"
@@ -18,8 +19,11 @@ namespace fs = std::filesystem;
 
 struct Options {
     GenerateRequest request;
-    DrawCommand draw;  ///< what text-to-image models need beside the request
-    std::string prompt, out, latentsOut, fieldOut;
+    DrawCommand draw;                   ///< what text-to-image models need beside the request
+    std::optional<std::string> prompt;  ///< an empty one is a prompt too
+    std::string out, latentsOut, fieldOut;
+    CLI::Option *steps = nullptr, *guidance = nullptr;
+    [[nodiscard]] bool isText() const { return prompt || !draw.embeddings.empty(); }
 };
 
 void addOptions(CLI::App& command, Options& o) {
@@ -27,8 +31,10 @@ void addOptions(CLI::App& command, Options& o) {
     addModelOptions(command, r.model);
     addComputeOptions(command, r.compute);
     CLI::Option* classes = command.add_option("--class", r.labels, "class number; 1,5,7: one per image");
-    CLI::Option* prompt = command.add_option("--prompt", o.prompt, "text, for models that take text");
+    CLI::Option* prompt =
+        command.add_option("--prompt", o.prompt, "text, for a diffusers folder of FLUX or SD3 with its encoders");
     classes->excludes(prompt)->check(CLI::Range(0, 1'000'000))->delimiter(',')->allow_extra_args(false);
+    command.add_option("--negative", o.draw.negative, "SD3: text to stay away from");
     command.add_option(
         "--embeddings", o.draw.embeddings,
         "FLUX, SD3: safetensors file with encoder_hidden_states and pooled_projections, and negative_...");
@@ -37,9 +43,13 @@ void addOptions(CLI::App& command, Options& o) {
         ->transform(CLI::AsSizeValue(true));
     command.add_option("--out", o.out, "PNG to write; NAME-i.png for a batch")->required();
     command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");
-    command.add_option("--steps", r.steps, "sampling steps (default 20)")->check(CLI::Range(1, 1000));
-    command.add_option("--guidance", r.guidance, "weight of the class against no class; 1: none (default 2)")
-        ->check(CLI::Range(0.0, 100.0));
+    o.steps = command.add_option("--steps", r.steps, "sampling steps (default 20; FLUX, SD3: 28)")
+                  ->check(CLI::Range(1, 1000));
+    o.guidance = command
+                     .add_option("--guidance", r.guidance,
+                                 "weight against no class or the negative text; FLUX dev: its input; 1: none "
+                                 "(default 2; FLUX, SD3: 3.5)")
+                     ->check(CLI::Range(0.0, 100.0));
     addChoice<GuidanceChannels>(command, "--guidance-channels", r.guidanceChannels,
                                 {{"3", GuidanceChannels::First3}, {"all", GuidanceChannels::All}},
                                 "which channels it changes (default 3 for DiT latents)");
@@ -151,17 +161,19 @@ DrawCommand drawCommand(const Options& o) {
     DrawCommand draw = o.draw;
     const GenerateRequest& r = o.request;
     draw.model = r.model, draw.compute = r.compute, draw.vae = r.vae, draw.noise = r.noiseFile, draw.seed = r.seed;
-    draw.steps = r.steps, draw.guidance = r.guidance, draw.sampler = r.sampler;
+    draw.prompt = o.prompt.value_or("");
+    draw.sampler = r.sampler;
+    if (o.steps->count() > 0) draw.steps = r.steps;
+    if (o.guidance->count() > 0) draw.guidance = r.guidance;
     if (r.size != Grid{}) draw.size = r.size;
     draw.note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
     return draw;
 }
 
 Result<void> generate(const Options& o) {
-    if (!o.prompt.empty()) {
-        return failure(
-            usage("there are no text encoders yet", "Give --embeddings that another program made of the prompt"));
-    }
+    if (o.isText() && (o.request.batch > 1 || !o.fieldOut.empty() || !o.request.stepNoiseFile.empty()))
+        return failure(usage("--batch, --field and --step-noise are for class-conditional models",
+                             "Leave them out; run it again with another --seed"));
     if (auto checked = checkTargets(o); !checked) return checked;
     if (auto complete = checkModel(o.request.model); !complete) return complete;
     const auto core = coreLibrary();
@@ -170,7 +182,7 @@ Result<void> generate(const Options& o) {
     JobContext context;
     context.stop = interrupt.token();
     context.onProgress = showProgress;
-    if (!o.draw.embeddings.empty()) {
+    if (o.isText()) {
         const auto result = (*core)->draw(drawCommand(o), context);
         if (!result) return failure(result.error());
         return writeResults(o, *result);

@@ -39,11 +39,13 @@ struct ForwardCommand {
     std::function<void(const std::string&)> note = {};  ///< hears what the memory is used for, before the start
 };
 
-/// Pictures of a FLUX or SD3 from text embeddings that another program made. `embeddings` holds encoder_hidden_states
+/// Pictures of a FLUX or SD3 from a prompt, by the text encoders of a diffusers folder, or from text embeddings that
+/// another program made: `embeddings` holds encoder_hidden_states
 /// [1,T,e] and pooled_projections [1,p], for a negative prompt the same with "negative_" before the name.
 struct DrawCommand {
     ModelRef model;
     Compute compute;
+    std::string prompt, negative;  ///< of the folder `model` is; not looked at with embeddings
     std::string embeddings, vae, noise;
     std::uint64_t seed = 0;
     int steps = 28;

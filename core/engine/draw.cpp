@@ -13,6 +13,7 @@
 #include "core/engine/flow_inputs.h"
 #include "core/engine/picture.h"
 #include "core/engine/recipe.h"
+#include "core/engine/text_prompt.h"
 #include "core/model/flux.h"
 #include "core/model/mmdit.h"
 #include "core/sampling/flow_schedule.h"
@@ -57,6 +58,28 @@ Result<Prompt> readPrompt(const DrawCommand& command, const TensorTable& table, 
     if (in->has("negative_encoder_hidden_states"))
         if (auto taken = take("negative_", prompt.negativeText, prompt.negativePooled); !taken)
             return failure(taken.error());
+    return prompt;
+}
+
+/// Encodes the prompt and, where guidance works against it, the negative one.
+Result<Prompt> encodePrompt(const DrawCommand& command, const TensorTable& table, bool flux, at::Device device) {
+    const bool distilled = table.find("guidance_in.in_layer.weight") != nullptr;
+    const TextRecipe recipe{flux, inputsOf(table, flux ? "txt_in.weight" : "context_embedder.weight"),
+                            inputsOf(table, flux ? "vector_in.in_layer.weight" : "y_embedder.mlp.0.weight"),
+                            distilled ? 512 : 256};
+    const auto encode = [&](const std::string& text) {
+        return embedText(command.model.path, text, recipe, scalarType(command.compute.precision), device,
+                         command.memory);
+    };
+    const auto own = encode(command.prompt);
+    if (!own) return failure(own.error());
+    Prompt prompt{own->text, own->pooled, {}, {}};
+    if (command.note)
+        for (const std::string& note : own->notes) command.note(note);
+    if (flux || command.guidance == 1) return prompt;
+    const auto other = encode(command.negative);
+    if (!other) return failure(other.error());
+    prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
     return prompt;
 }
 
@@ -160,7 +183,6 @@ std::string recipeFor(const DrawCommand& c, const ModelCard& card, const Samplin
                                    {"model_hash", card.fileSha256},
                                    {"encoding", card.encoding},
                                    {"convention", enumName(card.convention)},
-                                   {"embeddings", c.embeddings},
                                    {"seed", c.seed},
                                    {"steps", c.steps},
                                    {"guidance", c.guidance},
@@ -169,6 +191,8 @@ std::string recipeFor(const DrawCommand& c, const ModelCard& card, const Samplin
                                    {"latents", {noise.size(2), noise.size(3)}},
                                    {"precision", enumName(c.compute.precision)},
                                    {"device", device}};
+    if (c.embeddings.empty()) json["prompt"] = c.prompt, json["negative_prompt"] = c.negative;
+    if (!c.embeddings.empty()) json["embeddings"] = c.embeddings;
     if (!c.model.adapter.empty()) json["adapter"] = c.model.adapter;
     for (const LoraRef& lora : c.model.loras)
         json["loras"].push_back({{"path", lora.path}, {"strength", lora.strength}});
@@ -217,11 +241,9 @@ Result<GenerateResult> draw(const DrawCommand& command, const JobContext& contex
     if (!card) return failure(card.error());
     const bool flux = card->architecture == "flux";
     if (!flux && card->architecture != "mmdit")
-        return failure(usage("--embeddings", "this model takes no text", card->architecture, "a FLUX or SD3",
+        return failure(usage("--prompt", "this model takes no text", card->architecture, "a FLUX or SD3",
                              "Use --class with a class-conditional DiT"));
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
-    const auto prompt = readPrompt(command, *table, flux);
-    if (!prompt) return failure(prompt.error());
     const int channels = flux ? card->inChannels / 4 : card->inChannels;
     const auto noise = firstNoise(command, *card, channels);
     if (!noise) return failure(noise.error());
@@ -229,6 +251,9 @@ Result<GenerateResult> draw(const DrawCommand& command, const JobContext& contex
     const auto decoder =
         decoderFor(command.vae, command.model.path, channels, *device, channels == 16 ? usual : std::pair(0.0, 0.0));
     if (!decoder) return failure(decoder.error());
+    const auto prompt =
+        command.embeddings.empty() ? encodePrompt(command, *table, flux, *device) : readPrompt(command, *table, flux);
+    if (!prompt) return failure(prompt.error());
     auto weights = storeFor(*table, command.model, command.compute, command.memory, *device, command.note);
     if (!weights) return failure(weights.error());
     Painter painter{

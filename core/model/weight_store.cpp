@@ -11,10 +11,12 @@
 namespace ropescope {
 namespace {
 
-/// "double_blocks.3." of "double_blocks.3.img_mod.lin.weight"; the whole of names without a number there.
+/// "double_blocks.3." of "double_blocks.3.img_mod.lin.weight": up to the first number; the whole of other names.
 std::string blockOf(const std::string& name) {
-    const std::size_t first = name.find('.'), second = first == std::string::npos ? first : name.find('.', first + 1);
-    return second == std::string::npos ? name : name.substr(0, second + 1);
+    std::size_t begin = 0;
+    for (std::size_t dot = name.find('.'); dot != std::string::npos; begin = dot + 1, dot = name.find('.', begin))
+        if (dot > begin && name.find_first_not_of("0123456789", begin) == dot) return name.substr(0, dot + 1);
+    return name;
 }
 
 at::Tensor tensorOf(const Array& array) {

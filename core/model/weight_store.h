@@ -26,7 +26,7 @@ public:
     [[nodiscard]] WeightTable block(const std::string& prefix);
     [[nodiscard]] bool has(const std::string& name) const { return m_table.find(name) != nullptr; }
 
-    /// Bytes in memory of all tensors, and of the largest block (names up to the second dot).
+    /// Bytes in memory of all tensors, and of the largest block (names up to their first number).
     [[nodiscard]] std::uint64_t totalBytes() const { return m_total; }
     [[nodiscard]] std::uint64_t largestBlock() const { return m_largest; }
     /// Whether blocks come from the file again and again.

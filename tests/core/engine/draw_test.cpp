@@ -2,10 +2,13 @@
 // FLUX and SD3 from given embeddings, against the pictures of diffusers' pipelines.
 #include "core/engine/draw.h"
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
 #include "core/sampling/flow_schedule.h"
+#include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {
@@ -68,6 +71,84 @@ TEST(Draw, FluxEqualsDiffusersUnderBothNames) {
         c.model.path = goldenPath(std::string(name) + ".safetensors");
         expectClose(tensorOf(drawn(c).latents), goldenTensor(kExpected, "flux_euler"));
     }
+}
+
+/// Complete folders as diffusers writes them, of the parts in tests/golden.
+class DrawFolder : public InFolder {
+protected:
+    void part(const std::string& from, const std::string& to) const {
+        std::filesystem::create_directories(path("m"));
+        std::filesystem::copy(goldenPath("text/" + from), path("m/" + to), std::filesystem::copy_options::recursive);
+    }
+    void weights(const std::string& name, const std::string& to) const {
+        const std::string folder = path("m/" + to);
+        std::filesystem::create_directories(folder);
+        std::filesystem::copy_file(goldenPath(name + ".safetensors"), folder + "/diffusion_pytorch_model.safetensors");
+        std::filesystem::copy_file(goldenPath(name + ".config.json"), folder + "/config.json");
+    }
+    DrawCommand command(const std::string& noise) const {
+        const at::Tensor own = goldenTensor(goldenPath("text/expected.safetensors"), noise).to(at::kFloat);
+        writeWeights(path("noise.safetensors"), {{"noise", own}});
+        const auto prompts = nlohmann::json::parse(std::ifstream(goldenPath("text/prompts.json")));
+        DrawCommand c;
+        c.model.path = path("m");
+        c.compute.device = "cpu";
+        c.compute.threads = 1;
+        c.noise = path("noise.safetensors");
+        c.prompt = prompts["prompt"], c.negative = prompts["negative"];
+        c.steps = 3;
+        return c;
+    }
+    static at::Tensor expected(const std::string& name) {
+        return goldenTensor(goldenPath("text/expected.safetensors"), name);
+    }
+};
+
+TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
+    weights("flux_tiny", "transformer");
+    part("clip_flux", "text_encoder"), part("tokenizer", "tokenizer");
+    part("t5", "text_encoder_2"), part("tokenizer_2", "tokenizer_2");
+    DrawCommand c = command("flux_noise");
+    std::vector<std::string> notes;
+    c.note = [&](const std::string& note) { notes.push_back(note); };
+    const auto done = drawFromEmbeddings(c, {});
+    if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
+    ASSERT_TRUE(done) << done.error().message();
+    expectClose(tensorOf(done->latents), expected("flux_latents"));
+    ASSERT_EQ(notes.size(), 3u);
+    EXPECT_NE(notes[0].find("of 77 tokens"), std::string::npos) << notes[0];
+    EXPECT_NE(notes[1].find("of 512 tokens"), std::string::npos) << notes[1];
+    std::filesystem::remove_all(path("m/tokenizer_2"));
+    EXPECT_EQ(drawFromEmbeddings(c, {}).error().code, "CF-05");
+    std::filesystem::remove_all(path("m/text_encoder"));
+    const auto missing = drawFromEmbeddings(c, {});
+    EXPECT_NE(missing.error().message().find("text_encoder"), std::string::npos) << missing.error().message();
+}
+
+TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
+    weights("sd35_tiny", "transformer"), weights("vae_tiny", "vae");
+    part("clip_l", "text_encoder"), part("tokenizer", "tokenizer");
+    part("clip_g", "text_encoder_2"), part("tokenizer_bang", "tokenizer_2");
+    part("t5", "text_encoder_3"), part("tokenizer_2", "tokenizer_3");
+    DrawCommand c = command("sd3_noise");
+    c.guidance = 4;
+    const auto done = drawFromEmbeddings(c, {});
+    if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
+    ASSERT_TRUE(done) << done.error().message();
+    expectClose(tensorOf(done->latents), expected("sd3_latents"));
+    const Array& pixels = done->images[0].pixels;
+    const at::Tensor found =
+        at::from_blob(const_cast<std::byte*>(pixels.bytes.data()), pixels.shape, at::kByte).permute({2, 0, 1});
+    EXPECT_LE((found.to(at::kDouble) - expected("sd3_picture")[0]).abs().max().item<double>(), 2);
+    EXPECT_NE(done->images[0].recipe.find("negative_prompt"), std::string::npos);
+    // Without T5 zeros stand in its place; a T5 of another width is refused.
+    std::filesystem::rename(path("m/text_encoder_3"), path("m/away"));
+    EXPECT_TRUE(drawFromEmbeddings(c, {}));
+    std::filesystem::remove_all(path("m/text_encoder_2"));
+    part("clip_flux", "text_encoder_2");
+    const auto wide = drawFromEmbeddings(c, {});
+    ASSERT_FALSE(wide);
+    EXPECT_EQ(wide.error().code, "text-encoder") << wide.error().message();
 }
 
 TEST(Draw, LevelsAreThoseOfThePublishedSchedules) {

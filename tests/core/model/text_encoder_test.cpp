@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// CLIP and T5 against outputs that transformers recorded.
+#include <fstream>
+
+#include "core/model/clip.h"
+#include "core/model/t5.h"
+#include "tests/core/golden.h"
+
+namespace ropescope {
+namespace {
+
+const std::string kText = goldenPath("text/");
+const std::string kExpected = kText + "expected.safetensors";
+
+std::string configOf(const std::string& folder) {
+    std::ifstream file(kText + folder + "/config.json");
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<int> ids(const std::string& name) {
+    const at::Tensor t = goldenTensor(kExpected, name);
+    std::vector<int> out;
+    for (std::int64_t i = 0; i < t.numel(); ++i) out.push_back(static_cast<int>(t[i].item<double>()));
+    return out;
+}
+
+TEST(TextEncoder, ClipPoolsAtTheFirstEndAsTransformersDoes) {
+    const TensorTable table = TensorTable::open(kText + "clip_flux").value();
+    const auto shape = clipShape(table, configOf("clip_flux"));
+    ASSERT_TRUE(shape) << shape.error().message();
+    EXPECT_EQ(shape->layers, 3);
+    EXPECT_TRUE(shape->quickGelu);
+    WeightStore weights(table, at::kFloat, at::kCPU, 1 << 30);
+    const ClipOutput out = clipForward(weights, *shape, ids("clip_ids"));
+    expectClose(out.pooled, goldenTensor(kExpected, "clip_pooled"), 1e-5);
+    EXPECT_EQ(out.hidden.sizes(), (at::IntArrayRef{1, 77, 8}));
+    EXPECT_THROW((void)clipForward(weights, *shape, std::vector<int>(78, 1)), std::invalid_argument);
+    EXPECT_EQ(clipShape(TensorTable::open(kText + "t5").value(), "").error().code, "TC-05");
+}
+
+TEST(TextEncoder, T5EqualsTransformersStreamedOrNot) {
+    const TensorTable table = TensorTable::open(kText + "t5").value();
+    const auto shape = t5Shape(table, configOf("t5"));
+    ASSERT_TRUE(shape) << shape.error().message();
+    EXPECT_EQ(shape->layers, 2);
+    EXPECT_EQ(shape->heads, 3);
+    WeightStore kept(table, at::kFloat, at::kCPU, 1 << 30), streamed(table, at::kFloat, at::kCPU, 0);
+    const at::Tensor out = t5Forward(kept, *shape, ids("t5_ids"));
+    expectClose(out.narrow(1, 0, 32), goldenTensor(kExpected, "t5_words"), 1e-5);
+    EXPECT_TRUE(at::equal(out, t5Forward(streamed, *shape, ids("t5_ids"))));
+    EXPECT_LT(streamed.largestBlock(), streamed.totalBytes());
+    EXPECT_EQ(t5Shape(TensorTable::open(kText + "clip_flux").value(), "").error().code, "TC-05");
+}
+
+TEST(TextEncoder, BucketsBreakWhereTheDefinitionSays) {
+    EXPECT_EQ(t5Bucket(0, 32, 128), 0);
+    const std::pair<int, int> breaks[] = {{7, 7},   {8, 8},   {11, 8},  {12, 9},  {16, 10}, {23, 11},
+                                          {32, 12}, {46, 13}, {64, 14}, {90, 14}, {91, 15}, {500, 15}};
+    for (const auto& [distance, bucket] : breaks) {
+        EXPECT_EQ(t5Bucket(-distance, 32, 128), bucket) << distance;
+        EXPECT_EQ(t5Bucket(distance, 32, 128), 16 + bucket) << distance;
+    }
+}
+
+}  // namespace
+}  // namespace ropescope
