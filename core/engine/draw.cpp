@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/data/enum_names.h"
 #include "core/engine/decoder.h"
@@ -174,6 +175,30 @@ Result<SamplingPlan> planFor(const DrawCommand& command, const Painter& painter,
                                                       flux ? FlowSpacing::Even : FlowSpacing::TrainedEnds));
 }
 
+/// In pixels.
+std::string sizeText(const at::Tensor& noise) {
+    return std::to_string(noise.size(2) * kPixels) + "x" + std::to_string(noise.size(3) * kPixels);
+}
+
+/// An equal command line.
+std::string commandOf(const DrawCommand& c, const SamplingPlan& plan, const at::Tensor& noise, const Decoder* decoder) {
+    std::ostringstream text;
+    text << "ropescope generate " << shellWord(c.model.path) << modelOptions(c.model);
+    if (c.embeddings.empty()) {
+        text << " --prompt " << shellWord(c.prompt);
+        if (!c.negative.empty()) text << " --negative " << shellWord(c.negative);
+    } else {
+        text << " --embeddings " << shellWord(c.embeddings);
+    }
+    text << " --seed " << c.seed << " --steps " << c.steps << " --guidance " << c.guidance << " --sampler "
+         << samplerName(plan.sampler);
+    if (c.shift) text << " --shift " << *c.shift;
+    c.noise.empty() ? text << " --size " << sizeText(noise) : text << " --noise " << shellWord(c.noise);
+    if (decoder) text << " --vae " << shellWord(decoder->path);
+    text << " --precision " << enumName(c.compute.precision) << " --out IMAGE.png";
+    return text.str();
+}
+
 std::string recipeFor(const DrawCommand& c, const ModelCard& card, const SamplingPlan& plan, const at::Tensor& noise,
                       const Decoder* decoder, const std::string& device) {
     nlohmann::ordered_json json = {{"program", "ropescope"},
@@ -188,7 +213,7 @@ std::string recipeFor(const DrawCommand& c, const ModelCard& card, const Samplin
                                    {"guidance", c.guidance},
                                    {"sampler", samplerName(plan.sampler)},
                                    {"first_levels", {plan.flow.front().time, plan.flow.front().next}},
-                                   {"latents", {noise.size(2), noise.size(3)}},
+                                   {"size", sizeText(noise)},
                                    {"precision", enumName(c.compute.precision)},
                                    {"device", device}};
     if (c.embeddings.empty()) json["prompt"] = c.prompt, json["negative_prompt"] = c.negative;
@@ -199,6 +224,7 @@ std::string recipeFor(const DrawCommand& c, const ModelCard& card, const Samplin
     if (c.shift) json["shift"] = *c.shift;
     if (!c.noise.empty()) json["noise"] = c.noise;
     if (decoder) json["vae"] = decoder->path;
+    json["command"] = commandOf(c, plan, noise, decoder);
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -251,11 +277,11 @@ Result<GenerateResult> draw(const DrawCommand& command, const JobContext& contex
     const auto decoder =
         decoderFor(command.vae, command.model.path, channels, *device, channels == 16 ? usual : std::pair(0.0, 0.0));
     if (!decoder) return failure(decoder.error());
+    auto weights = storeFor(*table, command.model, command.compute, command.memory, *device, command.note);
+    if (!weights) return failure(weights.error());
     const auto prompt =
         command.embeddings.empty() ? encodePrompt(command, *table, flux, *device) : readPrompt(command, *table, flux);
     if (!prompt) return failure(prompt.error());
-    auto weights = storeFor(*table, command.model, command.compute, command.memory, *device, command.note);
-    if (!weights) return failure(weights.error());
     Painter painter{
         *card, *prompt, command.guidance, table->find("guidance_in.in_layer.weight") != nullptr, std::move(*weights),
         {},    {}};

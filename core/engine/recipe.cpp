@@ -23,18 +23,6 @@ std::string numberText(double value) {
     return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-/// The options that say how to read the file, where they differ from the file's own word.
-std::string modelOptions(const ModelRef& ref) {
-    std::string text;
-    if (ref.weights == WeightChoice::Model) text += " --weights model";
-    if (ref.convention != Convention::Unknown) text += " --convention " + std::string(enumName(ref.convention));
-    if (ref.heads > 0) text += " --heads " + std::to_string(ref.heads);
-    if (ref.grid != Grid{}) text += " --grid " + sizeText(ref.grid);
-    if (ref.theta > 0) text += " --theta " + numberText(ref.theta);
-    if (!ref.config.empty()) text += " --config " + shellWord(ref.config);
-    return text;
-}
-
 std::string extrapolationOptions(const Extrapolate& e) {
     if (e.method == Extrapolation::None) return "";
     std::string text = " --extrapolation " + std::string(enumName(e.method));
@@ -58,6 +46,19 @@ std::string commandOf(const GenerateRequest& r, const Decided& d, std::uint64_t 
 }
 
 }  // namespace
+
+std::string modelOptions(const ModelRef& ref) {
+    std::string text;
+    if (ref.weights == WeightChoice::Model) text += " --weights model";
+    if (ref.convention != Convention::Unknown) text += " --convention " + std::string(enumName(ref.convention));
+    if (ref.heads > 0) text += " --heads " + std::to_string(ref.heads);
+    if (ref.grid != Grid{}) text += " --grid " + sizeText(ref.grid);
+    if (ref.theta > 0) text += " --theta " + numberText(ref.theta);
+    if (!ref.config.empty()) text += " --config " + shellWord(ref.config);
+    if (!ref.adapter.empty()) text += " --adapter " + shellWord(ref.adapter);
+    for (const LoraRef& lora : ref.loras) text += " --lora " + shellWord(lora.path + ":" + numberText(lora.strength));
+    return text;
+}
 
 std::string shellWord(const std::string& word) {
     const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_-./=:,+@%", c) != nullptr; };

@@ -30,7 +30,9 @@ std::string parametersText(const std::string& recipe) {
         const bool quote = value.find_first_of(",:\n\"") != std::string::npos;
         line += (line.empty() ? "" : ", ") + std::string(title) + ": " + (quote ? nlohmann::json(value).dump() : value);
     }
-    const std::string subject = word(json, "class_name");
+    std::string subject = json.contains("prompt") ? word(json, "prompt") : word(json, "class_name");
+    if (const std::string negative = word(json, "negative_prompt"); !negative.empty())
+        subject += "\nNegative prompt: " + negative;
     return line.empty() ? line : subject + "\n" + line;
 }
 

@@ -116,8 +116,8 @@ TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
     ASSERT_TRUE(done) << done.error().message();
     expectClose(tensorOf(done->latents), expected("flux_latents"));
     ASSERT_EQ(notes.size(), 3u);
-    EXPECT_NE(notes[0].find("of 77 tokens"), std::string::npos) << notes[0];
-    EXPECT_NE(notes[1].find("of 512 tokens"), std::string::npos) << notes[1];
+    EXPECT_NE(notes[1].find("of 77 tokens"), std::string::npos) << notes[1];
+    EXPECT_NE(notes[2].find("of 512 tokens"), std::string::npos) << notes[2];
     std::filesystem::remove_all(path("m/tokenizer_2"));
     EXPECT_EQ(drawFromEmbeddings(c, {}).error().code, "CF-05");
     std::filesystem::remove_all(path("m/text_encoder"));
@@ -179,6 +179,11 @@ TEST(Draw, TheSeedsNoiseAndTheRecipe) {
     EXPECT_EQ(recipe["seed"], 7);
     EXPECT_EQ(recipe["shift"], 2.0);
     EXPECT_EQ(recipe["loras"][0]["strength"], 0.5);
+    EXPECT_EQ(recipe["size"], "48x64");
+    const std::string line = recipe["command"];
+    for (const char* part :
+         {" --seed 7 ", " --shift 2 ", " --size 48x64 ", "lora_tiny_kohya.safetensors:0.5", " --embeddings "})
+        EXPECT_NE(line.find(part), std::string::npos) << line;
     c.model.loras.clear();
     EXPECT_NE(drawn(c).latents, result.latents);
 }

@@ -51,6 +51,10 @@ TEST_F(Media, PngKeepsPixelsAndRecipe) {
     EXPECT_EQ(texts.at("parameters"),
               "dress\nSteps: 20, Sampler: euler, CFG scale: 2.5, Seed: 7, Size: 28x28, Model: \"a, b\", Class: 3, "
               "Version: 0.1.0");
+    ASSERT_TRUE(ropescopeMedia()->writePng(
+        file("a.png"), image, R"({"prompt":"a cat","negative_prompt":"blur","steps":28,"size":"512x768"})"));
+    EXPECT_EQ(ropescopeMedia()->readPngTexts(file("a.png")).value().at("parameters"),
+              "a cat\nNegative prompt: blur\nSteps: 28, Size: 512x768");
 }
 
 TEST_F(Media, TextsAreUncompressedSoThatOtherProgramsFindThem) {
