@@ -7,7 +7,7 @@ namespace ropescope {
 namespace {
 
 /// Colours (red, green, blue) of the four latent channels of Stable Diffusion 1, in [-1,1] for latents of unit size:
-/// the least-squares fit published at discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204.
+/// the least-squares fit published in the Hugging Face forum, thread 23204 ("decoding latents to RGB").
 constexpr float kLatentColours[4][3] = {
     {0.298f, 0.207f, 0.208f}, {0.187f, 0.286f, 0.173f}, {-0.158f, 0.189f, 0.264f}, {-0.184f, -0.271f, -0.473f}};
 
