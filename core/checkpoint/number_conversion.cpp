@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/number_conversion.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 namespace ropescope {
 namespace {
@@ -92,6 +94,16 @@ std::vector<double> toDouble(const Array& array) {
 }
 std::vector<float> toFloat(const Array& array) {
     return numbers<float>(array);
+}
+
+Array rowsOf(const Array& whole, std::int64_t first, std::int64_t count) {
+    if (whole.shape.empty() || first < 0 || count < 0 || first + count > whole.shape[0])
+        throw std::out_of_range("rows of a tensor");
+    Array rows{whole.dtype, whole.shape, {}};
+    rows.shape[0] = count;
+    const auto bytes = static_cast<std::int64_t>(whole.bytes.size()) / std::max<std::int64_t>(1, whole.shape[0]);
+    rows.bytes.assign(whole.bytes.begin() + first * bytes, whole.bytes.begin() + (first + count) * bytes);
+    return rows;
 }
 
 }  // namespace ropescope

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "core/data/array.h"
@@ -12,5 +13,8 @@ namespace ropescope {
 [[nodiscard]] std::vector<double> toDouble(const Array& array);
 /// The same as float; F64 and wide integers are rounded to nearest.
 [[nodiscard]] std::vector<float> toFloat(const Array& array);
+
+/// Rows `first` .. `first + count` - 1 of an array, indices of its first dimension. Throws std::out_of_range.
+[[nodiscard]] Array rowsOf(const Array& whole, std::int64_t first, std::int64_t count);
 
 }  // namespace ropescope

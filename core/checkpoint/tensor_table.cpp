@@ -74,16 +74,6 @@ Array gathered(const TensorEntry& entry, const std::vector<std::byte>& bytes) {
     return dense;
 }
 
-Array rowsOf(const Array& whole, std::int64_t first, std::int64_t count) {
-    if (whole.shape.empty() || first < 0 || count < 0 || first + count > whole.shape[0])
-        throw std::out_of_range("rows of a tensor");
-    Array rows{whole.dtype, whole.shape, {}};
-    rows.shape[0] = count;
-    const auto bytes = static_cast<std::int64_t>(whole.bytes.size()) / std::max<std::int64_t>(1, whole.shape[0]);
-    rows.bytes.assign(whole.bytes.begin() + first * bytes, whole.bytes.begin() + (first + count) * bytes);
-    return rows;
-}
-
 }  // namespace
 
 std::int64_t TensorEntry::elements() const {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "core/checkpoint/number_conversion.h"
 #include "core/data/safetensors.h"
 #include "core/encoding/rotary.h"
 
@@ -20,15 +21,6 @@ Error cannot(const ModelCard& card, const std::string& tensor, std::string reaso
              std::string expected = {}) {
     return {ErrorKind::Refused, "convert",           place({card.path, tensor}),    std::move(reason),
             std::move(found),   std::move(expected), "Choose another naming scheme"};
-}
-
-/// Rows [first, first + count) of an array.
-Array rowsOf(const Array& all, std::int64_t first, std::int64_t count) {
-    Array part{all.dtype, all.shape, {}};
-    const auto row = static_cast<std::int64_t>(all.bytes.size()) / all.shape[0];
-    part.shape[0] = count;
-    part.bytes.assign(all.bytes.begin() + first * row, all.bytes.begin() + (first + count) * row);
-    return part;
 }
 
 /// The frequencies of every layer [2,H,P] as one [2,L,H,P]; nothing where there are none. They are taken out.

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "core/checkpoint/number_conversion.h"
+#include "core/model/weight_store.h"
 
 namespace ropescope {
 namespace {
@@ -59,11 +59,6 @@ struct Network {
     }
 };
 
-at::Tensor tensorOf(const Array& array) {
-    const std::vector<float> values = toFloat(array);
-    return at::from_blob(const_cast<float*>(values.data()), array.shape, at::kFloat).clone();
-}
-
 /// 0 .. 1 over the first `ramp` places where a tile has a neighbour before it, and back where it has one behind.
 at::Tensor window(std::int64_t size, std::int64_t ramp, bool before, bool behind) {
     at::Tensor w = at::ones({size});
@@ -82,10 +77,10 @@ Result<Vae> loadVae(const TensorTable& table, const ModelCard& card, at::Device 
     };
     if (card.architecture != "vae") return refused("", "not a VAE", card.architecture);
     Vae vae;
-    for (const TensorEntry& entry : table.tensors()) {
-        const auto array = table.read(entry.name);
-        if (!array) return failure(array.error());
-        vae.weights[entry.name] = tensorOf(*array).to(device, type);
+    try {
+        vae.weights = WeightStore(table, type, device, ~std::uint64_t{0}).block("");
+    } catch (const ReadFailure& lost) {
+        return failure(lost.error);
     }
     for (const char* name : {"decoder.conv_in.weight", "decoder.mid.block_1.conv1.weight",
                              "decoder.up.0.block.0.conv1.weight", "decoder.norm_out.weight", "decoder.conv_out.weight"})
