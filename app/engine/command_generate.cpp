@@ -10,6 +10,7 @@
 #include "app/engine/interrupt.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "core/checkpoint/tensor_table.h"
 #include "core/data/safetensors.h"
 
 namespace ropescope {
@@ -176,6 +177,9 @@ Result<void> generate(const Options& o) {
                              "Leave them out; run it again with another --seed"));
     if (auto checked = checkTargets(o); !checked) return checked;
     if (auto complete = checkModel(o.request.model); !complete) return complete;
+    if (const auto card = openCard(o.request.model);
+        card && !o.isText() && (card->architecture == "flux" || card->architecture == "mmdit"))
+        return failure(usage("this model takes text", "Give --prompt, or --embeddings of another program"));
     const auto core = coreLibrary();
     if (!core) return failure(core.error());
     const Interrupt interrupt;

@@ -119,8 +119,8 @@ TEST_F(Commands, ExitCodes) {
 }
 
 TEST_F(Commands, HelpOfEverySubcommand) {
-    for (const char* command :
-         {"info", "check", "inspect", "forward", "classify", "generate", "fold", "convert", "calibrate", "compare", "serve"}) {
+    for (const char* command : {"info", "check", "inspect", "forward", "classify", "generate", "fold", "convert",
+                                "calibrate", "compare", "serve"}) {
         const Outcome help = run({command, "--help"});
         EXPECT_EQ(help.code, 0) << command;
         EXPECT_NE(help.out.find(command), std::string::npos) << help.out;
@@ -129,6 +129,13 @@ TEST_F(Commands, HelpOfEverySubcommand) {
 }
 
 #ifdef ROPESCOPE_HAS_CORE
+TEST_F(Commands, TextToImageModelsAskForText) {
+    const Outcome classes =
+        run({"generate", kGolden + "sd3_tiny.safetensors", "--class", "3", "--out", (m_folder / "a.png").string()});
+    EXPECT_EQ(classes.code, 2);
+    EXPECT_NE(classes.err.find("--prompt"), std::string::npos) << classes.err;
+}
+
 TEST_F(Commands, CalibrateAndCompareWriteWhatTheySay) {
     const std::string model = kGolden + "harope_dit_tiny.pt", file = (m_folder / "numbers").string();
     const Outcome none = run({"calibrate", model});
