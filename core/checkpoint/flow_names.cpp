@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FLUX, SD3 and their autoencoder under the names of their first release, whichever names a file uses.
+// DiT, FLUX, SD3 and their autoencoder under the names of their first release, whichever names a file uses.
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -29,7 +29,30 @@ struct Blocks {
 struct Scheme {
     std::vector<Blocks> blocks;
     std::vector<Renaming> whole;
+    bool scaleFirst = true;  ///< the last modulation is (scale, shift), the original's (shift, scale)
 };
+
+/// DiTTransformer2DModel; every block carries the embeddings, the first one's are taken.
+const Scheme& ditScheme() {
+    static const Scheme scheme = {
+        {{"transformer_blocks.",
+          "blocks.",
+          {{{"attn1.to_q", "attn1.to_k", "attn1.to_v"}, "attn.qkv"}},
+          {{"norm1.linear.", "adaLN_modulation.1."},
+           {"attn1.to_out.0.", "attn.proj."},
+           {"ff.net.0.proj.", "mlp.fc1."},
+           {"ff.net.2.", "mlp.fc2."},
+           {"attn1.learnable_rot.", "attn.learnable_rot."}}}},
+        {{"pos_embed.pos_embed", "pos_embed"},
+         {"pos_embed.proj.", "x_embedder.proj."},
+         {"transformer_blocks.0.norm1.emb.timestep_embedder.linear_1.", "t_embedder.mlp.0."},
+         {"transformer_blocks.0.norm1.emb.timestep_embedder.linear_2.", "t_embedder.mlp.2."},
+         {"transformer_blocks.0.norm1.emb.class_embedder.embedding_table.", "y_embedder.embedding_table."},
+         {"proj_out_1.", "final_layer.adaLN_modulation.1."},
+         {"proj_out_2.", "final_layer.linear."}},
+        false};
+    return scheme;
+}
 
 const Scheme& fluxScheme() {
     static const Scheme scheme = {{{"transformer_blocks.",
@@ -152,9 +175,12 @@ void join(Tensors& tensors, const Blocks& blocks) {
                 const auto part = byName.find(block + std::string(from) + "." + last);
                 if (part == byName.end()) break;
                 const TensorEntry& entry = tensors[part->second];
-                const bool fits = entry.dtype == first.dtype && entry.strides.empty() && entry.parts.empty() &&
-                                  entry.shape.size() == first.shape.size() &&
-                                  std::equal(entry.shape.begin() + 1, entry.shape.end(), first.shape.begin() + 1);
+                // Queries, keys and values are alike; what follows them may have other rows.
+                const bool shaped = used.size() < 3 ? entry.shape == first.shape
+                                                    : entry.shape.size() == first.shape.size() &&
+                                                          std::equal(entry.shape.begin() + 1, entry.shape.end(),
+                                                                     first.shape.begin() + 1);
+                const bool fits = shaped && entry.dtype == first.dtype && entry.strides.empty() && entry.parts.empty();
                 if (!fits) break;
                 all.parts.push_back(entry);
                 all.shape[0] += entry.shape[0];
@@ -204,7 +230,7 @@ bool isSwapped(const TensorEntry& entry, std::int64_t width) {
            entry.shape[0] == 2 * width;
 }
 
-void useScheme(TensorTable::Contents& contents, const Scheme& scheme) {
+void useScheme(TensorTable::Contents& contents, const Scheme& scheme, std::string more = {}) {
     Tensors& tensors = contents.tensors;
     for (const Blocks& blocks : scheme.blocks) join(tensors, blocks);
     for (TensorEntry& tensor : tensors) tensor.name = renamed(tensor.name, scheme);
@@ -213,9 +239,9 @@ void useScheme(TensorTable::Contents& contents, const Scheme& scheme) {
     });
     const std::int64_t width = patches != tensors.end() && !patches->shape.empty() ? patches->shape[0] : 0;
     for (TensorEntry& tensor : tensors)
-        if (isSwapped(tensor, width)) swapHalves(tensor);
+        if (scheme.scaleFirst && isSwapped(tensor, width)) swapHalves(tensor);
     contents.naming = "diffusers";
-    contents.notes.push_back("names: diffusers', read as the original ones");
+    contents.notes.push_back("names: diffusers', read as the original ones" + more);
 }
 
 void renameVae(TensorTable::Contents& contents) {
@@ -274,6 +300,9 @@ void useFlowNames(TensorTable::Contents& contents) {
     const auto has = [&](std::string_view name) {
         return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
     };
+    if (has("transformer_blocks.0.attn1.to_q.weight") &&
+        has("transformer_blocks.0.norm1.emb.timestep_embedder.linear_1.weight"))
+        return useScheme(contents, ditScheme(), "; time and label embeddings of block 0");
     if (any(tensors, "single_transformer_blocks.")) return useScheme(contents, fluxScheme());
     if (has("transformer_blocks.0.attn.add_k_proj.weight")) return useScheme(contents, mmditScheme());
     if (any(tensors, "decoder.up_blocks.") || any(tensors, "encoder.down_blocks.")) return renameVae(contents);

@@ -40,12 +40,11 @@ struct TensorTable::Contents {
 void chooseCopy(TensorTable::Contents& contents, WeightChoice choice);
 
 /// Gives tensors the names that the models use and notes it: frequencies of all layers in one tensor (timm's
-/// "rope.freqs" [2,L,H,P], rope-vit's "freqs" [2,L,H*P]) become one view per layer ("blocks.i.attn.freqs"); diffusers'
-/// names of a DiT become the original ones, its three projections one "qkv".
+/// "rope.freqs" [2,L,H,P], rope-vit's "freqs" [2,L,H*P]) become one view per layer ("blocks.i.attn.freqs").
 void useModelNames(TensorTable::Contents& contents);
-/// The same for FLUX, SD3 and autoencoders: the names of their first release, with queries, keys and values of a
-/// stream in one tensor and maps under "attn.learnable_rot." of their block. Of a file with a whole pipeline the
-/// transformer is taken.
+/// The same for DiT, FLUX, SD3 and autoencoders under diffusers' names: the names of their first release, with queries,
+/// keys and values of a stream in one tensor and maps under "attn.learnable_rot." of their block. Of a file with a
+/// whole pipeline the transformer is taken.
 void useFlowNames(TensorTable::Contents& contents);
 
 /// The HARoPE maps of an adapter file, under any of its naming schemes, among the tensors of a FLUX or SD3; what its

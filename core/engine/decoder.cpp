@@ -56,8 +56,9 @@ Result<std::shared_ptr<const Decoder>> decoderFor(const std::string& file, const
                        "Put its config.json beside it");
     Kept& last = kept();
     const std::lock_guard lock(last.mutex);
-    if (last.decoder && last.path == path && last.hash == card->fileSha256 && last.device == device.str())
-        return last.decoder;
+    const bool same = last.decoder && last.path == path && last.hash == card->fileSha256 &&
+                      last.device == device.str() && last.decoder->scale == scale && last.decoder->shift == shift;
+    if (same) return last.decoder;
     last.decoder = nullptr;
     auto vae = loadVae(*table, *card, device, at::kFloat);
     if (!vae) return failure(vae.error());

@@ -39,18 +39,28 @@ struct Prompt {
     at::Tensor negativeText, negativePooled;  ///< undefined without
 };
 
-Result<Prompt> readPrompt(const DrawCommand& command, const TensorTable& table, bool flux) {
+/// Whether guidance is an input of the network, as in FLUX.1 dev.
+bool isDistilled(const TensorTable& table) {
+    return table.find("guidance_in.in_layer.weight") != nullptr;
+}
+
+/// How the transformer of `table` is fed.
+TextRecipe textRecipe(const TensorTable& table, bool flux) {
+    return {flux, inputsOf(table, flux ? "txt_in.weight" : "context_embedder.weight"),
+            inputsOf(table, flux ? "vector_in.in_layer.weight" : "y_embedder.mlp.0.weight"),
+            isDistilled(table) ? 512 : 256};
+}
+
+Result<Prompt> readPrompt(const DrawCommand& command, const TextRecipe& recipe) {
     const auto in = NamedInputs::open(command.embeddings,
                                       "Embeddings are encoder_hidden_states [1,T,e] and pooled_projections [1,p], of a "
                                       "negative prompt with negative_ before the name");
     if (!in) return failure(in.error());
-    const std::int64_t width = inputsOf(table, flux ? "txt_in.weight" : "context_embedder.weight");
-    const std::int64_t pooledWidth = inputsOf(table, flux ? "vector_in.in_layer.weight" : "y_embedder.mlp.0.weight");
     Prompt prompt;
     const auto take = [&](const std::string& prefix, at::Tensor& text, at::Tensor& pooled) -> Result<void> {
-        const auto words = in->read(prefix + "encoder_hidden_states", {1, -1, width});
+        const auto words = in->read(prefix + "encoder_hidden_states", {1, -1, recipe.width});
         if (!words) return failure(words.error());
-        const auto one = in->read(prefix + "pooled_projections", {1, pooledWidth});
+        const auto one = in->read(prefix + "pooled_projections", {1, recipe.pooled});
         if (!one) return failure(one.error());
         text = *words, pooled = *one;
         return {};
@@ -63,11 +73,7 @@ Result<Prompt> readPrompt(const DrawCommand& command, const TensorTable& table, 
 }
 
 /// Encodes the prompt and, where guidance works against it, the negative one.
-Result<Prompt> encodePrompt(const DrawCommand& command, const TensorTable& table, bool flux, at::Device device) {
-    const bool distilled = table.find("guidance_in.in_layer.weight") != nullptr;
-    const TextRecipe recipe{flux, inputsOf(table, flux ? "txt_in.weight" : "context_embedder.weight"),
-                            inputsOf(table, flux ? "vector_in.in_layer.weight" : "y_embedder.mlp.0.weight"),
-                            distilled ? 512 : 256};
+Result<Prompt> encodePrompt(const DrawCommand& command, const TextRecipe& recipe, at::Device device) {
     const auto encode = [&](const std::string& text) {
         return embedText(command.model.path, text, recipe, scalarType(command.compute.precision), device,
                          command.memory);
@@ -77,7 +83,7 @@ Result<Prompt> encodePrompt(const DrawCommand& command, const TensorTable& table
     Prompt prompt{own->text, own->pooled, {}, {}};
     if (command.note)
         for (const std::string& note : own->notes) command.note(note);
-    if (flux || command.guidance == 1) return prompt;
+    if (recipe.flux || command.guidance == 1) return prompt;
     const auto other = encode(command.negative);
     if (!other) return failure(other.error());
     prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
@@ -279,12 +285,11 @@ Result<GenerateResult> draw(const DrawCommand& command, const JobContext& contex
     if (!decoder) return failure(decoder.error());
     auto weights = storeFor(*table, command.model, command.compute, command.memory, *device, command.note);
     if (!weights) return failure(weights.error());
+    const TextRecipe recipe = textRecipe(*table, flux);
     const auto prompt =
-        command.embeddings.empty() ? encodePrompt(command, *table, flux, *device) : readPrompt(command, *table, flux);
+        command.embeddings.empty() ? encodePrompt(command, recipe, *device) : readPrompt(command, recipe);
     if (!prompt) return failure(prompt.error());
-    Painter painter{
-        *card, *prompt, command.guidance, table->find("guidance_in.in_layer.weight") != nullptr, std::move(*weights),
-        {},    {}};
+    Painter painter{*card, *prompt, command.guidance, isDistilled(*table), std::move(*weights), {}, {}};
     if (flux) {
         auto shape = fluxShape(*card);
         if (!shape) return failure(shape.error());

@@ -14,6 +14,12 @@ namespace {
 /// What a process takes beside the weights: LibTorch and the activations of a pass of usual size.
 constexpr std::uint64_t kBesideWeights = 1'000'000'000;
 
+/// For weights, of a limit for everything.
+std::uint64_t budgetOf(std::uint64_t memory) {
+    if (memory == 0) return ~std::uint64_t{0};
+    return memory > kBesideWeights ? memory - kBesideWeights : 0;
+}
+
 std::string gigabytes(std::uint64_t bytes) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
@@ -56,25 +62,30 @@ std::int64_t inputsOf(const TensorTable& table, const std::string& name) {
     return entry && entry->shape.size() == 2 ? entry->shape[1] : -1;
 }
 
+Result<WeightStore> storeUnder(std::uint64_t memory, const TensorTable& table, at::ScalarType type, at::Device device,
+                               LoraSet changes) {
+    const std::uint64_t budget = budgetOf(memory);
+    WeightStore store(table, type, device, budget, std::move(changes));
+    if (store.streams() && 2 * store.largestBlock() > budget)
+        return failure({ErrorKind::Device, "memory", place({"--memory", table.path()}),
+                        "too little memory for two blocks of this model", gigabytes(memory),
+                        gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more",
+                        "Give more, or a half precision"});
+    return store;
+}
+
 Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, const Compute& compute,
                              std::uint64_t memory, at::Device device,
                              const std::function<void(const std::string&)>& note) {
-    const std::uint64_t limit = memory;
-    const std::uint64_t budget = limit == 0 ? ~std::uint64_t{0} : limit > kBesideWeights ? limit - kBesideWeights : 0;
     auto changes = readLoras(table, model.loras);
     if (!changes) return failure(changes.error());
     if (note)
         for (const std::string& line : changes->notes) note(line);
-    WeightStore store(table, scalarType(compute.precision), device, budget, std::move(*changes));
-    if (store.streams() && 2 * store.largestBlock() > budget)
-        return failure({ErrorKind::Device, "memory", "--memory", "too little memory for two blocks of this model",
-                        gigabytes(limit), gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more",
-                        "Give more, or a half precision"});
-    if (note)
-        note("weights " + gigabytes(store.totalBytes()) + ", largest block " + gigabytes(store.largestBlock()) +
-             (store.streams() ? "; streamed from the file, peak at most " +
-                                    gigabytes(std::min(budget, store.totalBytes()) + kBesideWeights)
-                              : "; kept in memory"));
+    auto store = storeUnder(memory, table, scalarType(compute.precision), device, std::move(*changes));
+    if (!store || !note) return store;
+    const std::uint64_t peak = std::min(budgetOf(memory), store->totalBytes()) + kBesideWeights;
+    note("weights " + gigabytes(store->totalBytes()) + ", largest block " + gigabytes(store->largestBlock()) +
+         (store->streams() ? "; streamed from the file, peak at most " + gigabytes(peak) : "; kept in memory"));
     return store;
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/engine/flow_inputs.h"
 #include "core/model/clip.h"
 #include "core/model/t5.h"
 #ifdef ROPESCOPE_HAS_TEXT
@@ -17,8 +18,6 @@ namespace ropescope {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uint64_t kBesideWeights = 1'000'000'000;  ///< LibTorch and activations
 
 std::string textOf(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
@@ -41,9 +40,7 @@ std::string describe(const std::string& part, const Tokens& tokens, int length) 
 class Encoders {
 public:
     Encoders(std::string folder, at::ScalarType type, at::Device device, std::uint64_t memory)
-        : m_folder(std::move(folder)), m_type(type), m_device(device) {
-        m_budget = memory == 0 ? ~std::uint64_t{0} : memory > kBesideWeights ? memory - kBesideWeights : 0;
-    }
+        : m_folder(std::move(folder)), m_type(type), m_device(device), m_memory(memory) {}
 
     [[nodiscard]] bool has(int number) const {
         std::error_code ignored;
@@ -59,7 +56,7 @@ public:
         if (!shape) return failure(shape.error());
         const Tokens tokens = (*tokenizer)->encode(text, shape->positions);
         notes.push_back(describe(name("text_encoder", number), tokens, shape->positions));
-        auto weights = store(*table, number);
+        auto weights = storeUnder(m_memory, *table, m_type, m_device);
         if (!weights) return failure(weights.error());
         return clipForward(*weights, *shape, tokens.ids);
     }
@@ -73,7 +70,7 @@ public:
         if (!shape) return failure(shape.error());
         const Tokens tokens = (*tokenizer)->encode(text, length);
         notes.push_back(describe(name("text_encoder", number), tokens, length));
-        auto weights = store(*table, number);
+        auto weights = storeUnder(m_memory, *table, m_type, m_device);
         if (!weights) return failure(weights.error());
         return t5Forward(*weights, *shape, tokens.ids);
     }
@@ -95,18 +92,11 @@ private:
         if (!has(number)) return refused(name("text_encoder", number), "this part of the folder is missing", "", "");
         return TensorTable::open((fs::path(m_folder) / name("text_encoder", number)).string());
     }
-    Result<WeightStore> store(const TensorTable& table, int number) const {
-        WeightStore weights(table, m_type, m_device, m_budget);
-        if (weights.streams() && 2 * weights.largestBlock() > m_budget)
-            return failure({ErrorKind::Device, "memory", "--memory", "too little memory for two blocks of an encoder",
-                            name("text_encoder", number), "", "Give more, or a half precision"});
-        return weights;
-    }
 
     std::string m_folder;
     at::ScalarType m_type;
     at::Device m_device;
-    std::uint64_t m_budget = 0;
+    std::uint64_t m_memory = 0;
 };
 
 Result<TextEmbedding> embedFlux(Encoders& encoders, const std::string& text, const TextRecipe& recipe) {

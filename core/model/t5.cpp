@@ -17,7 +17,7 @@ namespace {
 /// [1,H,n,n], added to the logits of every layer.
 at::Tensor positionBias(WeightStore& weights, const T5Shape& shape, std::int64_t n) {
     const at::Tensor table =
-        weights.block("encoder.block.0.").at("layer.0.SelfAttention.relative_attention_bias.weight");
+        weights.block("encoder.block.0.layer.0.SelfAttention.relative_attention_bias").at(".weight");
     std::vector<std::int64_t> bucket;
     for (std::int64_t query = 0; query < n; ++query)
         for (std::int64_t key = 0; key < n; ++key)
