@@ -276,9 +276,17 @@ Result<GenerateResult> draw(const DrawCommand& command, const JobContext& contex
         return failure(usage("--prompt", "this model takes no text", card->architecture, "a FLUX or SD3",
                              "Use --class with a class-conditional DiT"));
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
+    auto fluxOwn = flux ? fluxShape(*card) : FluxShape{};
+    if (!fluxOwn) return failure(fluxOwn.error());
+    auto mmditOwn = flux ? MmditShape{} : mmditShape(*card);
+    if (!mmditOwn) return failure(mmditOwn.error());
     const int channels = flux ? card->inChannels / 4 : card->inChannels;
     const auto noise = firstNoise(command, *card, channels);
     if (!noise) return failure(noise.error());
+    const int patch = std::max(1, card->patch), most = mmditOwn->table.rows * patch * kPixels;
+    if (!flux && !mmditOwn->holds({static_cast<int>(noise->size(2)) / patch, static_cast<int>(noise->size(3)) / patch}))
+        return failure(usage("--size", "larger than the model's table of positions", sizeText(*noise),
+                             "at most " + std::to_string(most) + " a side", "Choose a smaller size"));
     const std::pair<double, double> usual = flux ? std::pair(0.3611, 0.1159) : std::pair(1.5305, 0.0609);
     const auto decoder =
         decoderFor(command.vae, command.model.path, channels, *device, channels == 16 ? usual : std::pair(0.0, 0.0));
@@ -289,16 +297,13 @@ Result<GenerateResult> draw(const DrawCommand& command, const JobContext& contex
     const auto prompt =
         command.embeddings.empty() ? encodePrompt(command, recipe, *device) : readPrompt(command, recipe);
     if (!prompt) return failure(prompt.error());
-    Painter painter{*card, *prompt, command.guidance, isDistilled(*table), std::move(*weights), {}, {}};
-    if (flux) {
-        auto shape = fluxShape(*card);
-        if (!shape) return failure(shape.error());
-        painter.flux = std::move(*shape);
-    } else {
-        auto shape = mmditShape(*card);
-        if (!shape) return failure(shape.error());
-        painter.mmdit = std::move(*shape);
-    }
+    Painter painter{*card,
+                    *prompt,
+                    command.guidance,
+                    isDistilled(*table),
+                    std::move(*weights),
+                    std::move(*fluxOwn),
+                    std::move(*mmditOwn)};
     const auto plan = planFor(command, painter, *noise);
     if (!plan) return failure(plan.error());
     const auto latents = sample(*plan, noise->to(*device), painter, context);

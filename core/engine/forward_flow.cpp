@@ -97,9 +97,7 @@ Result<void> runMmdit(const ForwardCommand& command, const TensorTable& table, c
         if (!*input) return failure(input->error());
     const Grid grid{static_cast<int>(latents->size(2)) / card.patch, static_cast<int>(latents->size(3)) / card.patch};
     const bool fits = latents->size(2) % card.patch == 0 && latents->size(3) % card.patch == 0;
-    const bool placed =
-        shape->table.tokens() == 0 || (grid.rows <= shape->table.rows && grid.cols <= shape->table.cols);
-    if (!fits || !placed)
+    if (!fits || !shape->holds(grid))
         return failure(
             in->error("hidden_states", "does not fit the model",
                       std::to_string(latents->size(2)) + "x" + std::to_string(latents->size(3)),

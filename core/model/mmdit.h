@@ -20,6 +20,10 @@ struct MmditShape {
     MapTokens mapTokens = MapTokens::All;
     Grid table;  ///< of pos_embed; 0x0 without one
     [[nodiscard]] int width() const { return heads * headDim; }
+    /// The position table, where there is one, has a place for every patch.
+    [[nodiscard]] bool holds(Grid grid) const {
+        return table.tokens() == 0 || (grid.rows <= table.rows && grid.cols <= table.cols);
+    }
 };
 
 /// Errors: Refused when the card is no MMDiT or its position table is not square, Usage naming --convention when maps

@@ -203,6 +203,9 @@ TEST(Draw, RefusesBeforeTheFirstStep) {
     c.size = {50, 64};
     refused(c, "multiples of 16");
     c = sd3();
+    c.noise.clear();
+    refused(c, "at most 128 a side");  // a table of 8 x 8 patches of 2 latents
+    c = sd3();
     c.vae = goldenPath("vae16_tiny.safetensors");
     refused(c, "16 channels");
     c = sd3();
