@@ -4,6 +4,7 @@
 #include <QDir>
 #include <utility>
 
+#include "widgets/generate_settings.h"
 #include "widgets/message_bar.h"
 
 namespace ropescope {
@@ -12,6 +13,28 @@ namespace {
 constexpr int kRecordAllUpTo = 64;  // heads: small models record every head, so that any selection finds its field
 constexpr int kFieldsPauseMs = 50;  // fields are drawn this often at most, so that a drag stays smooth meanwhile
 
+/// The same file read in the same way; LoRAs are settings of a run.
+bool sameModel(ModelRef a, ModelRef b) {
+    a.loras.clear(), b.loras.clear();
+    return a == b;
+}
+
+/// Settings as they stand, with those that a picture of another program says.
+GenerateRequest overlaid(GenerateRequest now, const PictureSettings& found) {
+    const GenerateRequest& s = found.settings;
+    for (const std::string& name : found.taken) {
+        if (name == "prompt") now.text.prompt = s.text.prompt;
+        if (name == "negative prompt") now.text.negative = s.text.negative;
+        if (name == "steps") now.steps = s.steps;
+        if (name == "guidance") now.guidance = s.guidance;
+        if (name == "seed") now.seed = s.seed;
+        if (name == "size") now.size = s.size;
+        if (name == "class") now.labels = s.labels;
+        if (name == "sampler") now.sampler = s.sampler;
+    }
+    return now;
+}
+
 }  // namespace
 
 Generation::Generation(EngineClient& engine, OpenModels& models, Selection& selection, GenerateView& view,
@@ -19,6 +42,8 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
     : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_view(view) {
     connect(&m_view, &GenerateView::generateRequested, this, &Generation::run);
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
+    connect(&m_view, &GenerateView::pictureDropped, this, &Generation::restoreFrom);
+    connect(&m_view.settings(), &GenerateSettings::tokensWanted, this, &Generation::askTokens);
     m_fieldsPause.setSingleShot(true);
     m_fieldsPause.setInterval(kFieldsPauseMs);
     connect(&m_fieldsPause, &QTimer::timeout, this, &Generation::showNewFields);
@@ -28,7 +53,9 @@ void Generation::run(GenerateRequest request) {
     const OpenModel* open = m_models.find(m_view.model());
     if (!open || m_job != 0) return;
     m_model = m_view.model();
+    const std::vector<LoraRef> loras = request.model.loras;
     request.model = open->ref;
+    request.model.loras = loras;
     request.compute.device = m_device.toStdString();
     request.previews = true;
     if (request.record != RecordFields::None && open->card.layers * open->card.heads > kRecordAllUpTo) {
@@ -39,14 +66,21 @@ void Generation::run(GenerateRequest request) {
     }
     m_models.clearFields(m_model);
     m_view.start(request.steps);
+    m_steps = 0;
+    emit started(m_model, request);
     m_job = m_engine.request(
         request, "generate", [this, request](const Result<Reply>& reply) { finish(request, reply); },
-        [this](const GenerateProgress& progress) {
-            m_newFields.push_back(progress.fields);
-            if (!m_fieldsPause.isActive()) showNewFields();
-            m_view.showProgress(progress);
-            emit progressed(progress);
-        });
+        Watch{
+            .picture =
+                [this](const GenerateProgress& progress) {
+                    m_newFields.push_back(progress.fields);
+                    m_steps = progress.step;
+                    if (!m_fieldsPause.isActive()) showNewFields();
+                    m_view.showProgress(progress);
+                    emit progressed(progress);
+                },
+            .share = [this](const ShareProgress& progress) { m_view.showWords(QString::fromStdString(progress.word)); },
+            .atlas = {}});
     emit runningChanged(true);
 }
 
@@ -79,13 +113,70 @@ void Generation::finish(const GenerateRequest& request, const Result<Reply>& rep
         const auto& result = std::get<GenerateResult>(*reply);
         for (const StepFields& step : result.fields)
             m_models.putFields(m_model, step);  // steps whose preview was skipped
+        m_steps = request.steps;
         m_view.finish(request, result);
+        if (!result.images.empty()) emit pictureMade(result.images.front());
     } else if (reply.error().kind == ErrorKind::Cancelled) {
         m_view.cancelled();
     } else {
         m_view.fail(reply.error());
     }
+    m_models.joinShares(m_model);
     emit runningChanged(false);
+    emit ended(m_steps);
+}
+
+void Generation::askTokens(const TokensRequest& request) {
+    m_engine.request(request, "tokens", [this](const Result<Reply>& reply) {
+        if (reply) return m_view.settings().prompt().showTokens(std::get<TokensReport>(*reply));
+        if (reply.error().kind != ErrorKind::Cancelled) m_view.settings().prompt().showProblem(reply.error());
+    });
+}
+
+void Generation::restoreFrom(const QString& path) {
+    m_engine.request(ReadSettingsRequest{QDir::toNativeSeparators(path).toStdString()}, "settings",
+                     [this](const Result<Reply>& reply) {
+                         if (reply) return takeSettings(std::get<PictureSettings>(*reply));
+                         if (reply.error().kind != ErrorKind::Cancelled) m_view.messages().showError(reply.error());
+                     });
+}
+
+void Generation::takeSettings(const PictureSettings& found) {
+    const QString path = QString::fromStdString(found.path);
+    if (!found.complete) {
+        m_view.restore(overlaid(m_view.settings().all(), found));
+        QStringList names;
+        for (const std::string& name : found.taken) names.append(QString::fromStdString(name));
+        return m_view.messages().showNote(
+            QString("%1 says %2; everything else stays as it is.").arg(path, names.join(", ")));
+    }
+    const OpenModel* open = m_models.find(m_view.model());
+    ModelRef wanted = found.settings.model;
+    wanted.loras.clear();
+    if (open && sameModel(open->ref, wanted)) {
+        m_view.restore(found.settings);
+        return m_view.messages().showNote(QString("The settings of %1 are restored.").arg(path));
+    }
+    m_waiting = found;
+    emit modelWanted(wanted);
+}
+
+void Generation::modelOpened(int model) {
+    const OpenModel* open = m_models.find(model);
+    if (!m_waiting || !open || !sameModel(open->ref, m_waiting->settings.model)) return;
+    const PictureSettings found = *std::exchange(m_waiting, std::nullopt);
+    m_view.setModel(model);
+    m_view.restore(found.settings);
+    m_view.messages().showNote(QString("The settings of %1 are restored.").arg(QString::fromStdString(found.path)));
+}
+
+void Generation::modelRefused(const QString& path) {
+    if (!m_waiting || path.toStdString() != m_waiting->settings.model.path) return;
+    const PictureSettings found = *std::exchange(m_waiting, std::nullopt);
+    m_view.restore(found.settings);
+    m_view.messages().showNote(QString("The model of %1 cannot be opened (%2); its settings are put on the one that is "
+                                       "open.")
+                                   .arg(QString::fromStdString(found.path), path));
 }
 
 void Generation::save(const GeneratedImage& image, const QString& path) {

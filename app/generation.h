@@ -4,6 +4,7 @@
 #include <QObject>
 #include <QString>
 #include <QTimer>
+#include <optional>
 
 #include "app/engine_client.h"
 #include "widgets/generate_view.h"
@@ -12,7 +13,8 @@
 
 namespace ropescope {
 
-/// Runs what the Generate view asks for: one picture at a time, previews and measured fields as they come.
+/// Runs what the Generate view asks for: one run at a time, previews and measured fields as they come; tokens of a
+/// prompt while it is written; settings out of saved pictures.
 class Generation : public QObject {
     Q_OBJECT
 public:
@@ -25,15 +27,26 @@ public:
     void cancel();
     /// Writes a picture with its recipe; the answer appears in the view's bar.
     void save(const GeneratedImage& image, const QString& path);
+    /// Puts the settings that a PNG carries into the view; its model is asked for where another one is shown.
+    void restoreFrom(const QString& path);
+    /// A model has been opened: settings that waited for it are put back.
+    void modelOpened(int model);
+    void modelRefused(const QString& path);
 
 signals:
     void runningChanged(bool running);
+    void started(int model, const ropescope::GenerateRequest& request);
     void progressed(const ropescope::GenerateProgress& progress);
+    void ended(int steps);  ///< steps that were taken
+    void pictureMade(const ropescope::GeneratedImage& first);
+    void modelWanted(const ropescope::ModelRef& ref);
 
 private:
     void finish(const GenerateRequest& request, const Result<Reply>& reply);
     void showNewFields();
     void takeFields(const std::vector<StepFields>& steps);
+    void askTokens(const TokensRequest& request);
+    void takeSettings(const PictureSettings& found);
 
     EngineClient& m_engine;
     OpenModels& m_models;
@@ -42,7 +55,9 @@ private:
     QString m_device = "auto";
     quint64 m_job = 0;
     int m_model = -1;
-    std::vector<StepFields> m_newFields;  ///< not yet given to the views
+    int m_steps = 0;                           ///< taken by the run so far
+    std::vector<StepFields> m_newFields;       ///< not yet given to the views
+    std::optional<PictureSettings> m_waiting;  ///< for its model
     QTimer m_fieldsPause;
 };
 

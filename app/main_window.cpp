@@ -19,10 +19,12 @@
 #include "app/resources.h"
 #include "app/window_actions.h"
 #include "widgets/atlas_view.h"
+#include "widgets/attention_view.h"
 #include "widgets/classify_view.h"
 #include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
+#include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
 #include "widgets/measure_bar.h"
@@ -43,7 +45,7 @@ constexpr int kTreeWidth = 176;
 }  // namespace
 
 QList<View*> Panels::views() const {
-    return {atlas, spectrum, planes, frequencies, fields, compare};
+    return {atlas, spectrum, planes, frequencies, fields, attention, compare};
 }
 
 MainWindow::MainWindow(const WindowOptions& options)
@@ -60,6 +62,7 @@ MainWindow::MainWindow(const WindowOptions& options)
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
     m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);
+    m_attention = std::make_unique<AttentionProbe>(*m_engine, *m_generation, *m_panels.attention);
     m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.compare);
     m_classification = std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_panels.classify);
     buildDocks();
@@ -85,6 +88,7 @@ void MainWindow::buildPanels() {
     m_panels.planes = new PlanesView(*m_models, *m_selection);
     m_panels.frequencies = new FrequenciesView(*m_models, *m_selection);
     m_panels.fields = new FieldsView(*m_models, *m_selection);
+    m_panels.attention = new AttentionView(*m_models, *m_selection);
     m_panels.compare = new CompareView(*m_models, *m_selection);
     m_panels.measure = new MeasureBar(this);
     m_panels.generate = new GenerateView(*m_models);
@@ -127,6 +131,7 @@ void MainWindow::buildDocks() {
     m_docks.planes = makeDock("planesDock", "Planes", m_panels.planes, centre);
     m_docks.frequencies = makeDock("frequenciesDock", "Frequencies", m_panels.frequencies, centre);
     m_docks.fields = makeDock("fieldsDock", "Fields", m_panels.fields, centre);
+    m_docks.attention = makeDock("attentionDock", "Attention", m_panels.attention, centre);
     m_docks.compare = makeDock("compareDock", "Compare", m_panels.compare, centre);
 }
 
@@ -150,9 +155,10 @@ void MainWindow::connectLoader() {
     connect(m_loader.get(), &ModelLoader::atlasArrived, this, &MainWindow::onAtlas);
     connect(m_loader.get(), &ModelLoader::conventionNeeded, this, &MainWindow::askConvention);
     connect(m_loader.get(), &ModelLoader::mapTokensNeeded, this, &MainWindow::askMapTokens);
-    connect(m_loader.get(), &ModelLoader::refused, this, [this](const QString&, const Error& error) {
+    connect(m_loader.get(), &ModelLoader::refused, this, [this](const QString& path, const Error& error) {
         --m_opening;
         m_panels.messages->showError(error);
+        m_generation->modelRefused(path);
         updateJobLine();
         // Nothing at all open: the model that comes with the program is better than an empty window.
         const QStringList shipped = shippedModels();
@@ -219,13 +225,19 @@ void MainWindow::connectViews() {
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::measureRequested, this, &MainWindow::offerMeasurement);
         connect(view, &View::emptyActionRequested, this, [this, view] {
-            if (view == m_panels.fields && !m_models->all().empty()) return m_panels.generate->requestGenerate();
+            const bool needsPicture = view == m_panels.fields || view == m_panels.attention;
+            if (needsPicture && !m_models->all().empty()) return m_panels.generate->requestGenerate();
             m_models->all().empty() ? openWithDialog() : m_loader->selectInteresting(m_models->all().begin()->first);
         });
     }
     connect(m_panels.head, &HeadPanel::measureRequested, this, &MainWindow::offerMeasurement);
     connect(m_panels.generate, &GenerateView::saveRequested, this, &MainWindow::savePicture);
     connect(m_panels.generate, &GenerateView::stepShown, m_panels.fields, &FieldsView::setStep);
+    connect(&m_panels.generate->settings(), &GenerateSettings::adapterRequested, this, &MainWindow::openWithAdapter);
+    connect(m_generation.get(), &Generation::modelWanted, this, [this](const ModelRef& ref) {
+        ++m_opening;
+        m_loader->open(ref);
+    });
     connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
     connect(m_panels.tree, &ModelTree::openRequested, this, &MainWindow::openWithDialog);
     connect(m_panels.tree, &ModelTree::closeRequested, m_loader.get(), &ModelLoader::close);
@@ -265,6 +277,24 @@ void MainWindow::openWithDialog() {
     dialog->open();
 }
 
+/// A diffusers folder, or one with the shards of a model.
+void MainWindow::openFolderWithDialog() {
+    const QString folder = QFileDialog::getExistingDirectory(this, "Open a model's folder",
+                                                             QFileInfo(m_session.recentFiles.value(0)).path());
+    if (!folder.isEmpty()) openFiles({folder});
+}
+
+/// The same weights once more, with HARoPE maps of another file (none: those of its own).
+void MainWindow::openWithAdapter(int model, const QString& path) {
+    const OpenModel* open = m_models->find(model);
+    if (!open) return;
+    ModelRef ref = open->ref;
+    ref.adapter = path.toStdString();
+    ref.convention = Convention::Unknown;  // the adapter's own word
+    ++m_opening;
+    m_loader->open(ref);
+}
+
 void MainWindow::closeCurrentModel() {
     const int model = m_selection->current().model;
     if (model >= 0) return m_loader->close(model);
@@ -278,6 +308,7 @@ void MainWindow::onOpened(int model) {
     remember(m_session.recentFiles, QString::fromStdString(open->ref.path));
     if (open->atlas) onAtlas(model);  // it was open already: show it
     if (m_panels.generate->model() < 0) m_panels.generate->setModel(model);
+    m_generation->modelOpened(model);
     updateJobLine();
     saveSoon();
 }

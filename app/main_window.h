@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/appearance.h"
+#include "app/attention_probe.h"
 #include "app/classification.h"
 #include "app/data_jobs.h"
 #include "app/engine_client.h"
@@ -39,6 +40,7 @@ public:
 
     void openFiles(const QStringList& paths);
     void openWithDialog();
+    void openFolderWithDialog();
     void closeCurrentModel();
     void setLayout(Layout layout);
     void setAppearance(Appearance appearance);
@@ -76,6 +78,7 @@ private:
     void restoreSelection(int model);
     void onOpened(int model);
     void onAtlas(int model);
+    void openWithAdapter(int model, const QString& path);
     void askConvention(const ModelRef& ref, const QString& name);
     void askMapTokens(const ModelRef& ref, const QString& name);
     void showMakerOf(int model);  ///< Generate or Classify, as the model can
@@ -93,6 +96,7 @@ private:
     std::unique_ptr<Selection> m_selection;
     std::unique_ptr<ModelLoader> m_loader;
     std::unique_ptr<Generation> m_generation;
+    std::unique_ptr<AttentionProbe> m_attention;
     std::unique_ptr<DataJobs> m_dataJobs;
     std::unique_ptr<Classification> m_classification;
     AppearanceControl m_appearance;

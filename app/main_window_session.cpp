@@ -15,9 +15,11 @@
 #include "app/main_window.h"
 #include "app/resources.h"
 #include "widgets/atlas_view.h"
+#include "widgets/attention_view.h"
 #include "widgets/classify_view.h"
 #include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
+#include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
 #include "widgets/view.h"
@@ -72,7 +74,7 @@ Session MainWindow::currentSession() const {
     session.layout = saveDocks(m_docks);
     session.appearance = m_appearance.appearance();
     session.device = m_panels.status->device();
-    session.generate = m_panels.generate->request();
+    session.generate = m_panels.generate->settings().all();
     return session;
 }
 
@@ -161,7 +163,12 @@ void MainWindow::dropEvent(QDropEvent* event) {
     }
     if (files.isEmpty())
         return m_panels.messages->showNote("Only files of this machine can be opened by dropping them.");
-    openFiles(files);
+    QStringList models;
+    for (const QString& file : files) {
+        // A picture carries settings, no model.
+        file.endsWith(".png", Qt::CaseInsensitive) ? m_generation->restoreFrom(file) : models.append(file);
+    }
+    openFiles(models);
 }
 
 void MainWindow::updateCommandLines() {
@@ -171,7 +178,8 @@ void MainWindow::updateCommandLines() {
         line = QString("ropescope inspect %1%2 --out heads.safetensors")
                    .arg(quoted(QString::fromStdString(open->ref.path)), optionsOf(*open));
     }
-    for (View* view : m_panels.views()) view->setCommandLine(line);
+    for (View* view : m_panels.views())
+        if (view != m_panels.attention) view->setCommandLine(line);  // that one's follows from its picture
 }
 
 void MainWindow::updateJobLine() {
@@ -207,7 +215,9 @@ void MainWindow::saveFigure(const QByteArray& bytes, const QString& name) {
 }
 
 void MainWindow::savePicture(const GeneratedImage& image) {
-    const QString name = QString("class%1-seed%2.png").arg(image.label).arg(image.seed);
+    const OpenModel* open = m_models->find(m_panels.generate->model());
+    const QString subject = open && open->takesText() ? QString("picture") : QString("class%1").arg(image.label);
+    const QString name = QString("%1-seed%2.png").arg(subject).arg(image.seed);
     auto* dialog = new QFileDialog(this, "Save the picture", QDir::home().filePath(name), "PNG (*.png)");
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setAcceptMode(QFileDialog::AcceptSave);

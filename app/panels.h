@@ -7,6 +7,7 @@ namespace ropescope {
 
 class AskBar;
 class AtlasView;
+class AttentionView;
 class ClassifyView;
 class CommandPalette;
 class CompareView;
@@ -29,6 +30,7 @@ struct Panels {
     PlanesView* planes = nullptr;
     FrequenciesView* frequencies = nullptr;
     FieldsView* fields = nullptr;
+    AttentionView* attention = nullptr;
     CompareView* compare = nullptr;
     GenerateView* generate = nullptr;
     ClassifyView* classify = nullptr;

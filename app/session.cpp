@@ -10,6 +10,7 @@
 #include <QSaveFile>
 #include <QStandardPaths>
 
+#include "core/data/codec.h"
 #include "core/data/enum_names.h"
 
 namespace ropescope {
@@ -86,31 +87,21 @@ HeadId headId(const QJsonValue& json) {
     return {json.toArray()[0].toInt(-1), json.toArray()[1].toInt(-1)};
 }
 
-QJsonObject toJson(const GenerateRequest& g) {
-    return {{"label", g.labels.empty() ? 0 : g.labels.front()},
-            {"seed", QString::number(g.seed)},
-            {"steps", g.steps},
-            {"guidance", g.guidance},
-            {"sampler", nameOf(g.sampler)},
-            {"extrapolation", nameOf(g.extrapolate.method)},
-            {"batch", g.batch},
-            {"vae", QString::fromStdString(g.vae)},
-            {"precision", nameOf(g.compute.precision)},
-            {"record", nameOf(g.record)}};
+/// As one text: numbers of 64 bits would not survive Qt's JSON.
+QString toJson(const GenerateRequest& settings) {
+    GenerateRequest own = settings;
+    own.model = {};
+    own.model.loras = settings.model.loras;
+    return QString::fromStdString(settingsJson(own));
 }
 
-GenerateRequest generateRequest(const QJsonObject& json) {
-    GenerateRequest g;
-    g.labels = {std::max(0, json["label"].toInt())};
-    g.seed = json["seed"].toString("42").toULongLong();
-    g.steps = std::clamp(json["steps"].toInt(g.steps), 1, 1000);
-    g.guidance = std::clamp(json["guidance"].toDouble(g.guidance), 0.0, 100.0);
-    g.sampler = valueOf(json["sampler"], g.sampler);
-    g.extrapolate.method = valueOf(json["extrapolation"], Extrapolation::None);
-    g.vae = json["vae"].toString().toStdString();
-    g.batch = std::clamp(json["batch"].toInt(1), 1, 64);
-    g.compute.precision = valueOf(json["precision"], Precision::Fp32);
-    g.record = valueOf(json["record"], RecordFields::All);
+GenerateRequest generateRequest(const QJsonValue& json) {
+    auto read = settingsFromJson(json.toString().toStdString());
+    GenerateRequest g = read ? std::move(*read) : GenerateRequest{.seed = 42, .record = RecordFields::All};
+    g.steps = std::clamp(g.steps, 1, 1000);
+    g.guidance = std::clamp(g.guidance, 0.0, 100.0);
+    g.batch = std::clamp(g.batch, 1, 64);
+    if (g.labels.empty() || g.labels.front() < 0) g.labels = {0};
     return g;
 }
 
@@ -174,7 +165,7 @@ Session session(const QJsonObject& json) {
     for (auto it = layouts.begin(); it != layouts.end(); ++it) s.userLayouts[it.key()] = dockLayout(it.value());
     s.appearance = static_cast<Appearance>(std::clamp(json["appearance"].toInt(), 0, 2));
     s.device = json["device"].toString("auto");
-    s.generate = generateRequest(json["generate"].toObject());
+    s.generate = generateRequest(json["generate"]);
     return s;
 }
 

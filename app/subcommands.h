@@ -7,8 +7,8 @@ namespace ropescope {
 
 /// Words that make `ropescope WORD ...` the engine's business.
 [[nodiscard]] constexpr bool isSubcommand(std::string_view word) {
-    for (std::string_view known : {"info", "check", "inspect", "forward", "generate", "train", "fold", "convert",
-                                   "study", "evaluate", "bench", "serve"}) {
+    for (std::string_view known : {"info", "check", "inspect", "forward", "classify", "generate", "attention", "train",
+                                   "fold", "convert", "calibrate", "compare", "study", "evaluate", "bench", "serve"}) {
         if (word == known) return true;
     }
     return false;

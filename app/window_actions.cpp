@@ -44,6 +44,7 @@ QAction* WindowActions::add(QMenu* menu, const QString& text, const QKeySequence
 void WindowActions::buildFile() {
     QMenu* menu = m_window.menuBar()->addMenu("&File");
     add(menu, "&Open...", QKeySequence("Ctrl+O"), [this] { m_window.openWithDialog(); });
+    add(menu, "Open a &folder...", QKeySequence("Ctrl+Shift+O"), [this] { m_window.openFolderWithDialog(); });
     QMenu* shipped = menu->addMenu("Open a model that comes with ropescope");
     for (const QString& file : shippedModels()) {
         const QString name = QFileInfo(file).dir().dirName();

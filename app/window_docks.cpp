@@ -7,7 +7,7 @@
 namespace ropescope {
 namespace {
 
-constexpr int kStateVersion = 2;
+constexpr int kStateVersion = 3;
 
 /// Left | right, each a stack of tabs with its first dock in front.
 void placeViews(const WindowDocks& docks, const QList<QDockWidget*>& left, const QList<QDockWidget*>& right) {
@@ -68,17 +68,19 @@ void applyLayout(const WindowDocks& docks, Layout layout) {
     switch (layout) {
         case Layout::Explore:
             placeViews(docks, {docks.atlas, docks.spectrum, docks.compare},
-                       {docks.fields, docks.planes, docks.frequencies});
+                       {docks.fields, docks.attention, docks.planes, docks.frequencies});
             break;
         case Layout::Compare:
             placeViews(docks, {docks.compare, docks.spectrum, docks.frequencies, docks.atlas},
-                       {docks.planes, docks.fields});
+                       {docks.planes, docks.fields, docks.attention});
             docks.head->hide();
             docks.generate->hide();
             break;
         case Layout::Generate:
             placeViews(docks,
-                       {docks.fields, docks.atlas, docks.spectrum, docks.planes, docks.frequencies, docks.compare}, {});
+                       {docks.attention, docks.fields, docks.atlas, docks.spectrum, docks.planes, docks.frequencies,
+                        docks.compare},
+                       {});
             docks.head->hide();
             break;
         case Layout::Publish:

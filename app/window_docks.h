@@ -30,9 +30,12 @@ struct WindowDocks {
     QDockWidget* planes = nullptr;
     QDockWidget* frequencies = nullptr;
     QDockWidget* fields = nullptr;
+    QDockWidget* attention = nullptr;
     QDockWidget* compare = nullptr;
 
-    [[nodiscard]] QList<QDockWidget*> views() const { return {atlas, spectrum, planes, frequencies, fields, compare}; }
+    [[nodiscard]] QList<QDockWidget*> views() const {
+        return {atlas, spectrum, planes, frequencies, fields, attention, compare};
+    }
     [[nodiscard]] QList<QDockWidget*> tools() const { return {models, head, generate}; }
     [[nodiscard]] QList<QDockWidget*> all() const { return tools() + views(); }
 };

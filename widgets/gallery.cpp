@@ -69,9 +69,11 @@ void Gallery::addResult(const GenerateRequest& request, const GenerateResult& re
         const QPixmap picture = QPixmap::fromImage(enlarged(imageOf(image.pixels), kThumbnail));
         QIcon icon(picture);
         auto* item = new QListWidgetItem(icon, {});
-        item->setToolTip(tr("seed %1, class %2, %3 steps, guidance %4\nDouble-click restores these settings")
+        const QString subject = request.text.prompt.empty() ? tr("class %1").arg(image.label)
+                                                            : QString::fromStdString(request.text.prompt).left(200);
+        item->setToolTip(tr("%1\nseed %2, %3 steps, guidance %4\nDouble-click restores these settings")
+                             .arg(subject)
                              .arg(image.seed)
-                             .arg(image.label)
                              .arg(request.steps)
                              .arg(request.guidance));
         insertItem(0, item);

@@ -1,52 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/generate_view.h"
 
-#include <QCheckBox>
-#include <QComboBox>
-#include <QDoubleSpinBox>
 #include <QDragEnterEvent>
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QLineEdit>
+#include <QMimeData>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QRandomGenerator>
-#include <QRegularExpressionValidator>
 #include <QSlider>
-#include <QSpinBox>
+#include <QStackedLayout>
+#include <QToolButton>
+#include <QUrl>
 #include <QVBoxLayout>
 #include <algorithm>
 
 #include "widgets/flow_layout.h"
 #include "widgets/gallery.h"
+#include "widgets/generate_settings.h"
 #include "widgets/message_bar.h"
-#include "widgets/path_choice.h"
 #include "widgets/plot_style.h"
 #include "widgets/preview_image.h"
 
 namespace ropescope {
+namespace {
+
+/// The one PNG file that is dragged; empty otherwise.
+QString droppedPicture(const QMimeData* data) {
+    const QList<QUrl> urls = data->urls();
+    const QString path = urls.size() == 1 && urls.first().isLocalFile() ? urls.first().toLocalFile() : QString();
+    return path.endsWith(QStringLiteral(".png"), Qt::CaseInsensitive) ? path : QString();
+}
+
+}  // namespace
 
 GenerateView::GenerateView(OpenModels& models, QWidget* parent)
     : QWidget(parent),
       m_models(models),
-      m_settings(new QWidget(this)),
+      m_settings(new GenerateSettings(models, this)),
       m_stage(new QWidget(this)),
-      m_class(new QComboBox(this)),
-      m_seed(new QLineEdit(QStringLiteral("42"), this)),
-      m_dice(new QPushButton(tr("Dice"), this)),
-      m_stepCount(new QSpinBox(this)),
-      m_guidance(new QDoubleSpinBox(this)),
-      m_sampler(new QComboBox(this)),
-      m_rows(new QSpinBox(this)),
-      m_cols(new QSpinBox(this)),
-      m_pixels(new QLabel(this)),
-      m_method(new QComboBox(this)),
-      m_batch(new QSpinBox(this)),
-      m_precision(new QComboBox(this)),
-      m_vaePair(nullptr),
-      m_vae(new PathChoice(PathChoice::Kind::File, tr("Autoencoder"),
-                           tr("Weights (*.safetensors *.pt *.pth *.bin *.json)"), this)),
-      m_record(new QCheckBox(tr("measure fields"), this)),
       m_generate(new QPushButton(tr("Generate"), this)),
       m_cancel(new QPushButton(tr("Cancel"), this)),
       m_preview(new PreviewImage(this)),
@@ -56,7 +47,9 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
       m_timelineText(new QLabel(this)),
       m_gallery(new Gallery(this)),
       m_messages(new MessageBar(this)) {
-    buildSettings();
+    m_generate->setDefault(true);
+    m_settings->row().addWidget(m_generate);
+    m_settings->row().addWidget(m_cancel);
     buildStage();
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
@@ -69,102 +62,6 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
     setRunning(false);
 }
 
-void GenerateView::buildSettings() {
-    m_class->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    m_class->setMinimumContentsLength(8);
-    m_seed->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{1,19}")), m_seed));
-    m_seed->setFixedWidth(fontMetrics().horizontalAdvance(QStringLiteral("8888888888")) + 16);
-    m_seed->setToolTip(tr("Same seed, same settings, same picture"));
-    m_dice->setToolTip(tr("Another seed"));
-    m_stepCount->setRange(1, 1000);
-    m_stepCount->setValue(20);
-    m_guidance->setRange(0, 30);
-    m_guidance->setSingleStep(0.5);
-    m_guidance->setDecimals(1);
-    m_guidance->setValue(2);
-    m_guidance->setToolTip(tr("unconditional + w (conditional - unconditional); 1 is the conditional model alone"));
-    m_sampler->addItems({tr("automatic"), tr("DDPM"), tr("DDIM"), tr("Euler"), tr("Heun")});
-    m_sampler->setToolTip(tr("Automatic: DDIM for noise-predicting models, Euler for flow matching"));
-    m_batch->setRange(1, 64);
-    m_batch->setToolTip(tr("Pictures at once; picture i uses seed + i"));
-    m_precision->addItems({tr("fp32"), tr("bf16"), tr("fp16")});
-    m_record->setChecked(true);
-    m_record->setToolTip(tr("Measure the receptive field of every head at every step while the picture is made"));
-    m_generate->setDefault(true);
-    auto* flow = new FlowLayout(m_settings);
-    flow->addPair(tr("Class"), m_class);
-    flow->addPair(tr("Seed"), m_seed);
-    flow->addWidget(m_dice);
-    flow->addPair(tr("Steps"), m_stepCount);
-    flow->addPair(tr("Guidance"), m_guidance);
-    flow->addPair(tr("Sampler"), m_sampler);
-    flow->addPair(tr("Size"), buildSize());
-    m_method->addItems(extrapolationNames());
-    m_method->setToolTip(extrapolationTip());
-    flow->addPair(tr("Positions"), m_method);
-    flow->addPair(tr("Pictures"), m_batch);
-    flow->addPair(tr("Precision"), m_precision);
-    m_vaePair = flow->addPair(tr("VAE"), m_vae);
-    m_vaePair->hide();
-    m_vae->setHint(tr("none: a linear preview"),
-                   tr("Autoencoder that makes pictures of this model's latents, a file or a folder. Without one the "
-                      "picture is a linear preview; a diffusers folder brings its own."));
-    flow->addWidget(m_record);
-    flow->addWidget(m_generate);
-    flow->addWidget(m_cancel);
-}
-
-/// Height x width in patches, and what that is in pixels.
-QWidget* GenerateView::buildSize() {
-    auto* size = new QWidget(m_settings);
-    auto* row = new QHBoxLayout(size);
-    row->setContentsMargins(0, 0, 0, 0);
-    row->setSpacing(4);
-    for (QSpinBox* side : {m_rows, m_cols}) {
-        side->setRange(1, 256);
-        side->setToolTip(
-            tr("Height and width of the picture in patches (tokens); pixels are those of the model's own "
-               "input. Learned absolute positions exist only for the trained size."));
-        connect(side, &QSpinBox::valueChanged, this, &GenerateView::showSize);
-    }
-    row->addWidget(m_rows);
-    row->addWidget(new QLabel(QStringLiteral("\u00d7"), size));
-    row->addWidget(m_cols);
-    row->addWidget(m_pixels);
-    m_pixels->setForegroundRole(QPalette::PlaceholderText);
-    return size;
-}
-
-Grid GenerateView::trainedPatches() const {
-    const OpenModel* open = m_models.find(m_model);
-    return open == nullptr ? Grid{} : open->card.grid;
-}
-
-Grid GenerateView::patches() const {
-    return {m_rows->value(), m_cols->value()};
-}
-
-void GenerateView::setSize(Grid patches) {
-    if (patches == Grid{}) patches = trainedPatches();
-    m_rows->setValue(std::max(1, patches.rows));
-    m_cols->setValue(std::max(1, patches.cols));
-}
-
-void GenerateView::showSize() {
-    const OpenModel* open = m_models.find(m_model);
-    const int patch = open == nullptr ? 0 : open->card.patch;
-    const bool trained = patches() == trainedPatches();
-    // A table of absolute positions can only be resized.
-    const bool table = open != nullptr && open->card.encoding == "absolute";
-    if (table) m_method->setCurrentIndex(static_cast<int>(Extrapolation::Interpolation));
-    m_method->setEnabled(!trained && !table);
-    m_pixels->setText(patch == 0 ? QString()
-                                 : tr("patches, %1 \u00d7 %2 px%3")
-                                       .arg(m_rows->value() * patch)
-                                       .arg(m_cols->value() * patch)
-                                       .arg(trained ? tr(" as trained") : QString()));
-}
-
 void GenerateView::buildStage() {
     m_preview->setCaption(tr("The picture appears here while it is made"));
     m_progress->setTextVisible(false);
@@ -175,7 +72,9 @@ void GenerateView::buildStage() {
     m_timelineText->setMinimumWidth(fontMetrics().horizontalAdvance(tr("after step 888 of 888")));
     timeline->addWidget(m_timeline, 1);
     timeline->addWidget(m_timelineText);
-    auto* right = new QVBoxLayout;
+    auto* run = new QWidget(m_stage);
+    auto* right = new QVBoxLayout(run);
+    right->setContentsMargins(0, 0, 0, 0);
     right->setSpacing(4);
     right->addWidget(m_status);
     right->addWidget(m_progress);
@@ -185,7 +84,10 @@ void GenerateView::buildStage() {
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(16);
     layout->addWidget(m_preview);
-    layout->addLayout(right, 1);
+    m_right = new QStackedLayout;
+    m_right->addWidget(run);
+    m_right->addWidget(m_settings->morePanel());
+    layout->addLayout(m_right, 1);
     m_preview->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Expanding);
     m_timeline->setEnabled(false);
 }
@@ -193,75 +95,36 @@ void GenerateView::buildStage() {
 void GenerateView::connectSignals() {
     connect(m_generate, &QPushButton::clicked, this, &GenerateView::requestGenerate);
     connect(m_cancel, &QPushButton::clicked, this, &GenerateView::requestCancel);
-    connect(m_dice, &QPushButton::clicked, this, &GenerateView::rollSeed);
-    connect(m_seed, &QLineEdit::returnPressed, this, &GenerateView::requestGenerate);
+    connect(m_settings->moreButton(), &QToolButton::toggled, this,
+            [this](bool more) { m_right->setCurrentIndex(more ? 1 : 0); });
+    connect(m_settings, &GenerateSettings::entered, this, &GenerateView::requestGenerate);
     connect(m_timeline, &QSlider::valueChanged, this, &GenerateView::showStep);
     connect(m_gallery, &Gallery::shown, this, &GenerateView::showEntry);
     connect(m_gallery, &Gallery::restoreRequested, this, [this](int row) { restore(m_gallery->request(row)); });
     connect(m_gallery, &Gallery::saveRequested, this, [this](int row) { emit saveRequested(m_gallery->image(row)); });
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
-        if (m_models.find(m_model) != nullptr) return;
+        if (m_models.find(model()) != nullptr) return;
         setModel(m_models.all().empty() ? -1 : m_models.all().begin()->first);
     });
 }
 
 void GenerateView::setModel(int model) {
-    const bool asTrained = patches() == trainedPatches() || trainedPatches() == Grid{};
-    m_model = model;
-    const int kept = m_class->currentIndex();
-    m_class->clear();
-    const OpenModel* open = m_models.find(model);
-    const bool able = open != nullptr && open->drawsImages();
-    if (able) {
-        for (int i = 0; i < open->card.classes; ++i) {
-            const bool named = i < static_cast<int>(open->card.classNames.size());
-            m_class->addItem(named ? QString::fromStdString(open->card.classNames[i]) : tr("class %1").arg(i));
-        }
-        m_class->setCurrentIndex(std::clamp(kept, 0, std::max(0, m_class->count() - 1)));
-        const bool fixed = open->card.patch == 0;
-        if (asTrained || fixed) setSize({});
-        m_rows->setEnabled(!fixed);
-        m_cols->setEnabled(!fixed);
-    }
-    m_vaePair->setVisible(able && open->card.inChannels != 1 && open->card.inChannels != 3);
-    showSize();
+    m_settings->setModel(model);
     setRunning(m_running);
 }
 
+int GenerateView::model() const {
+    return m_settings->model();
+}
+
 GenerateRequest GenerateView::request() const {
-    GenerateRequest request;
-    if (const OpenModel* open = m_models.find(m_model)) request.model = open->ref;
+    GenerateRequest request = m_settings->request();
     request.compute.device = m_device;
-    request.compute.precision = static_cast<Precision>(m_precision->currentIndex());
-    request.labels = {std::max(0, m_class->currentIndex())};
-    request.seed = m_seed->text().toULongLong();
-    request.steps = m_stepCount->value();
-    request.guidance = m_guidance->value();
-    request.sampler = static_cast<Sampler>(m_sampler->currentIndex());
-    if (const OpenModel* open = m_models.find(m_model); open != nullptr && patches() != trainedPatches()) {
-        request.size = {m_rows->value() * open->card.patch, m_cols->value() * open->card.patch};
-        request.extrapolate.method = static_cast<Extrapolation>(m_method->currentIndex());
-    }
-    request.batch = m_batch->value();
-    if (m_vaePair->isVisibleTo(this)) request.vae = m_vae->path().toStdString();
-    request.record = m_record->isChecked() ? RecordFields::All : RecordFields::None;
     return request;
 }
 
 void GenerateView::restore(const GenerateRequest& request) {
-    if (!request.labels.empty()) m_class->setCurrentIndex(request.labels.front());
-    m_seed->setText(QString::number(request.seed));
-    m_stepCount->setValue(request.steps);
-    m_guidance->setValue(request.guidance);
-    m_sampler->setCurrentIndex(static_cast<int>(request.sampler));
-    const OpenModel* open = m_models.find(m_model);
-    if (open != nullptr && open->card.patch > 0)
-        setSize({request.size.rows / open->card.patch, request.size.cols / open->card.patch});
-    m_method->setCurrentIndex(static_cast<int>(request.extrapolate.method));
-    m_batch->setValue(request.batch);
-    m_vae->setPath(QString::fromStdString(request.vae));
-    m_precision->setCurrentIndex(static_cast<int>(request.compute.precision));
-    m_record->setChecked(request.record != RecordFields::None);
+    m_settings->restore(request);
 }
 
 void GenerateView::setDevice(const std::string& device) {
@@ -282,11 +145,12 @@ void GenerateView::requestCancel() {
 }
 
 void GenerateView::rollSeed() {
-    m_seed->setText(QString::number(QRandomGenerator::global()->bounded(1000000)));
+    m_settings->rollSeed();
 }
 
 void GenerateView::start(int steps) {
     m_steps.clear();
+    m_settings->moreButton()->setChecked(false);  // the run is what matters now
     m_progress->setRange(0, steps);
     m_progress->setValue(0);
     m_status->setText(tr("Starting, %1 steps").arg(steps));
@@ -319,6 +183,10 @@ void GenerateView::showProgress(const GenerateProgress& progress) {
     m_timelineText->setText(tr("after step %1 of %2").arg(progress.step).arg(progress.steps));
 }
 
+void GenerateView::showWords(const QString& words) {
+    if (m_running) m_status->setText(words);
+}
+
 void GenerateView::finish(const GenerateRequest& request, const GenerateResult& result) {
     setRunning(false);
     m_progress->setValue(m_progress->maximum());
@@ -343,8 +211,8 @@ void GenerateView::fail(const Error& error) {
 
 void GenerateView::setRunning(bool running) {
     m_running = running;
-    const OpenModel* open = m_models.find(m_model);
-    const bool able = open != nullptr && open->drawsImages();
+    const OpenModel* open = m_models.find(model());
+    const bool able = open != nullptr && open->makesPictures();
     m_generate->setEnabled(able && !running);
     m_cancel->setEnabled(running);
     m_progress->setVisible(running);
@@ -357,11 +225,10 @@ void GenerateView::setRunning(bool running) {
         m_status->setText(
             open->card.objective == "classify"
                 ? tr("This model classifies; open one that generates")
-                : tr("Pictures are made with class-conditional DiTs; this %1 is inspected here and draws by "
-                     "\"ropescope generate --prompt\"")
-                      .arg(QString::fromStdString(open->card.architecture)));
+                : tr("This %1 makes no pictures by itself").arg(QString::fromStdString(open->card.architecture)));
     else if (m_steps.empty() && m_gallery->count() == 0)
-        m_status->setText(tr("Ready: choose a class and press Generate"));
+        m_status->setText(open->takesText() ? tr("Ready: write a prompt and press Generate")
+                                            : tr("Ready: choose a class and press Generate"));
 }
 
 void GenerateView::showStep(int step) {
@@ -385,12 +252,12 @@ int GenerateView::resultCount() const {
 }
 
 void GenerateView::dragEnterEvent(QDragEnterEvent* event) {
-    if (event->source() == m_gallery) event->acceptProposedAction();
+    if (event->source() == m_gallery || !droppedPicture(event->mimeData()).isEmpty()) event->acceptProposedAction();
 }
 
 void GenerateView::dropEvent(QDropEvent* event) {
-    if (event->source() == m_gallery && m_gallery->currentRow() >= 0)
-        restore(m_gallery->request(m_gallery->currentRow()));
+    if (event->source() != m_gallery) return emit pictureDropped(droppedPicture(event->mimeData()));
+    if (m_gallery->currentRow() >= 0) restore(m_gallery->request(m_gallery->currentRow()));
 }
 
 }  // namespace ropescope

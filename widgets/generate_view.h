@@ -9,21 +9,17 @@
 #include "core/data/generation.h"
 #include "widgets/open_models.h"
 
-class QCheckBox;
-class QComboBox;
-class QDoubleSpinBox;
 class QLabel;
-class QLineEdit;
 class QProgressBar;
 class QPushButton;
 class QSlider;
-class QSpinBox;
+class QStackedLayout;
 
 namespace ropescope {
 
 class Gallery;
+class GenerateSettings;
 class MessageBar;
-class PathChoice;
 class PreviewImage;
 
 /// Settings, live preview, progress with Cancel, timeline over the steps of a run, gallery of results that keep their
@@ -33,16 +29,16 @@ class GenerateView : public QWidget {
 public:
     explicit GenerateView(OpenModels& models, QWidget* parent = nullptr);
 
-    void setModel(int model);  ///< fills the classes; keeps the other settings
-    [[nodiscard]] int model() const { return m_model; }
+    void setModel(int model);
+    [[nodiscard]] int model() const;
     [[nodiscard]] GenerateRequest request() const;  ///< the settings as they stand
     void restore(const GenerateRequest& request);   ///< puts settings back
-    void setSize(Grid patches);                     ///< rows x columns of patches; 0x0: as trained
-    [[nodiscard]] Grid patches() const;
+    [[nodiscard]] GenerateSettings& settings() const { return *m_settings; }
     void setDevice(const std::string& device);  ///< Compute::device of the requests
 
     void start(int steps);  ///< a run has begun: Cancel is offered
     void showProgress(const GenerateProgress& progress);
+    void showWords(const QString& words);  ///< what the run is at before its first step
     void finish(const GenerateRequest& request, const GenerateResult& result);
     void cancelled();  ///< keeps what was recorded
     void fail(const Error& error);
@@ -62,7 +58,7 @@ public slots:
 
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
-    void dropEvent(QDropEvent* event) override;  ///< a result dropped back restores its settings
+    void dropEvent(QDropEvent* event) override;  ///< a result or a saved PNG dropped back restores its settings
 
 signals:
     void generateRequested(const ropescope::GenerateRequest& request);
@@ -70,12 +66,9 @@ signals:
     void stepShown(int step);  ///< the timeline moved: fields follow
     /// The window asks for a file name and writes the picture with its recipe.
     void saveRequested(const ropescope::GeneratedImage& image);
+    void pictureDropped(const QString& path);  ///< its settings are wanted back
 
 private:
-    void buildSettings();
-    [[nodiscard]] QWidget* buildSize();
-    void showSize();
-    [[nodiscard]] Grid trainedPatches() const;  ///< 0x0 where no model is open
     void buildStage();
     void connectSignals();
     void setRunning(bool running);
@@ -83,27 +76,12 @@ private:
     void showEntry(int row);
 
     OpenModels& m_models;
-    int m_model = -1;
     bool m_running = false;
     std::vector<QImage> m_steps;  ///< previews of the run by step
     std::string m_device = "auto";
-    QWidget* m_settings;
+    GenerateSettings* m_settings;
     QWidget* m_stage;
-    QComboBox* m_class;
-    QLineEdit* m_seed;
-    QPushButton* m_dice;
-    QSpinBox* m_stepCount;
-    QDoubleSpinBox* m_guidance;
-    QComboBox* m_sampler;
-    QSpinBox* m_rows;  ///< patches; the text says the pixels
-    QSpinBox* m_cols;
-    QLabel* m_pixels;
-    QComboBox* m_method;  ///< Extrapolation by index
-    QSpinBox* m_batch;
-    QComboBox* m_precision;
-    QWidget* m_vaePair;  ///< for models that draw latents
-    PathChoice* m_vae;
-    QCheckBox* m_record;
+    QStackedLayout* m_right = nullptr;  ///< run and results, or the further settings
     QPushButton* m_generate;
     QPushButton* m_cancel;
     PreviewImage* m_preview;

@@ -2,23 +2,28 @@
 #include "widgets/open_models.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ropescope {
 namespace {
 
-/// Measured numbers stand beside those of the weights; measured again they take their old place.
+/// Measured again it takes its old place.
+void join(AtlasReport& atlas, HeadNumber number) {
+    const auto old = std::find_if(atlas.numbers.begin(), atlas.numbers.end(),
+                                  [&](const HeadNumber& n) { return n.key == number.key; });
+    if (old != atlas.numbers.end()) {
+        *old = std::move(number);
+    } else {
+        atlas.numbers.push_back(std::move(number));
+    }
+}
+
+/// Measured numbers stand beside those of the weights.
 void join(AtlasReport& atlas, const CalibrationReport& calibration) {
     for (const MeasuredNumber& number : calibration.numbers) {
         if (number.mean.size() != static_cast<std::size_t>(atlas.layers) * atlas.heads) continue;
-        HeadNumber joined{number.key,   number.title, number.unit,    number.definition,
-                          number.about, true,         number.neutral, number.mean};
-        const auto old = std::find_if(atlas.numbers.begin(), atlas.numbers.end(),
-                                      [&](const HeadNumber& n) { return n.key == number.key; });
-        if (old != atlas.numbers.end()) {
-            *old = std::move(joined);
-        } else {
-            atlas.numbers.push_back(std::move(joined));
-        }
+        join(atlas, {number.key, number.title, number.unit, number.definition, number.about, true, number.neutral,
+                     number.mean});
     }
 }
 
@@ -70,6 +75,34 @@ void OpenModels::putFields(int model, const StepFields& fields) {
         steps.insert(place, fields);
     }
     emit fieldsChanged(model);
+}
+
+void OpenModels::joinShares(int model) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end() || !found->second.atlas) return;
+    AtlasReport& atlas = *found->second.atlas;
+    const auto count = static_cast<std::size_t>(atlas.layers) * atlas.heads;
+    std::vector<double> toText(count, 0), toImage(count, 0), steps(count, 0);
+    for (const StepFields& step : found->second.fields)
+        for (const HeadField& field : step.heads) {
+            const auto at = static_cast<std::size_t>(field.id.layer * atlas.heads + field.id.head);
+            if (at >= count || field.shares.text == 0) continue;
+            toText[at] += field.shares.imageToText, toImage[at] += field.shares.textToImage, steps[at] += 1;
+        }
+    if (std::all_of(steps.begin(), steps.end(), [](double n) { return n == 0; })) return;
+    for (std::size_t i = 0; i < count; ++i)  // 0/0 of heads that were not recorded is NaN: not known
+        toText[i] /= steps[i], toImage[i] /= steps[i];
+    join(atlas,
+         {"image_to_text", "Picture's attention on text", "share",
+          "Share of the picture tokens' attention that goes to text tokens, mean over the steps of the last run; "
+          "the rest stays in the picture.",
+          About::Head, true, std::nan(""), toText});
+    join(atlas,
+         {"text_to_image", "Text's attention on the picture", "share",
+          "Share of the text tokens' attention that goes to picture tokens, mean over the steps of the last run; "
+          "the rest stays in the text.",
+          About::Head, true, std::nan(""), toImage});
+    emit atlasChanged(model);
 }
 
 void OpenModels::setCalibration(int model, CalibrationReport report) {

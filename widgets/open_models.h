@@ -28,6 +28,9 @@ struct OpenModel {
 
     /// By class, from a seed: what Generate and measurements do.
     [[nodiscard]] bool drawsImages() const { return card.architecture == "dit"; }
+    /// From a prompt.
+    [[nodiscard]] bool takesText() const { return card.architecture == "flux" || card.architecture == "mmdit"; }
+    [[nodiscard]] bool makesPictures() const { return drawsImages() || takesText(); }
 };
 
 /// The results that the views draw, by model. The window puts results in; views read them and follow the signals.
@@ -42,6 +45,10 @@ public:
     void putHead(int model, HeadReport report);
     void clearFields(int model);                          ///< a new generation begins
     void putFields(int model, const StepFields& fields);  ///< merges by step; empty `heads` is ignored
+
+    /// The run has ended: what its fields say of the attention between picture and text joins the Atlas, by the mean
+    /// over steps. Nothing where there is no text.
+    void joinShares(int model);
 
     /// Its numbers join those of the Atlas, by their mean over images.
     void setCalibration(int model, CalibrationReport report);

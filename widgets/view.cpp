@@ -162,7 +162,7 @@ void View::showEmpty(bool empty) {
     // A wrapped label in a centred cell does not find its own height.
     m_emptyText->setFixedSize(kEmptyWidth, m_emptyText->heightForWidth(kEmptyWidth));
     // With a model open the way on is a selection, which the text says.
-    m_emptyAction->setVisible(m_models.all().empty() && !m_emptyAction->text().isEmpty());
+    m_emptyAction->setVisible(offersAction() && !m_emptyAction->text().isEmpty());
     m_stack->setCurrentIndex(empty ? 0 : 1);
     setStale(false);
 }

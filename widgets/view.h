@@ -66,6 +66,8 @@ protected:
     [[nodiscard]] FlowLayout& controls() { return *m_controls; }
     void changeEvent(QEvent* event) override;
     void showEvent(QShowEvent* event) override;
+    /// Whether the empty view shows its button; usually only where no model is open.
+    [[nodiscard]] virtual bool offersAction() const { return m_models.all().empty(); }
     /// The palette changed: colours taken from it must be taken again.
     virtual void restyle() {}
     /// A button in the row of controls that emits measureRequested.

@@ -39,10 +39,7 @@ void addSamplingOptions(CLI::App& command, CalibrateRequest& r) {
     command.add_option("--steps", r.steps, "sampling steps (default 20)")->check(CLI::Range(1, 1000));
     command.add_option("--guidance", r.guidance, "steers the images; measured is the conditional half (default 2)")
         ->check(CLI::Range(0.0, 100.0));
-    addChoice<Sampler>(
-        command, "--sampler", r.sampler,
-        {{"ddpm", Sampler::Ddpm}, {"ddim", Sampler::Ddim}, {"euler", Sampler::Euler}, {"heun", Sampler::Heun}},
-        "default: the model's kind");
+    addSamplerOption(command, r.sampler);
 }
 
 void addOutputOptions(CLI::App& command, Output& output) {

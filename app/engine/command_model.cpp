@@ -7,6 +7,7 @@
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
 #include "app/engine/serve.h"
+#include "core/data/picture_settings.h"
 
 namespace ropescope {
 
@@ -63,10 +64,18 @@ void addForwardCommand(CLI::App& app, int& code) {
 void addServeCommand(CLI::App& app) {
     CLI::App* command = app.add_subcommand("serve", "the engine on stdin and stdout");
     command->callback([] {
-        serve({coreLibrary, [](const SavePngRequest& save) -> Result<void> {
+        serve({coreLibrary,
+               [](const SavePngRequest& save) -> Result<void> {
                    const auto media = mediaLibrary();
                    if (!media) return failure(media.error());
                    return (*media)->writePng(save.path, save.pixels, save.recipe);
+               },
+               [](const std::string& path) -> Result<PictureSettings> {
+                   const auto media = mediaLibrary();
+                   if (!media) return failure(media.error());
+                   const auto texts = (*media)->readPngTexts(path);
+                   if (!texts) return failure(texts.error());
+                   return settingsOfTexts(path, *texts);
                }});
     });
 }

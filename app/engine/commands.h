@@ -13,6 +13,7 @@ void addInfoCommand(CLI::App& app, int& code);
 void addCheckCommand(CLI::App& app, int& code);
 void addInspectCommand(CLI::App& app, int& code);
 void addForwardCommand(CLI::App& app, int& code);
+void addAttentionCommand(CLI::App& app, int& code);
 void addClassifyCommand(CLI::App& app, int& code);
 void addGenerateCommand(CLI::App& app, int& code);
 void addFoldCommand(CLI::App& app, int& code);

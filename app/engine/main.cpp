@@ -42,6 +42,7 @@ int runCommandLine(int argc, char** argv) {
     addForwardCommand(app, code);
     addClassifyCommand(app, code);
     addGenerateCommand(app, code);
+    addAttentionCommand(app, code);
     addFoldCommand(app, code);
     addConvertCommand(app, code);
     addCalibrateCommand(app, code);

@@ -11,6 +11,16 @@
 
 namespace ropescope {
 
+void addSamplerOption(CLI::App& command, Sampler& sampler) {
+    addChoice<Sampler>(command, "--sampler", sampler,
+                       {{"ddpm", Sampler::Ddpm},
+                        {"ddim", Sampler::Ddim},
+                        {"euler", Sampler::Euler},
+                        {"heun", Sampler::Heun},
+                        {"dpmpp-2m", Sampler::Dpmpp2m}},
+                       "default: the model's kind");
+}
+
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help) {
     const auto parse = [&size](const std::string& text) {
         const char* end = text.data() + text.size();

@@ -8,6 +8,7 @@
 
 #include "core/data/error.h"
 #include "core/data/extrapolation.h"
+#include "core/data/generation.h"
 #include "core/data/model.h"
 
 namespace ropescope {
@@ -37,6 +38,8 @@ void addChoice(CLI::App& command, const std::string& name, E& value, std::vector
 
 /// --extrapolation, --trained-grid, --per-axis and, where no sampler tells it, --extrapolation-time.
 void addExtrapolationOptions(CLI::App& command, Extrapolate& extrapolate, bool time);
+/// --sampler
+void addSamplerOption(CLI::App& command, Sampler& sampler);
 /// "HxW".
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help);
 

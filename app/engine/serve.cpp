@@ -99,6 +99,8 @@ private:
         if (const auto* save = std::get_if<SavePngRequest>(&job.request)) {
             return m_parts.savePng(*save).map([&]() -> Reply { return SavedFile{save->path}; });
         }
+        if (const auto* read = std::get_if<ReadSettingsRequest>(&job.request))
+            return m_parts.readSettings(read->path).map([](PictureSettings settings) -> Reply { return settings; });
         Result<CoreApi*> core = m_parts.core();
         if (!core) return tl::unexpected(core.error());
         JobContext context;
@@ -107,6 +109,9 @@ private:
         context.onAtlas = [&](const AtlasProgress& p) { m_out.push({MessageKind::Progress, job.id, "", p}); };
         context.onShare = [&](double done, const std::string& word) {
             m_out.push({MessageKind::Progress, job.id, "", ShareProgress{done, word}});
+        };
+        context.onNote = [&](const std::string& note) {
+            m_out.push({MessageKind::Progress, job.id, "", ShareProgress{-1, note}});
         };
         return (*core)->run(job.request, context);
     }

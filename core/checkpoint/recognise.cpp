@@ -145,6 +145,7 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
     r.config = std::move(*config);
     r.card.path = table.path();
     r.card.name = r.config.name.empty() ? shortName(table.path()) : printable(r.config.name);
+    if (!ref.adapter.empty()) r.card.name += " + " + shortName(ref.adapter);
     r.card.format = table.format();
     r.card.naming = table.naming();
     r.card.metadata = shortened(table.metadata());

@@ -62,8 +62,8 @@ Result<void> recogniseFlux(Recognition& r) {
     card.layers = *joint + *single;
     card.jointLayers = *joint;
     r.note("layers: " + std::to_string(*joint) + " joint, then " + std::to_string(*single) + " single");
-    r.note(r.table.find("guidance_in.in_layer.weight") ? "guidance is an input, as in FLUX.1 dev"
-                                                       : "no guidance input, as in FLUX.1 schnell");
+    card.guidanceInput = r.table.find("guidance_in.in_layer.weight") != nullptr;
+    r.note(card.guidanceInput ? "guidance is an input, as in FLUX.1 dev" : "no guidance input, as in FLUX.1 schnell");
     card.width = clamped(r.size("img_in.weight", 0));
     card.inChannels = clamped(r.size("img_in.weight", 1));
     card.outChannels = clamped(r.size("final_layer.linear.weight", 0));

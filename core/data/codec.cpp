@@ -97,6 +97,7 @@ struct Decoding {
     Arrays arrays;
     std::string wrong;  ///< empty while all is well
     std::string where;
+    bool lenient = false;  ///< missing fields keep their defaults, unknown ones are left alone
 };
 
 class Decoder {
@@ -112,7 +113,7 @@ public:
             takeArray(path, value);
         } else {
             const auto found = m_node.find(name);
-            if (found == m_node.end()) return refuse(path, "missing field");
+            if (found == m_node.end()) return m_state.lenient ? void() : refuse(path, "missing field");
             ++m_seen;
             fromJson(*found, path, value);
         }
@@ -120,7 +121,7 @@ public:
 
     /// After all fields: anything left over is refused.
     void finish() {
-        if (m_state.wrong.empty() && m_seen != m_node.size()) refuse(m_path, "unknown field");
+        if (m_state.wrong.empty() && !m_state.lenient && m_seen != m_node.size()) refuse(m_path, "unknown field");
     }
 
 private:
@@ -287,7 +288,7 @@ PackedMessage pack(const Message& message) {
 Result<Message> unpack(PackedMessage packed) {
     Result<Json> root = parseStrict(packed.json);
     if (!root) return tl::unexpected(root.error());
-    Decoding state{std::move(packed.arrays), {}, {}};
+    Decoding state{std::move(packed.arrays), {}, {}, false};
     const auto refused = [&] {
         return failure({.code = "WIRE-02", .place = place({"wire", state.where}), .reason = state.wrong});
     };
@@ -321,6 +322,30 @@ Result<Message> unpack(PackedMessage packed) {
         state.wrong = "unknown tensor", state.where = state.arrays.begin()->first;
     if (!state.wrong.empty()) return refused();
     return message;
+}
+
+std::string settingsJson(const GenerateRequest& settings) {
+    GenerateRequest copy = settings;
+    Json root = Json::object();
+    Arrays none;
+    Encoder encoder(root, "", none);
+    fields(encoder, copy);
+    return root.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<GenerateRequest> settingsFromJson(const std::string& json) {
+    const auto refused = [](const std::string& where, const std::string& why) {
+        return failure({.code = "settings", .place = place({"settings", where}), .reason = why});
+    };
+    const Result<Json> root = parseStrict(json);
+    if (!root) return refused("", root.error().reason);
+    if (!root->is_object()) return refused("", "object expected");
+    Decoding state{{}, {}, {}, true};
+    GenerateRequest settings;
+    Decoder decoder(*root, "", state);
+    fields(decoder, settings);
+    if (!state.wrong.empty()) return refused(state.where, state.wrong);
+    return settings;
 }
 
 }  // namespace ropescope

@@ -23,4 +23,10 @@ struct PackedMessage {
 /// crash, and takes memory in proportion to its length. Errors: WIRE-02 (content), WIRE-03 (JSON).
 [[nodiscard]] Result<Message> unpack(PackedMessage packed);
 
+/// The settings of a run as a JSON object of its own, for recipes and sessions.
+[[nodiscard]] std::string settingsJson(const GenerateRequest& settings);
+/// Reads them back. What is not there keeps its default and what is unknown is left alone, so that settings of other
+/// versions can be read; what is there must have its type. Errors: Refused "settings".
+[[nodiscard]] Result<GenerateRequest> settingsFromJson(const std::string& json);
+
 }  // namespace ropescope

@@ -33,7 +33,7 @@ inline constexpr auto enumNames(WeightChoice) {
     return std::to_array<std::string_view>({"ema", "model"});
 }
 inline constexpr auto enumNames(Sampler) {
-    return std::to_array<std::string_view>({"auto", "ddpm", "ddim", "euler", "heun"});
+    return std::to_array<std::string_view>({"auto", "ddpm", "ddim", "euler", "heun", "dpmpp-2m"});
 }
 inline constexpr auto enumNames(GuidanceChannels) {
     return std::to_array<std::string_view>({"auto", "3", "all"});

@@ -12,9 +12,21 @@
 
 namespace ropescope {
 
-enum class Sampler { Auto, Ddpm, Ddim, Euler, Heun };  ///< Auto: ddim for eps models, euler for flow models
-enum class GuidanceChannels { Auto, First3, All };     ///< Auto: First3 for 4-channel latents with learned variance
+/// Auto: ddim for eps models, euler for flow models. Dpmpp2m: DPM-Solver++(2M), for both.
+enum class Sampler { Auto, Ddpm, Ddim, Euler, Heun, Dpmpp2m };
+enum class GuidanceChannels { Auto, First3, All };  ///< Auto: First3 for 4-channel latents with learned variance
 enum class RecordFields { None, Listed, All };
+
+/// What a text-to-image model (FLUX, SD3) is told; other models do not look at it.
+struct TextSettings {
+    std::string prompt;
+    std::string negative;      ///< SD3: what guidance leads away from
+    std::string encoders;      ///< diffusers folder with text encoders and tokenizers; empty: the model's own folder
+    std::string embeddings;    ///< instead of prompts: safetensors file with encoder_hidden_states [1,T,e] and
+                               ///< pooled_projections [1,p], of a negative prompt with "negative_" before the name
+    double shift = 0;          ///< of the noise levels; 0: the model's usual one
+    std::uint64_t memory = 0;  ///< bytes that the process may take, by streaming blocks from the file; 0: what is free
+};
 
 /// All that decides a picture. Image i of a batch uses seed + i.
 struct GenerateRequest {
@@ -26,12 +38,14 @@ struct GenerateRequest {
     double guidance = 2.0;  ///< w: uncond + w (cond - uncond); 1 = conditional only
     GuidanceChannels guidanceChannels = GuidanceChannels::Auto;
     Sampler sampler = Sampler::Auto;
-    Grid size;                ///< image height x width in pixels of the model's own input; 0x0: as trained
+    Grid size;                ///< height x width in pixels of the model's own input (text-to-image models: of the
+                              ///< picture); 0x0: as trained
     Extrapolate extrapolate;  ///< for sizes other than the trained one
     int batch = 1;
     std::string noiseFile;      ///< optional safetensors: tensor `noise` or the only one, [B,C,h,w]
     std::string stepNoiseFile;  ///< optional, [steps,C,h,w]
     std::string vae;  ///< autoencoder for models that draw latents; empty: that of a diffusers folder, else none
+    TextSettings text;
     RecordFields record = RecordFields::None;
     std::vector<HeadId> recordHeads;  ///< for RecordFields::Listed
     bool previews = true;
@@ -64,12 +78,17 @@ struct GenerateResult {
 };
 
 template <class V>
+void fields(V& v, TextSettings& t) {
+    v("prompt", t.prompt), v("negative", t.negative), v("encoders", t.encoders), v("embeddings", t.embeddings),
+        v("shift", t.shift), v("memory", t.memory);
+}
+template <class V>
 void fields(V& v, GenerateRequest& g) {
     v("model", g.model), v("compute", g.compute), v("labels", g.labels), v("seed", g.seed), v("steps", g.steps),
         v("guidance", g.guidance), v("guidance_channels", g.guidanceChannels), v("sampler", g.sampler),
         v("size", g.size), v("extrapolate", g.extrapolate), v("batch", g.batch), v("noise_file", g.noiseFile),
-        v("step_noise_file", g.stepNoiseFile), v("vae", g.vae), v("record", g.record), v("record_heads", g.recordHeads),
-        v("previews", g.previews);
+        v("step_noise_file", g.stepNoiseFile), v("vae", g.vae), v("text", g.text), v("record", g.record),
+        v("record_heads", g.recordHeads), v("previews", g.previews);
 }
 template <class V>
 void fields(V& v, GenerateProgress& p) {

@@ -36,7 +36,13 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "CompareRequest",
                                                                                 "CompareReport",
                                                                                 "ClassifyRequest",
-                                                                                "ClassifyResult"};
+                                                                                "ClassifyResult",
+                                                                                "TokensRequest",
+                                                                                "TokensReport",
+                                                                                "AttentionRequest",
+                                                                                "AttentionReport",
+                                                                                "ReadSettingsRequest",
+                                                                                "PictureSettings"};
 
 template <class T, class Variant>
 struct IsMember;

@@ -47,7 +47,8 @@ using Body =
     std::variant<std::monostate, Hello, Alive, ShareProgress, GenerateProgress, Part, Error, OpenRequest, AtlasRequest,
                  HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard, AtlasReport, HeadsReport,
                  DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, AtlasProgress,
-                 CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult>;
+                 CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult,
+                 TokensRequest, TokensReport, AttentionRequest, AttentionReport, ReadSettingsRequest, PictureSettings>;
 
 struct Message {
     MessageKind kind = MessageKind::Hello;

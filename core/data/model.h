@@ -130,6 +130,7 @@ struct ModelCard {
     double latentScale = 0;                           ///< VAE: latents are (raw - shift) * scale; 0: not said
     double latentShift = 0;
     int normGroups = 0;               ///< VAE: groups of its norms
+    bool guidanceInput = false;       ///< FLUX dev: guidance is an input of the network
     std::vector<std::string> series;  ///< paths of intermediate checkpoints found beside the file, in training order
 
     /// What the names of layer `i`'s attention begin with, its maps' too: "blocks.3.attn.".
@@ -152,12 +153,14 @@ void fields(V& v, HeadId& h) {
     v("layer", h.layer), v("head", h.head);
 }
 template <class V>
-void fields(V& v, LoraRef& l) { v("path", l.path), v("strength", l.strength); }
+void fields(V& v, LoraRef& l) {
+    v("path", l.path), v("strength", l.strength);
+}
 template <class V>
 void fields(V& v, ModelRef& m) {
     v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("map_tokens", m.mapTokens),
-        v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config),
-        v("adapter", m.adapter), v("loras", m.loras);
+        v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config), v("adapter", m.adapter),
+        v("loras", m.loras);
 }
 template <class V>
 void fields(V& v, Compute& c) {
@@ -182,7 +185,7 @@ void fields(V& v, ModelCard& c) {
         v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
         v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes), v("metadata", c.metadata),
         v("training_args", c.trainingArgs), v("latent_scale", c.latentScale), v("latent_shift", c.latentShift),
-        v("norm_groups", c.normGroups), v("series", c.series);
+        v("norm_groups", c.normGroups), v("guidance_input", c.guidanceInput), v("series", c.series);
 }
 
 }  // namespace ropescope

@@ -12,13 +12,14 @@
 #include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
+#include "core/data/joint_attention.h"
 #include "core/data/model.h"
 #include "core/data/self_check.h"
 
 namespace ropescope {
 
 // Every request is complete, so that a restarted engine can replay it. Lanes: what samples or runs a network
-// (Generate, Classify, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
+// (Generate, Attention, Classify, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
 
 /// Header only: what is this file?
 struct OpenRequest {
@@ -60,16 +61,30 @@ struct SavedFile {
     std::string path;
 };
 
+/// The settings that a PNG carries: its own recipe, or the `parameters` text of Stable Diffusion web UIs.
+struct ReadSettingsRequest {
+    std::string path;
+};
+struct PictureSettings {
+    std::string path;
+    GenerateRequest settings;
+    std::vector<std::string> taken;  ///< names of what the picture says; everything else is as by default
+    bool complete = false;           ///< all settings are its own
+};
+
 using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
-                             SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
-                           SelfCheckReport, CalibrationReport, CompareReport, ClassifyResult>;
+                             SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest, TokensRequest,
+                             AttentionRequest, ReadSettingsRequest>;
+using Reply =
+    std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport,
+                 CalibrationReport, CompareReport, ClassifyResult, TokensReport, AttentionReport, PictureSettings>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
     return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
-           std::holds_alternative<ClassifyRequest>(request) || (compare && compare->needsData());
+           std::holds_alternative<ClassifyRequest>(request) || std::holds_alternative<AttentionRequest>(request) ||
+           (compare && compare->needsData());
 }
 
 template <class V>
@@ -97,6 +112,14 @@ void fields(V& v, DevicesReport& r) {
 template <class V>
 void fields(V& v, SavePngRequest& r) {
     v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe);
+}
+template <class V>
+void fields(V& v, ReadSettingsRequest& r) {
+    v("path", r.path);
+}
+template <class V>
+void fields(V& v, PictureSettings& p) {
+    v("path", p.path), v("settings", p.settings), v("taken", p.taken), v("complete", p.complete);
 }
 template <class V>
 void fields(V& v, SavedFile& f) {

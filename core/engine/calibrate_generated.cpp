@@ -57,8 +57,12 @@ public:
         };
         at::Tensor x = draw();
         const auto network = [&](const at::Tensor& latents, int evaluation) { return evaluate(latents, evaluation); };
-        for (int i = 0; i < setup->plan.steps(); ++i)
-            x = sampleStep(setup->plan, i, x, network, [&](int) { return draw(); }).latents;
+        at::Tensor before;
+        for (int i = 0; i < setup->plan.steps(); ++i) {
+            StepResult step = sampleStep(
+                setup->plan, i, x, network, [&](int) { return draw(); }, before);
+            x = step.latents, before = step.clean;
+        }
         if (!at::isfinite(x).all().item<bool>())
             return failure({ErrorKind::Refused, "GP-07", place({m_request.model.path}),
                             "the latents of image " + std::to_string(number) + " are not finite", "NaN or infinity",

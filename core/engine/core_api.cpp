@@ -8,18 +8,19 @@
 #include <optional>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/engine/attention.h"
 #include "core/engine/bench.h"
 #include "core/engine/calibrate.h"
 #include "core/engine/classify.h"
 #include "core/engine/compare.h"
 #include "core/engine/convert.h"
 #include "core/engine/device.h"
-#include "core/engine/draw.h"
 #include "core/engine/fold.h"
 #include "core/engine/forward.h"
 #include "core/engine/generate.h"
 #include "core/engine/heads.h"
 #include "core/engine/self_check.h"
+#include "core/engine/text_prompt.h"
 #include "core/training/evaluate_command.h"
 #include "core/training/study_command.h"
 #include "core/training/train_command.h"
@@ -87,9 +88,14 @@ struct Answer {
     }
     Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
     Result<Reply> operator()(const SelfCheckRequest& r) const { return asReply(selfCheck(r, context)); }
-    Result<Reply> operator()(const SavePngRequest&) const {
-        throw std::logic_error("pictures are saved by the media library");
+    Result<Reply> operator()(const TokensRequest& r) const { return asReply(tokensOf(r)); }
+    Result<Reply> operator()(const AttentionRequest& r) const {
+        const HeavyWork heavy;
+        return asReply(attentionOf(r, context));
     }
+    Result<Reply> operator()(const SavePngRequest&) const { return notHere(); }
+    Result<Reply> operator()(const ReadSettingsRequest&) const { return notHere(); }
+    static Result<Reply> notHere() { throw std::logic_error("the media library reads and writes pictures"); }
 };
 
 int exitCode(const Result<int>& result) {
@@ -108,9 +114,6 @@ public:
     }
     Result<void> forward(const ForwardCommand& command) override {
         return guarded([&] { return forwardToFile(command); });
-    }
-    Result<GenerateResult> draw(const DrawCommand& command, const JobContext& context) override {
-        return guarded([&] { return drawFromEmbeddings(command, context); });
     }
     Result<std::string> fold(const ExportCommand& command) override {
         return guarded([&] { return foldModel(command); });

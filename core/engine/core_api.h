@@ -20,7 +20,10 @@ struct JobContext {
     std::function<void(const GenerateProgress&)> onProgress;  ///< may be empty
     std::function<void(const HeadReport&)> onHead;            ///< heads as they are ready; may be empty
     std::function<void(const AtlasProgress&)> onAtlas;        ///< the Atlas so far, a few times a second; may be empty
-    std::function<void(double done, const std::string&)> onShare;  ///< share done in [0,1] and a word; may be empty
+    std::function<void(double done, const std::string&)>
+        onShare;  ///< share done in [0,1], below 0: not known, and a word; may be empty
+    std::function<void(const std::string&)>
+        onNote;  ///< what is worth knowing before the work: tokens, memory; may be empty
 };
 
 /// Command-line-only work: writes files, says its results on stdout, messages on stderr, returns the exit code.
@@ -39,24 +42,6 @@ struct ForwardCommand {
     std::function<void(const std::string&)> note = {};  ///< hears what the memory is used for, before the start
 };
 
-/// Pictures of a FLUX or SD3 from a prompt, by the text encoders of a diffusers folder, or from text embeddings that
-/// another program made: `embeddings` holds encoder_hidden_states
-/// [1,T,e] and pooled_projections [1,p], for a negative prompt the same with "negative_" before the name.
-struct DrawCommand {
-    ModelRef model;
-    Compute compute;
-    std::string prompt, negative;  ///< of the folder `model` is; not looked at with embeddings
-    std::string embeddings, vae, noise;
-    std::uint64_t seed = 0;
-    int steps = 28;
-    double guidance = 3.5;        ///< FLUX dev: the model's own input; else against the negative prompt, 1: without
-    std::optional<double> shift;  ///< of the noise levels; empty: the model's usual one
-    Grid size = {1024, 1024};     ///< pixels; a noise file decides instead
-    Sampler sampler = Sampler::Auto;
-    std::uint64_t memory = 0;
-    std::function<void(const std::string&)> note = {};
-};
-
 /// A copy of a model under other names or with its maps multiplied into its projections.
 struct ExportCommand {
     ModelRef model;
@@ -73,7 +58,6 @@ public:
     /// inspect and forward: write `out`, a safetensors file.
     [[nodiscard]] virtual Result<void> inspect(const InspectCommand& command) = 0;
     [[nodiscard]] virtual Result<void> forward(const ForwardCommand& command) = 0;
-    [[nodiscard]] virtual Result<GenerateResult> draw(const DrawCommand& command, const JobContext& context) = 0;
     /// Write `out`, a safetensors file; return what was done, in lines (core/engine/fold.h, core/engine/convert.h).
     [[nodiscard]] virtual Result<std::string> fold(const ExportCommand& command) = 0;
     [[nodiscard]] virtual Result<std::string> convert(const ExportCommand& command) = 0;

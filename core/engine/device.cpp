@@ -155,6 +155,23 @@ std::string describeCompute(at::Device device, Precision precision, int threads)
     return "CPU, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + type;
 }
 
+std::uint64_t freeBytes(at::Device device) {
+    if (device.is_cuda()) {
+        // LibTorch's context is current on the threads that use it.
+        void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+        using Info = int (*)(std::size_t*, std::size_t*);
+        const auto info = library ? reinterpret_cast<Info>(dlsym(library, "cuMemGetInfo_v2")) : nullptr;
+        std::size_t left = 0, total = 0;
+        if (info && info(&left, &total) == 0) return left;
+        return static_cast<std::uint64_t>(cudaDevices().gibibytes.at(device.index()) * (1u << 30));
+    }
+    std::ifstream in("/proc/meminfo");
+    std::string key, unit;
+    for (std::uint64_t kibibytes = 0; in >> key >> kibibytes; std::getline(in, unit))
+        if (key == "MemAvailable:") return kibibytes << 10;
+    return 0;
+}
+
 DevicesReport devicesReport() {
     DevicesReport report;
     report.names = {"cpu"};

@@ -5,10 +5,11 @@
 
 namespace ropescope {
 
-/// One picture of a FLUX or SD3 from given text embeddings: noise of the seed (that of torch on a CPU, float32), levels
-/// with the model's usual shift, Euler or Heun, decoded by the VAE of the folder or of command.vae where there is one.
+/// Pictures of a FLUX or SD3 from a prompt, or from text embeddings that another program made: noise of the seeds (that
+/// of torch on a CPU, float32), levels with the model's usual shift, decoded by the VAE of the folder or of request.vae
+/// where there is one. Fields are those of the picture's tokens among themselves, with the shares that text takes.
 /// Errors: Refused and Usage for what does not fit, told before the first step; Device for too little memory;
 /// Cancelled. Checked by tests/core/engine/draw_test.cpp against diffusers' pipelines.
-[[nodiscard]] Result<GenerateResult> drawFromEmbeddings(const DrawCommand& command, const JobContext& context);
+[[nodiscard]] Result<GenerateResult> drawFromText(const GenerateRequest& request, const JobContext& context);
 
 }  // namespace ropescope

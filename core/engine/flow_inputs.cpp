@@ -14,8 +14,9 @@ namespace {
 /// What a process takes beside the weights: LibTorch and the activations of a pass of usual size.
 constexpr std::uint64_t kBesideWeights = 1'000'000'000;
 
-/// For weights, of a limit for everything.
-std::uint64_t budgetOf(std::uint64_t memory) {
+/// For weights, of a limit for everything; without a limit of what is free.
+std::uint64_t budgetOf(std::uint64_t memory, at::Device device) {
+    if (memory == 0) memory = freeBytes(device);
     if (memory == 0) return ~std::uint64_t{0};
     return memory > kBesideWeights ? memory - kBesideWeights : 0;
 }
@@ -64,13 +65,13 @@ std::int64_t inputsOf(const TensorTable& table, const std::string& name) {
 
 Result<WeightStore> storeUnder(std::uint64_t memory, const TensorTable& table, at::ScalarType type, at::Device device,
                                LoraSet changes) {
-    const std::uint64_t budget = budgetOf(memory);
+    const std::uint64_t budget = budgetOf(memory, device);
     WeightStore store(table, type, device, budget, std::move(changes));
     if (store.streams() && 2 * store.largestBlock() > budget)
-        return failure({ErrorKind::Device, "memory", place({"--memory", table.path()}),
-                        "too little memory for two blocks of this model", gigabytes(memory),
-                        gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more",
-                        "Give more, or a half precision"});
+        return failure(
+            {ErrorKind::Device, "memory", memory > 0 ? place({"--memory", table.path()}) : place({table.path()}),
+             "too little memory for two blocks of this model", gigabytes(memory > 0 ? memory : freeBytes(device)),
+             gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more", "Give more, or a half precision"});
     return store;
 }
 
@@ -83,7 +84,7 @@ Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, co
         for (const std::string& line : changes->notes) note(line);
     auto store = storeUnder(memory, table, scalarType(compute.precision), device, std::move(*changes));
     if (!store || !note) return store;
-    const std::uint64_t peak = std::min(budgetOf(memory), store->totalBytes()) + kBesideWeights;
+    const std::uint64_t peak = std::min(budgetOf(memory, device), store->totalBytes()) + kBesideWeights;
     note("weights " + gigabytes(store->totalBytes()) + ", largest block " + gigabytes(store->largestBlock()) +
          (store->streams() ? "; streamed from the file, peak at most " + gigabytes(peak) : "; kept in memory"));
     return store;

@@ -31,14 +31,14 @@ private:
 /// Second side of a weight of the file; -1 where it has none.
 [[nodiscard]] std::int64_t inputsOf(const TensorTable& table, const std::string& name);
 
-/// Weights under a limit of `memory` bytes for the whole process (0: none). Errors: Device when the limit does not hold
-/// two blocks.
+/// Weights under a limit of `memory` bytes for the whole process (0: what is free). Errors: Device when the limit does
+/// not hold two blocks.
 [[nodiscard]] Result<WeightStore> storeUnder(std::uint64_t memory, const TensorTable& table, at::ScalarType type,
                                              at::Device device, LoraSet changes = {});
 
 /// The weights of a FLUX or MMDiT with the model's LoRAs, under a limit of `memory` bytes for the whole process (0:
-/// none). `note` hears what matches and what the memory is used for. Errors: those of readLoras(); Device when the
-/// limit does not hold two blocks.
+/// what is free). `note` hears what matches and what the memory is used for. Errors: those of readLoras(); Device when
+/// the limit does not hold two blocks.
 [[nodiscard]] Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, const Compute& compute,
                                            std::uint64_t memory, at::Device device,
                                            const std::function<void(const std::string&)>& note);

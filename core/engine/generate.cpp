@@ -8,9 +8,12 @@
 
 #include "core/engine/decoder.h"
 #include "core/engine/device.h"
+#include "core/engine/draw.h"
 #include "core/engine/generation_setup.h"
 #include "core/engine/picture.h"
 #include "core/engine/recipe.h"
+#include "core/engine/request_checks.h"
+#include "core/engine/run_memory.h"
 #include "core/sampling/sampler.h"
 
 namespace ropescope {
@@ -132,17 +135,6 @@ void reportStep(const GenerateRequest& request, const JobContext& context, const
     context.onProgress(p);
 }
 
-Error notFinite(const GenerateRequest& request, int step) {
-    return {ErrorKind::Refused,
-            "GP-07",
-            place({request.model.path}),
-            "the latents are not finite after step " + std::to_string(step),
-            "NaN or infinity",
-            "numbers",
-            request.compute.precision == Precision::Fp32 ? "Check the model's weights or lower the guidance"
-                                                         : "Try --precision fp32"};
-}
-
 Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSetup& setup, const JobContext& context,
                              std::vector<StepFields>& fields) {
     const Clock::time_point start = Clock::now();
@@ -150,12 +142,15 @@ Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSet
     // Drawn even when a file gives the noise: the step noises then are the same stream's.
     const at::Tensor drawn = run.draw();
     at::Tensor x = (setup.noise.defined() ? setup.noise : drawn).to(setup.model->dit->device());
+    beginRun(request, setup.model);
     const auto network = [&](const at::Tensor& latents, int evaluation) { return run.evaluate(latents, evaluation); };
     const auto noise = [&](int step) { return run.stepNoise(step); };
+    at::Tensor before;
     for (int i = 0; i < setup.plan.steps(); ++i) {
-        const StepResult step = sampleStep(setup.plan, i, x, network, noise);
+        keepStep(x);
+        const StepResult step = sampleStep(setup.plan, i, x, network, noise, before);
         if (!at::isfinite(step.latents).all().item<bool>()) return failure(notFinite(request, i + 1));
-        x = step.latents;
+        x = step.latents, before = step.clean;
         GenerateProgress progress;
         progress.step = i + 1;
         progress.steps = setup.plan.steps();
@@ -187,6 +182,9 @@ GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& s
 }  // namespace
 
 Result<GenerateResult> generate(const GenerateRequest& request, const JobContext& context) {
+    const auto card = openCard(request.model);
+    if (!card) return failure(card.error());
+    if (card->architecture == "flux" || card->architecture == "mmdit") return drawFromText(request, context);
     const Clock::time_point start = Clock::now();
     const c10::InferenceMode inference;
     const auto device = chooseDevice(request.compute.device);
@@ -196,7 +194,7 @@ Result<GenerateResult> generate(const GenerateRequest& request, const JobContext
     if (!model) return failure(model.error());
     if (!(*model)->dit)
         return failure({ErrorKind::Refused, "not-a-generator", place({request.model.path}), "this model draws nothing",
-                        (*model)->card.architecture, "dit", "Open a DiT checkpoint"});
+                        (*model)->card.architecture, "dit, flux or mmdit", "Open a model that generates"});
     const auto setup = setUpGeneration(request, *model);
     if (!setup) return failure(setup.error());
     const auto decoder = decoderFor(request.vae, request.model.path, (*model)->card.inChannels, *device);

@@ -6,17 +6,13 @@
 #include <algorithm>
 
 #include "core/encoding/extrapolation.h"
+#include "core/engine/request_checks.h"
 
 namespace ropescope {
 namespace {
 
 constexpr int kMaxTokens = 1 << 16;
 constexpr int kMaxBatch = 4096;
-
-Error usage(const std::string& option, const std::string& reason, const std::string& found, const std::string& expected,
-            const std::string& advice) {
-    return {ErrorKind::Usage, "bad-option", option, reason, found, expected, advice};
-}
 
 std::string sizeText(std::int64_t rows, std::int64_t cols) {
     return std::to_string(rows) + "x" + std::to_string(cols);
@@ -36,13 +32,13 @@ Result<at::Tensor> readNoise(const std::string& option, const std::string& path,
     const TensorEntry* entry = table->tensors().size() == 1 ? table->tensors().data() : nullptr;
     for (const std::string_view name : names) entry = entry ? entry : table->find(name);
     if (!entry) {
-        return failure(usage(option, "the file holds several tensors and none of the expected name",
-                             std::to_string(table->tensors().size()) + " tensors", std::string(*names.begin()),
-                             "Store the noise under that name or alone"));
+        return failure(optionError(option, "the file holds several tensors and none of the expected name",
+                                   std::to_string(table->tensors().size()) + " tensors", std::string(*names.begin()),
+                                   "Store the noise under that name or alone"));
     }
     if (entry->shape.size() != 4 || entry->shape[1] != channels || entry->elements() == 0) {
-        return failure(usage(option, "the noise does not fit the model", shapeText(entry->shape),
-                             "[n," + std::to_string(channels) + ",h,w]", "Give noise of that shape"));
+        return failure(optionError(option, "the noise does not fit the model", shapeText(entry->shape),
+                                   "[n," + std::to_string(channels) + ",h,w]", "Give noise of that shape"));
     }
     const auto values = table->readFloat(entry->name);
     if (!values) return failure(values.error());
@@ -74,26 +70,26 @@ Result<void> chooseSize(const GenerateRequest& request, GenerationSetup& setup) 
     const Grid size = setup.size;
     const std::string found = sizeText(size.rows, size.cols);
     if (size.rows <= 0 || size.cols <= 0 || size.rows % card.patch != 0 || size.cols % card.patch != 0) {
-        return failure(usage("--size", "the sides must be multiples of the patch", found, std::to_string(card.patch),
-                             "Choose another size"));
+        return failure(optionError("--size", "the sides must be multiples of the patch", found,
+                                   std::to_string(card.patch), "Choose another size"));
     }
     setup.grid = {size.rows / card.patch, size.cols / card.patch};
     if (setup.grid.tokens() / setup.grid.cols != setup.grid.rows || setup.grid.tokens() > kMaxTokens)
         return failure(
-            usage("--size", "the picture is too large", found, "at most 65536 tokens", "Choose a smaller size"));
+            optionError("--size", "the picture is too large", found, "at most 65536 tokens", "Choose a smaller size"));
     const Extrapolation method = request.extrapolate.method;
     if (auto possible = checkExtrapolation(shape.positions(), method); !possible) return possible;
     const bool resized = method == Extrapolation::Interpolation;
     if (shape.encoding->added == PositionTable::Added && setup.grid != card.grid && !resized) {
-        return failure(usage("--size", "absolute positions exist only for the trained size", found,
-                             sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch),
-                             "Leave --size out or add --extrapolation interpolation"));
+        return failure(optionError("--size", "absolute positions exist only for the trained size", found,
+                                   sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch),
+                                   "Leave --size out or add --extrapolation interpolation"));
     }
     const at::Tensor& step = setup.stepNoise;
     const std::vector<std::int64_t> expected = {setup.plan.steps(), setup.channels, size.rows, size.cols};
     if (step.defined() && step.sizes().vec() != expected) {
-        return failure(usage("--step-noise", "the noise does not fit the run", shapeText(step.sizes().vec()),
-                             shapeText(expected), "Give one noise per step"));
+        return failure(optionError("--step-noise", "the noise does not fit the run", shapeText(step.sizes().vec()),
+                                   shapeText(expected), "Give one noise per step"));
     }
     return {};
 }
@@ -102,18 +98,19 @@ Result<void> chooseLabels(const GenerateRequest& request, GenerationSetup& setup
     const int classes = setup.model->card.classes;
     const int batch = setup.noise.defined() ? static_cast<int>(setup.noise.size(0)) : request.batch;
     if (batch < 1 || batch > kMaxBatch) {
-        return failure(usage("--batch", "not a possible number of images", std::to_string(batch),
-                             "1 to " + std::to_string(kMaxBatch), "Choose another number"));
+        return failure(optionError("--batch", "not a possible number of images", std::to_string(batch),
+                                   "1 to " + std::to_string(kMaxBatch), "Choose another number"));
     }
     if (request.labels.size() != 1 && request.labels.size() != static_cast<std::size_t>(batch)) {
-        return failure(usage("--class", "one class, or one per image", std::to_string(request.labels.size()),
-                             std::to_string(batch), "Give as many classes as images"));
+        return failure(optionError("--class", "one class, or one per image", std::to_string(request.labels.size()),
+                                   std::to_string(batch), "Give as many classes as images"));
     }
     for (const int label : request.labels) {
         if (label < 0 || label > classes) {
-            return failure(usage("--class", "no such class", std::to_string(label),
-                                 "0 to " + std::to_string(classes) + " (" + std::to_string(classes) + " is no class)",
-                                 "Choose another class"));
+            return failure(
+                optionError("--class", "no such class", std::to_string(label),
+                            "0 to " + std::to_string(classes) + " (" + std::to_string(classes) + " is no class)",
+                            "Choose another class"));
         }
     }
     setup.labels = request.labels;
@@ -131,22 +128,11 @@ void chooseGuidance(const GenerateRequest& request, GenerationSetup& setup) {
 
 Result<void> chooseHeads(const GenerateRequest& request, GenerationSetup& setup) {
     const DitShape& shape = setup.model->dit->shape();
-    if (request.record == RecordFields::None) return {};
-    if (request.record == RecordFields::Listed) setup.heads = request.recordHeads;
-    for (int layer = 0; layer < shape.layers && request.record == RecordFields::All; ++layer)
-        for (int head = 0; head < shape.heads; ++head) setup.heads.push_back({layer, head});
-    std::sort(setup.heads.begin(), setup.heads.end());
-    setup.heads.erase(std::unique(setup.heads.begin(), setup.heads.end()), setup.heads.end());
-    if (setup.heads.empty()) return {};
-    setup.layers.assign(shape.layers, false);
-    for (const HeadId& id : setup.heads) {
-        if (id.layer < 0 || id.layer >= shape.layers || id.head < 0 || id.head >= shape.heads) {
-            return failure(usage("fields", "no such head", id.name(),
-                                 std::to_string(shape.layers) + " layers of " + std::to_string(shape.heads) + " heads",
-                                 "Choose another head"));
-        }
-        setup.layers[id.layer] = true;
-    }
+    auto heads = recordedHeads(request, shape.layers, shape.heads);
+    if (!heads) return failure(heads.error());
+    setup.heads = std::move(*heads);
+    if (!setup.heads.empty()) setup.layers.assign(shape.layers, false);
+    for (const HeadId& id : setup.heads) setup.layers[id.layer] = true;
     return {};
 }
 
@@ -156,13 +142,10 @@ Result<GenerationSetup> setUpGeneration(const GenerateRequest& request, std::sha
     GenerationSetup setup;
     setup.model = std::move(model);
     setup.channels = setup.model->card.inChannels;
+    if (auto possible = checkSampling(request); !possible) return failure(possible.error());
     const auto plan = planSampling(request.sampler, setup.model->card.objective, request.steps);
     if (!plan) return failure(plan.error());
     setup.plan = *plan;
-    if (!(std::abs(request.guidance) <= 1000)) {
-        return failure(usage("--guidance", "not a possible guidance", std::to_string(request.guidance), "at most 1000",
-                             "Choose another guidance"));
-    }
     if (auto done = readNoises(request, setup); !done) return failure(done.error());
     if (auto done = chooseSize(request, setup); !done) return failure(done.error());
     if (auto done = chooseLabels(request, setup); !done) return failure(done.error());

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "core/data/codec.h"
 #include "core/data/enum_names.h"
 #include "core/sampling/schedule.h"
 
@@ -30,19 +31,61 @@ std::string extrapolationOptions(const Extrapolate& e) {
     return e.coupled ? text : text + " --per-axis";
 }
 
-std::string commandOf(const GenerateRequest& r, const Decided& d, std::uint64_t seed) {
+bool isText(const ModelCard& card) {
+    return card.architecture == "flux" || card.architecture == "mmdit";
+}
+
+std::string textOptions(const TextSettings& t) {
+    std::string text;
+    if (t.embeddings.empty()) {
+        text += " --prompt " + shellWord(t.prompt);
+        if (!t.negative.empty()) text += " --negative " + shellWord(t.negative);
+        if (!t.encoders.empty()) text += " --encoders " + shellWord(t.encoders);
+    } else {
+        text += " --embeddings " + shellWord(t.embeddings);
+    }
+    if (t.shift > 0) text += " --shift " + numberText(t.shift);
+    if (t.memory > 0) text += " --memory " + std::to_string(t.memory);
+    return text;
+}
+
+std::string commandOf(const GenerateRequest& r, const ModelCard& card, const Decided& d, std::uint64_t seed) {
     std::string text = "ropescope generate " + shellWord(r.model.path) + modelOptions(r.model);
-    text += " --class " + std::to_string(d.label) + " --seed " + std::to_string(seed);
+    text += isText(card) ? textOptions(r.text) : " --class " + std::to_string(d.label);
+    text += " --seed " + std::to_string(seed);
     text += " --steps " + std::to_string(r.steps) + " --guidance " + numberText(r.guidance);
     if (d.guidedChannels == 3) text += " --guidance-channels 3";
     if (d.guidedChannels > 3) text += " --guidance-channels all";
-    text += std::string(" --sampler ") + samplerName(d.sampler) + " --size " + sizeText(d.size);
+    text += std::string(" --sampler ") + samplerName(d.sampler);
+    if (r.noiseFile.empty() || !isText(card)) text += " --size " + sizeText(d.size);
     text += extrapolationOptions(r.extrapolate);
     if (!r.noiseFile.empty()) text += " --noise " + shellWord(r.noiseFile);
     if (!r.stepNoiseFile.empty()) text += " --step-noise " + shellWord(r.stepNoiseFile);
     if (!r.vae.empty()) text += " --vae " + shellWord(r.vae);
     text += " --precision " + std::string(enumName(r.compute.precision));
     return text + " --out IMAGE.png";
+}
+
+/// The request as one that makes this picture alone.
+GenerateRequest alone(GenerateRequest r, const Decided& d, std::uint64_t seed) {
+    if (r.noiseFile.empty()) r.seed = seed, r.batch = 1;
+    r.labels = {d.label};
+    r.size = d.size, r.sampler = d.sampler;
+    r.record = RecordFields::None, r.recordHeads.clear();
+    return r;
+}
+
+void addText(nlohmann::ordered_json& json, const GenerateRequest& r, const Decided& d) {
+    if (r.text.embeddings.empty()) {
+        json["prompt"] = r.text.prompt, json["negative_prompt"] = r.text.negative;
+    } else {
+        json["embeddings"] = r.text.embeddings;
+    }
+    if (!r.model.adapter.empty()) json["adapter"] = r.model.adapter;
+    for (const LoraRef& lora : r.model.loras)
+        json["loras"].push_back({{"path", lora.path}, {"strength", lora.strength}});
+    if (r.text.shift > 0) json["shift"] = r.text.shift;
+    json["first_levels"] = d.levels;
 }
 
 }  // namespace
@@ -81,16 +124,19 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
         {"convention", enumName(card.convention)},
         {"heads", card.heads},
         {"theta", card.theta},
-        {"label", d.label},
         {"seed", seed},
         {"steps", r.steps},
         {"guidance", r.guidance},
-        {"guided_channels", d.guidedChannels},
         {"sampler", samplerName(d.sampler)},
         {"size", sizeText(d.size)},
         {"precision", enumName(r.compute.precision)},
         {"device", d.device},
     };
+    if (isText(card)) {
+        addText(json, r, d);
+    } else {
+        json["label"] = d.label, json["guided_channels"] = d.guidedChannels;
+    }
     if (d.label < static_cast<int>(card.classNames.size())) json["class_name"] = card.classNames[d.label];
     if (r.extrapolate.method != Extrapolation::None) {
         const Grid trained = r.extrapolate.trained == Grid{} ? card.grid : r.extrapolate.trained;
@@ -108,7 +154,8 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
     if (!r.vae.empty()) json["vae"] = r.vae;
     if (!d.note.empty()) json["note"] = d.note;
     // With noise from a file the whole batch is one run and its seed the first one's.
-    json["command"] = commandOf(r, d, r.noiseFile.empty() ? seed : r.seed);
+    json["command"] = commandOf(r, card, d, r.noiseFile.empty() ? seed : r.seed);
+    json["settings"] = nlohmann::ordered_json::parse(settingsJson(alone(r, d, seed)));
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

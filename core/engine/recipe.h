@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/data/generation.h"
 #include "core/data/model.h"
@@ -18,9 +19,11 @@ struct Decided {
     int batch = 1;
     std::string device;  ///< in words
     std::string note;
+    std::vector<double> levels;  ///< text-to-image: the first two noise levels
 };
 
-/// JSON with everything that decides one picture, the model's hash, the program's version and an equal command line.
+/// JSON with everything that decides one picture, the model's hash, the program's version, an equal command line and,
+/// under "settings", the request itself, which settingsOfTexts() reads back.
 [[nodiscard]] std::string recipeOf(const GenerateRequest& request, const ModelCard& card, const Decided& decided);
 
 /// The options that say how to read the model's file, each with a space before it, where they differ from the file's

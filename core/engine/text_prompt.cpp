@@ -3,8 +3,10 @@
 
 #include <ATen/ATen.h>
 
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 
 #include "core/engine/flow_inputs.h"
 #include "core/model/clip.h"
@@ -14,6 +16,27 @@
 #endif
 
 namespace ropescope {
+
+std::string describeTokens(const EncodedText& part) {
+    std::string text =
+        part.encoder + ": " + std::to_string(part.used) + " of " + std::to_string(part.length) + " tokens";
+    if (part.length == 0) return part.encoder + ": not there, zeros in its place";
+    if (part.cut > 0 && part.pieces.size() > 1)
+        text += ", the last " + std::to_string(part.cut) + " cut after \"" +
+                printable(part.pieces[part.pieces.size() - 2], 40) + "\"";
+    text += ":";
+    for (std::size_t i = 0; i < part.pieces.size() && text.size() < 400; ++i)
+        text += " " + printable(part.pieces[i], 40);
+    return text;
+}
+
+TextRecipe textRecipeOf(const TensorTable& table, const ModelCard& card) {
+    const bool flux = card.architecture == "flux";
+    return {flux, inputsOf(table, flux ? "txt_in.weight" : "context_embedder.weight"),
+            inputsOf(table, flux ? "vector_in.in_layer.weight" : "y_embedder.mlp.0.weight"),
+            card.guidanceInput ? 512 : 256};
+}
+
 #ifdef ROPESCOPE_HAS_TEXT
 namespace {
 
@@ -24,96 +47,138 @@ std::string textOf(const fs::path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// "clip: 7 of 77 tokens: <|startoftext|> a ...", with what was cut.
-std::string describe(const std::string& part, const Tokens& tokens, int length) {
-    std::string text = part + ": " + std::to_string(tokens.used) + " of " + std::to_string(length) + " tokens";
-    if (tokens.cut > 0)
-        text += ", the last " + std::to_string(tokens.cut) + " cut after \"" +
-                printable(tokens.pieces[tokens.pieces.size() - 2], 40) + "\"";
-    text += ":";
-    for (std::size_t i = 0; i < tokens.pieces.size() && text.size() < 400; ++i)
-        text += " " + printable(tokens.pieces[i], 40);
-    return text;
+std::string numbered(const std::string& kind, int number) {
+    return number == 1 ? kind : kind + "_" + std::to_string(number);
 }
 
 /// The encoders of one folder.
 class Encoders {
 public:
-    Encoders(std::string folder, at::ScalarType type, at::Device device, std::uint64_t memory)
-        : m_folder(std::move(folder)), m_type(type), m_device(device), m_memory(memory) {}
+    explicit Encoders(std::string folder) : m_folder(std::move(folder)) {}
 
     [[nodiscard]] bool has(int number) const {
         std::error_code ignored;
-        return fs::is_directory(fs::path(m_folder) / name("text_encoder", number), ignored);
+        return fs::is_directory(fs::path(m_folder) / numbered("text_encoder", number), ignored);
     }
 
-    Result<ClipOutput> clip(int number, const std::string& text, std::vector<std::string>& notes) {
-        const auto tokenizer = openClipTokenizer((fs::path(m_folder) / name("tokenizer", number)).string());
-        if (!tokenizer) return failure(tokenizer.error());
+    /// A text as one encoder's tokens. `first` as in EncodedText.
+    struct Encoded {
+        std::vector<int> ids;
+        EncodedText text;
+    };
+    Result<Encoded> clipTokens(int number, const std::string& text, int first) const {
         const auto table = open(number);
         if (!table) return failure(table.error());
         const auto shape = clipShape(*table, config(number));
         if (!shape) return failure(shape.error());
-        const Tokens tokens = (*tokenizer)->encode(text, shape->positions);
-        notes.push_back(describe(name("text_encoder", number), tokens, shape->positions));
-        auto weights = storeUnder(m_memory, *table, m_type, m_device);
-        if (!weights) return failure(weights.error());
-        return clipForward(*weights, *shape, tokens.ids);
+        return encoded(openClipTokenizer(tokenizer(number)), number, text, shape->positions, first);
+    }
+    Result<Encoded> t5Tokens(int number, const std::string& text, int length, int first) const {
+        if (auto table = open(number); !table) return failure(table.error());
+        return encoded(openT5Tokenizer(tokenizer(number)), number, text, length, first);
     }
 
-    Result<at::Tensor> t5(int number, const std::string& text, int length, std::vector<std::string>& notes) {
-        const auto tokenizer = openT5Tokenizer((fs::path(m_folder) / name("tokenizer", number)).string());
-        if (!tokenizer) return failure(tokenizer.error());
+    Result<ClipOutput> clip(int number, const std::vector<int>& ids, const EncoderRun& run) const {
+        if (run.begun) run.begun(numbered("text_encoder", number));
+        const auto table = open(number);
+        if (!table) return failure(table.error());
+        const auto shape = clipShape(*table, config(number));
+        if (!shape) return failure(shape.error());
+        auto weights = storeUnder(run.memory, *table, run.type, run.device);
+        if (!weights) return failure(weights.error());
+        return clipForward(*weights, *shape, ids);
+    }
+    Result<at::Tensor> t5(int number, const std::vector<int>& ids, const EncoderRun& run) const {
+        if (run.begun) run.begun(numbered("text_encoder", number));
         const auto table = open(number);
         if (!table) return failure(table.error());
         const auto shape = t5Shape(*table, config(number));
         if (!shape) return failure(shape.error());
-        const Tokens tokens = (*tokenizer)->encode(text, length);
-        notes.push_back(describe(name("text_encoder", number), tokens, length));
-        auto weights = storeUnder(m_memory, *table, m_type, m_device);
+        auto weights = storeUnder(run.memory, *table, run.type, run.device);
         if (!weights) return failure(weights.error());
-        return t5Forward(*weights, *shape, tokens.ids);
+        return t5Forward(*weights, *shape, ids);
     }
 
     [[nodiscard]] tl::unexpected<Error> refused(const std::string& part, const std::string& reason,
                                                 const std::string& found, const std::string& expected) const {
         return failure({ErrorKind::Refused, "text-encoder", place({m_folder, part}), reason, found, expected,
-                        "Use a complete diffusers folder, or --embeddings"});
+                        "Give a complete diffusers folder as model or as --encoders, or --embeddings"});
+    }
+
+    /// What changes when a part is replaced.
+    [[nodiscard]] std::string stamp() const {
+        std::string text;
+        for (const char* kind : {"text_encoder", "tokenizer"})
+            for (int number = 1; number <= 3; ++number) {
+                std::error_code missing;
+                const auto time = fs::last_write_time(fs::path(m_folder) / numbered(kind, number), missing);
+                text += (missing ? "-" : std::to_string(time.time_since_epoch().count())) + " ";
+            }
+        return text;
     }
 
 private:
-    static std::string name(const std::string& kind, int number) {
-        return number == 1 ? kind : kind + "_" + std::to_string(number);
-    }
     [[nodiscard]] std::string config(int number) const {
-        return textOf(fs::path(m_folder) / name("text_encoder", number) / "config.json");
+        return textOf(fs::path(m_folder) / numbered("text_encoder", number) / "config.json");
     }
-    Result<TensorTable> open(int number) const {
-        if (!has(number)) return refused(name("text_encoder", number), "this part of the folder is missing", "", "");
-        return TensorTable::open((fs::path(m_folder) / name("text_encoder", number)).string());
+    [[nodiscard]] std::string tokenizer(int number) const {
+        return (fs::path(m_folder) / numbered("tokenizer", number)).string();
+    }
+    [[nodiscard]] Result<TensorTable> open(int number) const {
+        const std::string name = numbered("text_encoder", number);
+        if (!has(number)) return refused(name, "this part is missing", "", "");
+        return TensorTable::open((fs::path(m_folder) / name).string());
+    }
+    static Result<Encoded> encoded(Result<std::unique_ptr<Tokenizer>> tokenizer, int number, const std::string& text,
+                                   int length, int first) {
+        if (!tokenizer) return failure(tokenizer.error());
+        Tokens tokens = (*tokenizer)->encode(text, length);
+        return Encoded{
+            std::move(tokens.ids),
+            {numbered("text_encoder", number), first, length, tokens.used, tokens.cut, std::move(tokens.pieces)}};
     }
 
     std::string m_folder;
-    at::ScalarType m_type;
-    at::Device m_device;
-    std::uint64_t m_memory = 0;
 };
 
-Result<TextEmbedding> embedFlux(Encoders& encoders, const std::string& text, const TextRecipe& recipe) {
-    TextEmbedding out;
-    const auto clip = encoders.clip(1, text, out.notes);
-    if (!clip) return failure(clip.error());
-    const auto t5 = encoders.t5(2, text, recipe.t5Tokens, out.notes);
-    if (!t5) return failure(t5.error());
-    out.text = *t5, out.pooled = clip->pooled;
+/// Tokens of every encoder, in the order of their numbers; the third of an SD3 may be missing.
+Result<std::vector<Encoders::Encoded>> tokensFor(const Encoders& encoders, const std::string& text,
+                                                 const TextRecipe& recipe) {
+    std::vector<Encoders::Encoded> out;
+    const auto add = [&](Result<Encoders::Encoded> one) -> Result<void> {
+        if (!one) return failure(one.error());
+        out.push_back(std::move(*one));
+        return {};
+    };
+    if (auto done = add(encoders.clipTokens(1, text, recipe.flux ? -1 : 0)); !done) return failure(done.error());
+    if (recipe.flux) {
+        if (auto done = add(encoders.t5Tokens(2, text, recipe.t5Tokens, 0)); !done) return failure(done.error());
+        return out;
+    }
+    const int first = out[0].text.length;
+    if (auto done = add(encoders.clipTokens(2, text, 0)); !done) return failure(done.error());
+    if (!encoders.has(3)) {
+        out.push_back({{}, {"text_encoder_3", first, 0, 0, 0, {}}});
+        return out;
+    }
+    if (auto done = add(encoders.t5Tokens(3, text, recipe.t5Tokens, first)); !done) return failure(done.error());
     return out;
 }
 
-Result<TextEmbedding> embedSd3(Encoders& encoders, const std::string& text, const TextRecipe& recipe) {
-    TextEmbedding out;
-    const auto first = encoders.clip(1, text, out.notes);
+Result<TextEmbedding> embedFlux(const Encoders& encoders, const std::vector<Encoders::Encoded>& tokens,
+                                const EncoderRun& run) {
+    const auto clip = encoders.clip(1, tokens[0].ids, run);
+    if (!clip) return failure(clip.error());
+    const auto t5 = encoders.t5(2, tokens[1].ids, run);
+    if (!t5) return failure(t5.error());
+    return TextEmbedding{*t5, clip->pooled, {}};
+}
+
+Result<TextEmbedding> embedSd3(const Encoders& encoders, const std::vector<Encoders::Encoded>& tokens,
+                               const TextRecipe& recipe, const EncoderRun& run) {
+    const auto first = encoders.clip(1, tokens[0].ids, run);
     if (!first) return failure(first.error());
-    const auto second = encoders.clip(2, text, out.notes);
+    const auto second = encoders.clip(2, tokens[1].ids, run);
     if (!second) return failure(second.error());
     at::Tensor states = at::cat({first->hidden, second->hidden}, 2);
     if (states.size(2) > recipe.width)
@@ -122,26 +187,54 @@ Result<TextEmbedding> embedSd3(Encoders& encoders, const std::string& text, cons
     states = at::constant_pad_nd(states, {0, recipe.width - states.size(2)});
     at::Tensor last = at::zeros({1, recipe.t5Tokens, recipe.width}, states.options());
     if (encoders.has(3)) {
-        const auto t5 = encoders.t5(3, text, recipe.t5Tokens, out.notes);
+        const auto t5 = encoders.t5(3, tokens[2].ids, run);
         if (!t5) return failure(t5.error());
         last = *t5;
         if (last.size(2) != recipe.width)
             return encoders.refused("text_encoder_3", "another width than the transformer's text",
                                     std::to_string(last.size(2)), std::to_string(recipe.width));
-    } else {
-        out.notes.push_back("text_encoder_3: not there, zeros in its place");
     }
-    out.text = at::cat({states, last}, 1);
-    out.pooled = at::cat({first->pooled, second->pooled}, 1);
-    return out;
+    return TextEmbedding{at::cat({states, last}, 1), at::cat({first->pooled, second->pooled}, 1), {}};
+}
+
+/// The last texts, newest first.
+struct KeptTexts {
+    struct Entry {
+        std::string key;
+        TextEmbedding embedding;
+    };
+    static constexpr std::size_t kMost = 8;
+    std::mutex mutex;
+    std::deque<Entry> entries;
+};
+
+KeptTexts& kept() {
+    static KeptTexts texts;
+    return texts;
+}
+
+std::string keyOf(const Encoders& encoders, const std::string& folder, const std::string& text,
+                  const TextRecipe& recipe, const EncoderRun& run) {
+    std::string key = folder + '\0' + text + '\0' + encoders.stamp() + run.device.str() + c10::toString(run.type);
+    for (const std::int64_t number :
+         {std::int64_t{recipe.flux}, recipe.width, recipe.pooled, std::int64_t{recipe.t5Tokens}})
+        key += " " + std::to_string(number);
+    return key;
 }
 
 }  // namespace
 
 Result<TextEmbedding> embedText(const std::string& folder, const std::string& text, const TextRecipe& recipe,
-                                at::ScalarType type, at::Device device, std::uint64_t memory) {
-    Encoders encoders(folder, type, device, memory);
-    auto out = recipe.flux ? embedFlux(encoders, text, recipe) : embedSd3(encoders, text, recipe);
+                                const EncoderRun& run) {
+    const Encoders encoders(folder);
+    const std::string key = keyOf(encoders, folder, text, recipe, run);
+    KeptTexts& texts = kept();
+    const std::lock_guard lock(texts.mutex);
+    for (const KeptTexts::Entry& entry : texts.entries)
+        if (entry.key == key) return entry.embedding;
+    auto tokens = tokensFor(encoders, text, recipe);
+    if (!tokens) return failure(tokens.error());
+    auto out = recipe.flux ? embedFlux(encoders, *tokens, run) : embedSd3(encoders, *tokens, recipe, run);
     if (!out) return out;
     if (out->text.size(2) != recipe.width)
         return encoders.refused(recipe.flux ? "text_encoder_2" : "text_encoder",
@@ -150,13 +243,37 @@ Result<TextEmbedding> embedText(const std::string& folder, const std::string& te
     if (out->pooled.size(1) != recipe.pooled)
         return encoders.refused("text_encoder", "another width than the transformer's pooled text",
                                 std::to_string(out->pooled.size(1)), std::to_string(recipe.pooled));
+    for (Encoders::Encoded& part : *tokens) out->tokens.parts.push_back(std::move(part.text));
+    texts.entries.push_front({key, *out});
+    if (texts.entries.size() > KeptTexts::kMost) texts.entries.pop_back();
     return out;
 }
+
+Result<TokensReport> tokensOf(const TokensRequest& request) {
+    const auto table = TensorTable::open(request.model);
+    if (!table) return failure(table.error());
+    const auto card = recognise(*table, request.model);
+    if (!card) return failure(card.error());
+    const std::string& folder = request.encoders.empty() ? request.model.path : request.encoders;
+    auto tokens = tokensFor(Encoders(folder), request.prompt, textRecipeOf(*table, *card));
+    if (!tokens) return failure(tokens.error());
+    TokensReport report;
+    for (Encoders::Encoded& part : *tokens) report.parts.push_back(std::move(part.text));
+    return report;
+}
 #else
-Result<TextEmbedding> embedText(const std::string& folder, const std::string&, const TextRecipe&, at::ScalarType,
-                                at::Device, std::uint64_t) {
+namespace {
+tl::unexpected<Error> noTokenizers(const std::string& folder) {
     return failure({ErrorKind::Device, "no-text", place({folder}), "this build has no tokenizers", "",
                     "ICU and sentencepiece when it is built", "Give --embeddings"});
+}
+}  // namespace
+
+Result<TextEmbedding> embedText(const std::string& folder, const std::string&, const TextRecipe&, const EncoderRun&) {
+    return noTokenizers(folder);
+}
+Result<TokensReport> tokensOf(const TokensRequest& request) {
+    return noTokenizers(request.model.path);
 }
 #endif
 

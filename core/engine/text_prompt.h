@@ -5,17 +5,17 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/data/joint_attention.h"
 
 namespace ropescope {
 
 /// What a transformer is given of a text.
 struct TextEmbedding {
-    at::Tensor text;                 ///< [1,T,e]
-    at::Tensor pooled;               ///< [1,p]
-    std::vector<std::string> notes;  ///< per encoder: tokens, and where the text is cut
+    at::Tensor text;    ///< [1,T,e]
+    at::Tensor pooled;  ///< [1,p]
+    TokensReport tokens;
 };
 
 /// Widths that the transformer expects, and how its pipeline feeds it.
@@ -25,13 +25,29 @@ struct TextRecipe {
     int t5Tokens = 256;  ///< 512 for FLUX.1 dev
 };
 
+/// Of a FLUX or SD3.
+[[nodiscard]] TextRecipe textRecipeOf(const TensorTable& table, const ModelCard& card);
+
+/// Where and how the encoders run.
+struct EncoderRun {
+    at::ScalarType type = at::kFloat;
+    at::Device device = at::kCPU;
+    std::uint64_t memory = 0;                            ///< bytes; 0: what is free
+    std::function<void(const std::string&)> begun = {};  ///< hears which encoder starts; may be empty
+};
+
 /// Encodes a text with the encoders and tokenizers of a diffusers folder: FLUX takes T5's states and CLIP's pooled
 /// vector, SD3 both CLIPs' states before their last layer (side by side, filled with zeros to T5's width) and then T5's
-/// (zeros where the folder has none), pooled vectors side by side. One encoder after the other is in memory, streamed
-/// under `memory` bytes (0: no limit). Errors: Refused where a part is missing or has another width; Device where the
-/// program was built without tokenizers.
+/// (zeros where the folder has none), pooled vectors side by side. One encoder after the other is in memory; the last
+/// texts' embeddings are kept while the folder stays as it is. Errors: Refused where a part is missing or has another
+/// width; Device where the program was built without tokenizers.
 [[nodiscard]] Result<TextEmbedding> embedText(const std::string& folder, const std::string& text,
-                                              const TextRecipe& recipe, at::ScalarType type, at::Device device,
-                                              std::uint64_t memory);
+                                              const TextRecipe& recipe, const EncoderRun& run);
+
+/// How those encoders cut a text, without running them. Errors as above.
+[[nodiscard]] Result<TokensReport> tokensOf(const TokensRequest& request);
+
+/// "text_encoder: 7 of 77 tokens: <|startoftext|> a ...", with what was cut.
+[[nodiscard]] std::string describeTokens(const EncodedText& part);
 
 }  // namespace ropescope

@@ -153,6 +153,11 @@ RecordedAttention attendRecording(const at::Tensor& q, const at::Tensor& k, cons
 AttentionField fieldOfAttention(const at::Tensor& attention, Grid grid) {
     checkGrid(attention, grid);
     const std::int64_t batch = attention.size(0), heads = attention.size(1), tokens = attention.size(2);
+    if (!attention.is_cpu()) {
+        const at::Tensor mean = attention.to(at::kFloat).mean(0);
+        return {sumDiagonals(mean.reshape({heads, grid.rows, grid.cols, grid.rows, grid.cols})).to(at::kCPU) / tokens,
+                at::special_entr(attention.to(at::kFloat)).sum(-1).mean(at::IntArrayRef{0, 2}).to(at::kCPU)};
+    }
     at::Tensor alpha = attention.to(at::kCPU, at::kFloat).reshape({batch * heads, tokens, tokens}).contiguous();
     Sums sums(grid, heads);
     addRows(sums, alpha, RowsHold::Probabilities, 0, 0);

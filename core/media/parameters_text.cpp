@@ -13,6 +13,12 @@ std::string word(const nlohmann::json& recipe, const char* key) {
     return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
+/// "HEIGHTxWIDTH" as those programs write it, width first.
+std::string turned(const std::string& size) {
+    const auto cross = size.find('x');
+    return cross == std::string::npos ? size : size.substr(cross + 1) + "x" + size.substr(0, cross);
+}
+
 }  // namespace
 
 std::string parametersText(const std::string& recipe) {
@@ -24,7 +30,7 @@ std::string parametersText(const std::string& recipe) {
         {"Model", "model_name"}, {"Class", "label"},     {"Version", "version"}};
     std::string line;
     for (const auto& [title, key] : kEntries) {
-        const std::string value = word(json, key);
+        const std::string value = std::string_view(key) == "size" ? turned(word(json, key)) : word(json, key);
         if (value.empty()) continue;
         // A comma or a line break would end the value for the programs that read this line.
         const bool quote = value.find_first_of(",:\n\"") != std::string::npos;

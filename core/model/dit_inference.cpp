@@ -120,6 +120,8 @@ at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitCond
     const std::size_t turn = c.rotaryOfTime ? time : c.rotary.size() == 1 ? 0 : layer;
     if (!c.rotary.empty()) rotateInPlace(qkv, c.rotary[turn]);
     const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
+    if (recording && recording->watched == layer)
+        recording->queries = parts[0][0].clone(), recording->keys = parts[1][0].clone();
     const auto from = [&](int which, std::int64_t first) { return parts[which].narrow(0, first, batch - first); };
     at::Tensor out;
     if (recording && recording->layers[layer]) {

@@ -28,9 +28,10 @@ double fluxShift(int imageTokens) {
 
 Result<SamplingPlan> planFlow(Sampler sampler, std::vector<FlowStep> steps) {
     if (sampler == Sampler::Auto) sampler = Sampler::Euler;
-    if (sampler != Sampler::Euler && sampler != Sampler::Heun)
+    if (sampler != Sampler::Euler && sampler != Sampler::Heun && sampler != Sampler::Dpmpp2m)
         return failure({ErrorKind::Usage, "bad-sampler", "--sampler", "the sampler does not fit the model",
-                        samplerName(sampler), "euler or heun (velocity model)", "Choose another or leave it out"});
+                        samplerName(sampler), "euler, heun or dpmpp-2m (velocity model)",
+                        "Choose another or leave it out"});
     SamplingPlan plan;
     plan.sampler = sampler;
     for (const FlowStep& step : steps) {

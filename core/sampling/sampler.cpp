@@ -13,8 +13,31 @@
 namespace ropescope {
 namespace {
 
+/// A noise level: x = signal x0 + noise eps, and the log of what the solver counts in.
+struct Level {
+    double signal = 1, noise = 0;
+    [[nodiscard]] double lambda() const { return std::log(signal / noise); }
+};
+
+/// `before` undefined or a last level without noise: first order.
+at::Tensor multistep(const at::Tensor& x, const at::Tensor& clean, const at::Tensor& before, Level last, Level now,
+                     Level next) {
+    if (next.noise == 0) return clean * next.signal;
+    const double h = next.lambda() - now.lambda();
+    at::Tensor target = clean;
+    if (before.defined()) {
+        const double half = h / (2 * (now.lambda() - last.lambda()));
+        target = clean * (1 + half) - before * half;
+    }
+    return x * (next.noise / now.noise) - target * (next.signal * std::expm1(-h));
+}
+
+Level levelOf(const DiffusionStep& step) {
+    return {std::sqrt(step.alphaBar), std::sqrt(1 - step.alphaBar)};
+}
+
 StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network,
-                         const StepNoise& noise) {
+                         const StepNoise& noise, const at::Tensor& before) {
     const DiffusionStep& step = plan.diffusion.at(index);
     const at::Tensor output = network(x, index);
     const std::int64_t channels = x.size(1);
@@ -22,6 +45,11 @@ StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& 
     at::Tensor clean = x * step.cleanFromX - eps * step.cleanFromEps;
     if (plan.sampler == Sampler::Ddim) {  // eta 0
         return {clean * std::sqrt(step.alphaBarPrev) + eps * std::sqrt(1 - step.alphaBarPrev), clean};
+    }
+    if (plan.sampler == Sampler::Dpmpp2m) {
+        const Level last = index > 0 ? levelOf(plan.diffusion[index - 1]) : Level{};
+        const Level next{std::sqrt(step.alphaBarPrev), std::sqrt(1 - step.alphaBarPrev)};
+        return {multistep(x, clean, before, last, levelOf(step), next), clean};
     }
     at::Tensor mean = clean * step.meanFromClean + x * step.meanFromX;
     const at::Tensor z = noise(index);
@@ -32,12 +60,17 @@ StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& 
     return {mean + at::exp(logVariance / 2) * z, clean};
 }
 
-StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network) {
+StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network,
+                    const at::Tensor& before) {
     const FlowStep& step = plan.flow.at(index);
     const int first = index * plan.evaluationsPerStep();
     const std::int64_t channels = x.size(1);
     const at::Tensor velocity = network(x, first).narrow(1, 0, channels);
     at::Tensor clean = x - velocity * step.time;
+    if (plan.sampler == Sampler::Dpmpp2m) {
+        const double last = index > 0 ? plan.flow[index - 1].time : 0;
+        return {multistep(x, clean, before, {1, last}, {1, step.time}, {1, step.next}), clean};
+    }
     at::Tensor next = x + velocity * (step.next - step.time);
     if (plan.sampler == Sampler::Euler) return {next, clean};
     const at::Tensor corrected = (velocity + network(next, first + 1).narrow(1, 0, channels)) / 2;
@@ -47,9 +80,9 @@ StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, co
 }  // namespace
 
 StepResult sampleStep(const SamplingPlan& plan, int step, const at::Tensor& latents, const Network& network,
-                      const StepNoise& noise) {
-    return plan.flow.empty() ? diffusionStep(plan, step, latents, network, noise)
-                             : flowStep(plan, step, latents, network);
+                      const StepNoise& noise, const at::Tensor& before) {
+    return plan.flow.empty() ? diffusionStep(plan, step, latents, network, noise, before)
+                             : flowStep(plan, step, latents, network, before);
 }
 
 at::Tensor guide(const at::Tensor& both, double w, std::int64_t channels) {

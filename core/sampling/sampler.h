@@ -22,10 +22,13 @@ struct StepResult {
     at::Tensor clean;    ///< the estimate of the clean image seen before the step
 };
 
-/// One step of the plan. Coefficients are float64 until they meet the float32 latents.
-/// Checked by tests/core/sampling/sampler_test.cpp (closed forms) and tests/core/engine/generate_test.cpp (fixtures).
+/// One step of the plan. `before`: the clean estimate of the step before (undefined at the first), which dpmpp-2m goes
+/// on from: DPM-Solver++(2M) of arXiv 2211.01095, for eps models with the log of the signal-to-noise ratio, for
+/// velocity models in k-diffusion's form with -ln sigma, as SD3's own code has it. Coefficients are float64 until they
+/// meet the float32 latents. Checked by tests/core/sampling/sampler_test.cpp (closed forms) and
+/// tests/core/engine/generate_test.cpp (fixtures).
 [[nodiscard]] StepResult sampleStep(const SamplingPlan& plan, int step, const at::Tensor& latents,
-                                    const Network& network, const StepNoise& noise);
+                                    const Network& network, const StepNoise& noise, const at::Tensor& before = {});
 
 /// Classifier-free guidance as the original DiT does it: `both` is [2B,K,h,w], conditional half first. In the first
 /// `channels` channels uncond + w (cond - uncond), in all others the conditional half's own prediction. Gives

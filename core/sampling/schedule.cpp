@@ -59,6 +59,14 @@ Result<std::vector<int>> respaceByStride(int steps) {
     return times;
 }
 
+Result<std::vector<int>> respaceToEnd(int steps) {
+    if (steps < 1 || steps >= kTrainedSteps) return failure(stepsError(steps, "1 to 999"));
+    std::vector<int> times;
+    for (int i = 1; i <= steps; ++i)
+        times.push_back(static_cast<int>(std::nearbyint(double(kTrainedSteps - 1) * i / steps)));
+    return times;
+}
+
 std::vector<DiffusionStep> diffusionSteps(const std::vector<int>& times) {
     const std::vector<double> bars = trainedAlphaBars();
     const int count = static_cast<int>(times.size());
@@ -110,6 +118,8 @@ const char* samplerName(Sampler sampler) {
             return "euler";
         case Sampler::Heun:
             return "heun";
+        case Sampler::Dpmpp2m:
+            return "dpmpp-2m";
     }
     return "?";
 }
@@ -122,9 +132,10 @@ Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective,
     }
     if (sampler == Sampler::Auto) sampler = flow ? Sampler::Euler : Sampler::Ddim;
     const bool flowSampler = sampler == Sampler::Euler || sampler == Sampler::Heun;
-    if (flow != flowSampler) {
+    if (sampler != Sampler::Dpmpp2m && flow != flowSampler) {
         return failure({ErrorKind::Usage, "bad-sampler", "--sampler", "the sampler does not fit the model",
-                        samplerName(sampler), flow ? "euler or heun (velocity model)" : "ddim or ddpm (eps model)",
+                        samplerName(sampler),
+                        flow ? "euler, heun or dpmpp-2m (velocity model)" : "ddim, ddpm or dpmpp-2m (eps model)",
                         "Choose another sampler or leave it out"});
     }
     if (steps < 1 || steps > kTrainedSteps) return failure(stepsError(steps, "1 to 1000"));
@@ -138,7 +149,9 @@ Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective,
         }
         return plan;
     }
-    const auto times = sampler == Sampler::Ddim ? respaceByStride(steps) : respaceEvenly(steps);
+    const auto times = sampler == Sampler::Ddim      ? respaceByStride(steps)
+                       : sampler == Sampler::Dpmpp2m ? respaceToEnd(steps)
+                                                     : respaceEvenly(steps);
     if (!times) return failure(times.error());
     plan.diffusion = diffusionSteps(*times);
     for (const DiffusionStep& step : plan.diffusion) plan.times.push_back(step.time);

@@ -40,6 +40,10 @@ struct FlowStep {
 /// Errors: Usage when there is none, naming the next smaller and larger possible number.
 [[nodiscard]] Result<std::vector<int>> respaceByStride(int steps);
 
+/// 999 i / steps for i = 1 .. steps, rounded half to even: the times of DPM-Solver++ in diffusers; ascending.
+/// Errors: Usage unless 1 <= steps <= 999.
+[[nodiscard]] Result<std::vector<int>> respaceToEnd(int steps);
+
 /// Coefficients for linear betas 1e-4 .. 2e-2, in sampling order (last time first). Times ascending, distinct.
 [[nodiscard]] std::vector<DiffusionStep> diffusionSteps(const std::vector<int>& times);
 
@@ -52,8 +56,8 @@ struct FlowStep {
 /// A chosen sampler with all its steps and the model time of every network evaluation.
 struct SamplingPlan {
     Sampler sampler = Sampler::Euler;
-    std::vector<DiffusionStep> diffusion;  ///< ddpm, ddim
-    std::vector<FlowStep> flow;            ///< euler, heun
+    std::vector<DiffusionStep> diffusion;  ///< ddpm, ddim, dpmpp-2m of eps models
+    std::vector<FlowStep> flow;            ///< euler, heun, dpmpp-2m of velocity models
     std::vector<double> times;             ///< one per evaluation, in order; Heun has two per step
     [[nodiscard]] int steps() const { return static_cast<int>(flow.empty() ? diffusion.size() : flow.size()); }
     [[nodiscard]] int evaluationsPerStep() const { return sampler == Sampler::Heun ? 2 : 1; }

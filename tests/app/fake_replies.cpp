@@ -35,6 +35,12 @@ ModelCard fakeCard(const ModelRef& ref) {
         card.classToken = true;
         card.mapTokens = card.name == "vit-silent" ? ref.mapTokens : MapTokens::All;
     }
+    if (card.name.starts_with("flux")) {
+        card.architecture = "flux";
+        card.guidanceInput = true;
+        card.patch = 1;
+        if (!ref.adapter.empty()) card.name += " + maps";
+    }
     card.classes = 2;
     card.parameters = 1000;
     return card;
@@ -119,6 +125,38 @@ ClassifyResult fakeClasses(const ClassifyRequest& request) {
     return result;
 }
 
+TokensReport fakeTokens(const std::string& prompt) {
+    const int words = static_cast<int>(std::count(prompt.begin(), prompt.end(), ' ')) + 1;
+    return {{{"text_encoder", -1, 77, words + 2, 0, {}}, {"text_encoder_2", 0, 4, 3, 1, {"a", "cat", "</s>"}}}};
+}
+
+AttentionReport fakeAttention(const AttentionRequest& request) {
+    AttentionReport report;
+    report.grid = {kSide, kSide};
+    report.time = 100.0 * request.step;
+    report.tokens = fakeTokens(request.run.text.prompt);
+    const float first = request.patches.empty() ? 0.1f : 0.1f * static_cast<float>(request.patches.front());
+    report.looks = {std::vector<float>(kSide * kSide, first), {0.1f, 0.2f, 0.3f, 0.0f}};
+    report.seen = {std::vector<float>(kSide * kSide, 0.5f), std::vector<float>(4, 0.25f)};
+    report.shares = {4, 0.6, 0.2};
+    return report;
+}
+
+/// Of a picture that was made with "/m/flux-other.safetensors", a LoRA and a prompt.
+PictureSettings fakeSettings(const std::string& path) {
+    PictureSettings found;
+    found.path = path;
+    found.complete = path.find("other-program") == std::string::npos;
+    found.settings.model.path = "/m/flux-other.safetensors";
+    found.settings.model.loras = {{"/l/style.safetensors", 0.5}};
+    found.settings.text.prompt = "a dog";
+    found.settings.steps = 11;
+    found.settings.seed = 77;
+    found.settings.size = {256, 512};
+    if (!found.complete) found.taken = {"prompt", "seed"};
+    return found;
+}
+
 }  // namespace
 
 HeadReport fakeHead(HeadId id) {
@@ -163,7 +201,7 @@ GenerateProgress fakeProgress(const GenerateRequest& request, int step, int step
     for (HeadId id : heads) {
         constexpr int n = (2 * kSide - 1) * (2 * kSide - 1);
         progress.fields.heads.push_back(
-            {id, {kSide, kSide}, std::vector<float>(n, 1.0f / n), std::vector<float>(n, 1.0f), 1.0});
+            {id, {kSide, kSide}, std::vector<float>(n, 1.0f / n), std::vector<float>(n, 1.0f), 1.0, {4, 0.6, 0.2}});
     }
     return progress;
 }
@@ -190,6 +228,9 @@ Reply fakeReply(const Request& request) {
     if (const auto* measure = std::get_if<CalibrateRequest>(&request)) return fakeCalibration(*measure);
     if (const auto* compare = std::get_if<CompareRequest>(&request)) return fakeComparison(*compare);
     if (const auto* classify = std::get_if<ClassifyRequest>(&request)) return fakeClasses(*classify);
+    if (const auto* tokens = std::get_if<TokensRequest>(&request)) return fakeTokens(tokens->prompt);
+    if (const auto* attention = std::get_if<AttentionRequest>(&request)) return fakeAttention(*attention);
+    if (const auto* read = std::get_if<ReadSettingsRequest>(&request)) return fakeSettings(read->path);
     const auto& generate = std::get<GenerateRequest>(request);
     GenerateResult result;
     result.images.push_back(

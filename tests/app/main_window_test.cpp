@@ -19,10 +19,13 @@
 #include "core/data/kernel_series.h"
 #include "tests/app/fake_script.h"
 #include "widgets/atlas_view.h"
+#include "widgets/attention_canvas.h"
+#include "widgets/attention_view.h"
 #include "widgets/classify_view.h"
 #include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
+#include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
 #include "widgets/measure_bar.h"
@@ -135,6 +138,59 @@ private slots:
         QCOMPARE(w->panels().fields->step(), 4);
         const std::vector<double> measured = w->panels().fields->drawnMeasured(w->selection().current());
         QCOMPARE(measured, std::vector<double>(25, 1.0));
+    }
+
+    void aPromptIsWrittenDrawnAndItsAttentionAsked() {
+        script(R"({"GenerateRequest":"steps:5:10"})");
+        const auto w = window({"/m/flux.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        GenerateRequest settings = w->panels().generate->request();
+        settings.text.prompt = "a red cat";
+        settings.steps = 5;
+        w->panels().generate->restore(settings);
+        QTRY_VERIFY(w->panels().generate->settings().prompt().tokensText().contains("drops the last 1, after \"cat\""));
+        w->docks().attention->raise();
+        QVERIFY(w->panels().attention->isShowingEmpty());
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(w->panels().attention->hasRun());
+        QTRY_COMPARE(w->panels().attention->canvas()->figure().image.size(), 9u);
+        w->panels().attention->choose({4}, {});
+        QTRY_COMPARE(w->panels().attention->canvas()->figure().image.front(), 0.4f);
+        QVERIFY(!w->panels().attention->canvas()->figure().picture.isNull());
+        // Shares of all heads join the Atlas.
+        w->panels().atlas->setNumber("image_to_text");
+        QCOMPARE(w->panels().atlas->drawnValue({1, 0}), 0.6);
+    }
+
+    void aPictureBringsItsModelAndSettingsBack() {
+        script("{}");
+        const auto w = window({"/m/flux.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        w->generation().restoreFrom("/p/other-program.png");
+        QTRY_COMPARE(w->panels().generate->request().seed, 77u);
+        QCOMPARE(w->panels().generate->request().text.prompt, std::string("a dog"));
+        QVERIFY(w->panels().generate->request().steps != 11);
+        QCOMPARE(w->models().all().size(), 1u);
+        w->generation().restoreFrom("/p/own.png");
+        QTRY_COMPARE(w->models().all().size(), 2u);
+        QTRY_COMPARE(w->panels().generate->request().steps, 11);
+        const GenerateRequest back = w->panels().generate->request();
+        QCOMPARE(back.model.path, std::string("/m/flux-other.safetensors"));
+        QVERIFY(back.model.loras == (std::vector<LoraRef>{{"/l/style.safetensors", 0.5}}));
+        QVERIFY((back.size == Grid{256, 512}));
+        QTRY_COMPARE(w->selection().current().model, w->panels().generate->model());
+    }
+
+    void anAdapterOpensTheModelOnceMore() {
+        script("{}");
+        const auto w = window({"/m/flux.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        emit w->panels().generate->settings().adapterRequested(w->panels().generate->model(), "/m/maps.safetensors");
+        QTRY_COMPARE(w->models().all().size(), 2u);
+        const OpenModel& second = w->models().all().rbegin()->second;
+        QCOMPARE(second.ref.adapter, std::string("/m/maps.safetensors"));
+        QCOMPARE(second.card.name, std::string("flux + maps"));
+        QTRY_COMPARE(w->panels().generate->request().model.adapter, std::string("/m/maps.safetensors"));
     }
 
     void cancelEndsWithinAStepAndKeepsTheRest() {
@@ -285,7 +341,7 @@ private slots:
             QTRY_VERIFY(w->focusedView() != nullptr);
             int visible = 0;
             for (QDockWidget* dock : w->docks().views()) visible += dock->isVisible() ? 1 : 0;
-            QCOMPARE(visible, 6);  // tabbed ones count as visible docks
+            QCOMPARE(visible, 7);  // tabbed ones count as visible docks
         }
         const DockLayout saved = saveDocks(w->docks());
         w->setLayout(Layout::Compare);

@@ -36,7 +36,6 @@ public:
     }
     Result<void> inspect(const InspectCommand&) override { return {}; }
     Result<void> forward(const ForwardCommand&) override { return {}; }
-    Result<GenerateResult> draw(const DrawCommand&, const JobContext&) override { return failure(Error{}); }
     Result<std::string> fold(const ExportCommand&) override { return std::string(); }
     Result<std::string> convert(const ExportCommand&) override { return std::string(); }
     int train(const std::vector<std::string>&) override { return 0; }

@@ -2,6 +2,8 @@
 #include "app/session.h"
 
 #include <QFile>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -102,15 +104,26 @@ private slots:
 
     void wrongTypesInsideGiveDefaults() {
         write(
-            R"({"version":1,"models":[7,{"path":3}],"selected":"x","generate":{"steps":"many","seed":-4,"guidance":1e99},
+            R"({"version":1,"models":[7,{"path":3}],"selected":"x","generate":{"steps":3},
                  "appearance":77,"recent_files":{"a":1}})");
         const Session s = loadSession(path()).session;
         QCOMPARE(s.models.size(), 2u);
         QVERIFY(s.models[0].path.empty());
         QCOMPARE(s.generate.steps, GenerateRequest{}.steps);
-        QCOMPARE(s.generate.guidance, 100.0);
         QVERIFY(s.appearance == Appearance::Dark);
         QVERIFY(s.recentFiles.isEmpty());
+    }
+
+    void settingsOutOfRangeAreBroughtIntoIt() {
+        QFile file(path());
+        QVERIFY(file.open(QFile::WriteOnly | QFile::Truncate));
+        const QString settings = R"({"steps":-4,"guidance":1e99,"seed":3,"later":[1]})";
+        file.write(QJsonDocument(QJsonObject{{"version", 1}, {"generate", settings}}).toJson());
+        file.close();
+        const Session s = loadSession(path()).session;
+        QCOMPARE(s.generate.steps, 1);
+        QCOMPARE(s.generate.guidance, 100.0);
+        QCOMPARE(s.generate.seed, 3u);
     }
 
     void recentFilesAreUniqueNewestFirst() {

@@ -5,8 +5,11 @@
 #include <QSignalSpy>
 #include <QSlider>
 #include <QTest>
+#include <QToolButton>
 
 #include "tests/widgets/opened_sample.h"
+#include "widgets/generate_settings.h"
+#include "widgets/lora_list.h"
 #include "widgets/message_bar.h"
 #include "widgets/preview_image.h"
 
@@ -63,26 +66,99 @@ private slots:
         ModelCard card = sampleCard("generator");
         card.patch = 4;
         view.setModel(models.add({}, card));
-        QCOMPARE(view.patches(), (Grid{7, 7}));
+        QCOMPARE(view.settings().patches(), (Grid{7, 7}));
         QCOMPARE(view.request().size, Grid{});  // as trained
-        view.setSize({8, 11});
+        view.settings().setSize({8, 11});
         QCOMPARE(view.request().size, (Grid{32, 44}));
         const GenerateRequest larger = view.request();
-        view.setSize({});
+        view.settings().setSize({});
         QCOMPARE(view.request().size, Grid{});
         view.restore(larger);
-        QCOMPARE(view.patches(), (Grid{8, 11}));
+        QCOMPARE(view.settings().patches(), (Grid{8, 11}));
         QVERIFY(view.request().extrapolate.method == Extrapolation::None);
         GenerateRequest stretched = larger;
         stretched.extrapolate.method = Extrapolation::NtkAware;
         view.restore(stretched);
         QVERIFY(view.request().extrapolate.method == Extrapolation::NtkAware);
-        view.setSize({});
+        view.settings().setSize({});
         QVERIFY(view.request().extrapolate.method == Extrapolation::None);  // nothing to stretch
         card.encoding = "absolute";
         view.setModel(models.add({}, card));
-        view.setSize({9, 9});  // a table of positions can only be resized
+        view.settings().setSize({9, 9});  // a table of positions can only be resized
         QVERIFY(view.request().extrapolate.method == Extrapolation::Interpolation);
+    }
+    void textModelsTakeAPromptAndPixels() {
+        OpenModels models;
+        GenerateView view(models);
+        view.setModel(models.add({}, sampleCard("classes")));
+        QVERIFY(view.settings().prompt().isHidden());
+        QCOMPARE(view.request().steps, 20);
+        ModelCard card = sampleCard("flux");
+        card.architecture = "flux", card.guidanceInput = true, card.patch = 1;
+        ModelRef ref;
+        ref.path = "/flux";
+        view.setModel(models.add(ref, card));
+        QVERIFY(!view.settings().prompt().isHidden());
+        QCOMPARE(view.request().steps, 28);  // nobody had touched them
+        QCOMPARE(view.request().guidance, 3.5);
+        QVERIFY((view.request().size == Grid{1024, 1024}));
+        GenerateRequest own = view.request();
+        own.text = {"a cat", "", "/encoders", "", 2.5, 6'000'000'000};
+        own.model.loras = {{"/a.safetensors", 0.5}, {"/b.safetensors", -1}};
+        own.size = {256, 512};
+        own.steps = 7;
+        own.sampler = Sampler::Dpmpp2m;
+        view.restore(own);
+        const GenerateRequest got = view.request();
+        QCOMPARE(got.text.prompt, own.text.prompt);
+        QCOMPARE(got.text.encoders, own.text.encoders);
+        QCOMPARE(got.text.shift, 2.5);
+        QCOMPARE(got.text.memory, own.text.memory);
+        QVERIFY(got.model.loras == own.model.loras);
+        QVERIFY((got.size == Grid{256, 512}));
+        QVERIFY(got.sampler == Sampler::Dpmpp2m);
+        // A class-conditional model looks at none of it, and it is not lost.
+        view.setModel(models.all().begin()->first);
+        QVERIFY(view.request().text.prompt.empty());
+        QVERIFY(view.request().model.loras.empty());
+        QCOMPARE(view.request().steps, 7);
+        QCOMPARE(view.settings().all().text.prompt, own.text.prompt);
+    }
+    void theSizeFitsTheTableOfPositions() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("sd3");
+        card.architecture = "mmdit", card.patch = 2, card.positionRows = 64;
+        view.setModel(models.add({}, card));
+        QVERIFY((view.request().size == Grid{128, 128}));
+    }
+    void tokensAndCutsAreShown() {
+        PromptEdit edit;
+        QSignalSpy wanted(&edit, &PromptEdit::tokensWanted);
+        edit.setTexts("a long prompt", "");
+        QTRY_COMPARE(wanted.count(), 1);
+        QCOMPARE(wanted.first().first().toString(), QString("a long prompt"));
+        edit.showTokens({{{"text_encoder", 0, 4, 4, 2, {"<s>", "a", "long", "</s>"}}}});
+        QVERIFY(edit.tokensText().contains("drops the last 2, after \"long\""));
+        QVERIFY(edit.tokensText().contains("4 of 4 tokens"));
+        edit.showProblem({ErrorKind::Refused, "text-encoder", "m", "this part is missing", "", "", "Give --encoders"});
+        QVERIFY(edit.tokensText().contains("missing"));
+        edit.setOff("embeddings");
+        edit.setTexts("another", "");
+        QTest::qWait(500);
+        QCOMPARE(wanted.count(), 1);  // nobody reads it
+    }
+    void loRAsAreAddedAndTakenAway() {
+        LoraList list;
+        QSignalSpy changed(&list, &LoraList::changed);
+        list.add("/x/style.safetensors", 0.75);
+        list.add("/x/other.safetensors");
+        QCOMPARE(changed.count(), 2);
+        QVERIFY(list.loras() == (std::vector<LoraRef>{{"/x/style.safetensors", 0.75}, {"/x/other.safetensors", 1}}));
+        list.findChildren<QToolButton*>().first()->click();
+        QVERIFY(list.loras() == (std::vector<LoraRef>{{"/x/other.safetensors", 1}}));
+        list.setLoras({});
+        QVERIFY(list.loras().empty());
     }
     void emitsItsSettings() {
         OpenedSample sample;

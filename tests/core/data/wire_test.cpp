@@ -17,7 +17,8 @@ const char* const kTypes[] = {
     "AtlasRequest",    "HeadsRequest",  "DevicesRequest",   "GenerateRequest",   "SavePngRequest", "ModelCard",
     "AtlasReport",     "HeadsReport",   "DevicesReport",    "GenerateResult",    "SavedFile",      "SelfCheckRequest",
     "SelfCheckReport", "AtlasProgress", "CalibrateRequest", "CalibrationReport", "CompareRequest", "CompareReport",
-    "ClassifyRequest", "ClassifyResult"};
+    "ClassifyRequest", "ClassifyResult", "TokensRequest",    "TokensReport",      "AttentionRequest", "AttentionReport",
+    "ReadSettingsRequest", "PictureSettings"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;

@@ -16,22 +16,22 @@ namespace {
 
 const std::string kExpected = goldenPath("pipelines.expected.safetensors");
 
-DrawCommand sd3() {
-    DrawCommand c;
+GenerateRequest sd3() {
+    GenerateRequest c;
     c.model.path = goldenPath("sd35_tiny.safetensors");
     c.compute.device = "cpu";
     c.compute.threads = 1;
-    c.embeddings = c.noise = goldenPath("pipelines.safetensors");
+    c.text.embeddings = c.noiseFile = goldenPath("pipelines.safetensors");
     c.vae = goldenPath("vae_tiny.safetensors");
     c.steps = 5;
     c.guidance = 4;
     return c;
 }
 
-DrawCommand flux() {
-    DrawCommand c = sd3();
+GenerateRequest flux() {
+    GenerateRequest c = sd3();
     c.model.path = goldenPath("flux_tiny.safetensors");
-    c.noise = goldenPath("pipelines_flux_noise.safetensors");
+    c.noiseFile = goldenPath("pipelines_flux_noise.safetensors");
     c.vae.clear();
     c.steps = 4;
     c.guidance = 2.5;
@@ -42,15 +42,15 @@ at::Tensor tensorOf(const Array& a) {
     return at::from_blob(const_cast<std::byte*>(a.bytes.data()), a.shape, at::kFloat).clone();
 }
 
-GenerateResult drawn(const DrawCommand& command) {
-    auto result = drawFromEmbeddings(command, {});
+GenerateResult drawn(const GenerateRequest& command) {
+    auto result = drawFromText(command, {});
     if (!result) throw std::runtime_error(result.error().message());
     return std::move(*result);
 }
 
 TEST(Draw, Sd3EqualsDiffusersByEulerAndHeun) {
     for (const Sampler sampler : {Sampler::Euler, Sampler::Heun}) {
-        DrawCommand c = sd3();
+        GenerateRequest c = sd3();
         c.sampler = sampler;
         const GenerateResult result = drawn(c);
         expectClose(tensorOf(result.latents),
@@ -67,7 +67,7 @@ TEST(Draw, Sd3EqualsDiffusersByEulerAndHeun) {
 
 TEST(Draw, FluxEqualsDiffusersUnderBothNames) {
     for (const char* name : {"flux_tiny", "flux_tiny_native"}) {
-        DrawCommand c = flux();
+        GenerateRequest c = flux();
         c.model.path = goldenPath(std::string(name) + ".safetensors");
         expectClose(tensorOf(drawn(c).latents), goldenTensor(kExpected, "flux_euler"));
     }
@@ -86,16 +86,17 @@ protected:
         std::filesystem::copy_file(goldenPath(name + ".safetensors"), folder + "/diffusion_pytorch_model.safetensors");
         std::filesystem::copy_file(goldenPath(name + ".config.json"), folder + "/config.json");
     }
-    DrawCommand command(const std::string& noise) const {
+    GenerateRequest command(const std::string& noise) const {
         const at::Tensor own = goldenTensor(goldenPath("text/expected.safetensors"), noise).to(at::kFloat);
         writeWeights(path("noise.safetensors"), {{"noise", own}});
         const auto prompts = nlohmann::json::parse(std::ifstream(goldenPath("text/prompts.json")));
-        DrawCommand c;
+        GenerateRequest c;
         c.model.path = path("m");
         c.compute.device = "cpu";
         c.compute.threads = 1;
-        c.noise = path("noise.safetensors");
-        c.prompt = prompts["prompt"], c.negative = prompts["negative"];
+        c.noiseFile = path("noise.safetensors");
+        c.text.prompt = prompts["prompt"], c.text.negative = prompts["negative"];
+        c.guidance = 3.5;
         c.steps = 3;
         return c;
     }
@@ -108,10 +109,11 @@ TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
     weights("flux_tiny", "transformer");
     part("clip_flux", "text_encoder"), part("tokenizer", "tokenizer");
     part("t5", "text_encoder_2"), part("tokenizer_2", "tokenizer_2");
-    DrawCommand c = command("flux_noise");
+    GenerateRequest c = command("flux_noise");
     std::vector<std::string> notes;
-    c.note = [&](const std::string& note) { notes.push_back(note); };
-    const auto done = drawFromEmbeddings(c, {});
+    JobContext context;
+    context.onNote = [&](const std::string& note) { notes.push_back(note); };
+    const auto done = drawFromText(c, context);
     if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
     ASSERT_TRUE(done) << done.error().message();
     expectClose(tensorOf(done->latents), expected("flux_latents"));
@@ -119,9 +121,9 @@ TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
     EXPECT_NE(notes[1].find("of 77 tokens"), std::string::npos) << notes[1];
     EXPECT_NE(notes[2].find("of 512 tokens"), std::string::npos) << notes[2];
     std::filesystem::remove_all(path("m/tokenizer_2"));
-    EXPECT_EQ(drawFromEmbeddings(c, {}).error().code, "CF-05");
+    EXPECT_EQ(drawFromText(c, {}).error().code, "CF-05");
     std::filesystem::remove_all(path("m/text_encoder"));
-    const auto missing = drawFromEmbeddings(c, {});
+    const auto missing = drawFromText(c, {});
     EXPECT_NE(missing.error().message().find("text_encoder"), std::string::npos) << missing.error().message();
 }
 
@@ -130,9 +132,9 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     part("clip_l", "text_encoder"), part("tokenizer", "tokenizer");
     part("clip_g", "text_encoder_2"), part("tokenizer_bang", "tokenizer_2");
     part("t5", "text_encoder_3"), part("tokenizer_2", "tokenizer_3");
-    DrawCommand c = command("sd3_noise");
+    GenerateRequest c = command("sd3_noise");
     c.guidance = 4;
-    const auto done = drawFromEmbeddings(c, {});
+    const auto done = drawFromText(c, {});
     if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
     ASSERT_TRUE(done) << done.error().message();
     expectClose(tensorOf(done->latents), expected("sd3_latents"));
@@ -143,10 +145,10 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     EXPECT_NE(done->images[0].recipe.find("negative_prompt"), std::string::npos);
     // Without T5 zeros stand in its place; a T5 of another width is refused.
     std::filesystem::rename(path("m/text_encoder_3"), path("m/away"));
-    EXPECT_TRUE(drawFromEmbeddings(c, {}));
+    EXPECT_TRUE(drawFromText(c, {}));
     std::filesystem::remove_all(path("m/text_encoder_2"));
     part("clip_flux", "text_encoder_2");
-    const auto wide = drawFromEmbeddings(c, {});
+    const auto wide = drawFromText(c, {});
     ASSERT_FALSE(wide);
     EXPECT_EQ(wide.error().code, "text-encoder") << wide.error().message();
 }
@@ -166,11 +168,11 @@ TEST(Draw, LevelsAreThoseOfThePublishedSchedules) {
 }
 
 TEST(Draw, TheSeedsNoiseAndTheRecipe) {
-    DrawCommand c = flux();
-    c.noise.clear();
+    GenerateRequest c = flux();
+    c.noiseFile.clear();
     c.size = {48, 64};
     c.seed = 7;
-    c.shift = 2.0;
+    c.text.shift = 2.0;
     c.model.loras = {{goldenPath("lora_tiny_kohya.safetensors"), 0.5}};
     const GenerateResult result = drawn(c);
     EXPECT_EQ(result.latents.shape, (std::vector<std::int64_t>{1, 2, 6, 8}));
@@ -189,27 +191,27 @@ TEST(Draw, TheSeedsNoiseAndTheRecipe) {
 }
 
 TEST(Draw, RefusesBeforeTheFirstStep) {
-    const auto refused = [](const DrawCommand& c, const std::string& words) {
+    const auto refused = [](const GenerateRequest& c, const std::string& words) {
         int steps = 0;
         JobContext context;
         context.onProgress = [&](const GenerateProgress&) { ++steps; };
-        const auto result = drawFromEmbeddings(c, context);
+        const auto result = drawFromText(c, context);
         ASSERT_FALSE(result);
         EXPECT_NE(result.error().message().find(words), std::string::npos) << result.error().message();
         EXPECT_EQ(steps, 0);
     };
-    DrawCommand c = flux();
-    c.noise.clear();
+    GenerateRequest c = flux();
+    c.noiseFile.clear();
     c.size = {50, 64};
     refused(c, "multiples of 16");
     c = sd3();
-    c.noise.clear();
+    c.noiseFile.clear();
     refused(c, "at most 128 a side");  // a table of 8 x 8 patches of 2 latents
     c = sd3();
     c.vae = goldenPath("vae16_tiny.safetensors");
     refused(c, "16 channels");
     c = sd3();
-    c.embeddings = goldenPath("flux_tiny.expected.safetensors");  // a batch of two
+    c.text.embeddings = goldenPath("flux_tiny.expected.safetensors");  // a batch of two
     refused(c, "encoder_hidden_states: wrong shape");
     c = sd3();
     c.model.path = goldenPath("dit_ape_tiny.pt");
@@ -217,15 +219,15 @@ TEST(Draw, RefusesBeforeTheFirstStep) {
     refused(c, "takes no text");
     c = flux();
     c.sampler = Sampler::Ddpm;
-    refused(c, "euler or heun");
+    refused(c, "euler, heun");
     c = flux();
-    c.memory = 1'000'000'001;
+    c.text.memory = 1'000'000'001;
     refused(c, "two blocks");
     std::stop_source source;
     source.request_stop();
     JobContext context;
     context.stop = source.get_token();
-    EXPECT_EQ(drawFromEmbeddings(flux(), context).error().exitCode(), 130);
+    EXPECT_EQ(drawFromText(flux(), context).error().exitCode(), 130);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST_F(Media, PngKeepsPixelsAndRecipe) {
     ASSERT_TRUE(ropescopeMedia()->writePng(
         file("a.png"), image, R"({"prompt":"a cat","negative_prompt":"blur","steps":28,"size":"512x768"})"));
     EXPECT_EQ(ropescopeMedia()->readPngTexts(file("a.png")).value().at("parameters"),
-              "a cat\nNegative prompt: blur\nSteps: 28, Size: 512x768");
+              "a cat\nNegative prompt: blur\nSteps: 28, Size: 768x512");  // width first there
 }
 
 TEST_F(Media, TextsAreUncompressedSoThatOtherProgramsFindThem) {

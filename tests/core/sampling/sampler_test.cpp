@@ -7,9 +7,12 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/tanh.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+
+#include "tests/core/golden.h"
 
 namespace ropescope {
 namespace {
@@ -46,6 +49,49 @@ TEST(Sampler, HeunIsExactForAVelocityLinearInTimeAndEulerIsNot) {
         const double offset = (x - ramp(1)).flatten()[0].item<double>();
         EXPECT_NEAR(offset, sampler == Sampler::Heun ? -1.0 : -1.25, 1e-5);
     }
+}
+
+TEST(Sampler, MultistepOfNoiseModelsEqualsDiffusers) {
+    const std::string golden = goldenPath("solver.expected.safetensors");
+    for (const int steps : {1, 6, 20}) {
+        const auto plan = planSampling(Sampler::Dpmpp2m, "ddpm", steps).value();
+        const auto network = [&](const at::Tensor& x, int evaluation) {
+            return at::tanh(x * 0.7) * (plan.times.at(evaluation) / 1000) + 0.1;
+        };
+        const at::Tensor times = goldenTensor(golden, "times_" + std::to_string(steps));
+        at::Tensor x = goldenTensor(golden, "noise").to(at::kFloat), before;
+        for (int i = 0; i < plan.steps(); ++i) {
+            EXPECT_EQ(plan.times[i], times[i].item<double>());
+            const StepResult result = sampleStep(plan, i, x, network, noNoise, before);
+            x = result.latents, before = result.clean;
+        }
+        expectClose(x, goldenTensor(golden, "steps_" + std::to_string(steps)));
+    }
+}
+
+/// Normal data of deviation 0.5 along a straight flow have a velocity in closed form, and x(0) = 0.5 x(1).
+double errorOnNormalData(Sampler sampler, int steps) {
+    const auto plan = planSampling(sampler, "flow", steps).value();
+    const auto network = [&](const at::Tensor& x, int evaluation) {
+        const double s = plan.times.at(evaluation) / 1000, v = 0.25;
+        return x * ((s - (1 - s) * v) / ((1 - s) * (1 - s) * v + s * s));
+    };
+    at::Tensor x = at::full({1, 1, 1, 1}, 1, at::kDouble), before;
+    for (int i = 0; i < plan.steps(); ++i) {
+        const StepResult result = sampleStep(plan, i, x, network, noNoise, before);
+        x = result.latents, before = result.clean;
+    }
+    return std::abs(x.item<double>() - 0.5);
+}
+
+TEST(Sampler, MultistepOfFlowModelsGainsAnOrder) {
+    // First order halves its error when the steps are doubled, second order quarters it.
+    const double euler = errorOnNormalData(Sampler::Euler, 32) / errorOnNormalData(Sampler::Euler, 64);
+    const double multistep = errorOnNormalData(Sampler::Dpmpp2m, 32) / errorOnNormalData(Sampler::Dpmpp2m, 64);
+    EXPECT_NEAR(euler, 2, 0.2);
+    EXPECT_NEAR(multistep, 4, 0.8);
+    EXPECT_LT(errorOnNormalData(Sampler::Dpmpp2m, 32), errorOnNormalData(Sampler::Euler, 32) / 4);
+    EXPECT_NEAR(errorOnNormalData(Sampler::Dpmpp2m, 1), errorOnNormalData(Sampler::Euler, 1), 1e-12);
 }
 
 TEST(Sampler, DdimReturnsTheCleanImageOfAPerfectNetwork) {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/engine/run_options.h"
+
+#include "app/engine/model_options.h"
+#include "core/checkpoint/tensor_table.h"
+
+namespace ropescope {
+
+void RunOptions::addTo(CLI::App& command) {
+    GenerateRequest& r = values;
+    addModelOptions(command, r.model);
+    addComputeOptions(command, r.compute);
+    CLI::Option* classes = command.add_option("--class", r.labels, "class number; 1,5,7: one per image");
+    CLI::Option* prompt =
+        command.add_option("--prompt", m_prompt, "text, for a diffusers folder of FLUX or SD3 with its encoders");
+    classes->excludes(prompt)->check(CLI::Range(0, 1'000'000))->delimiter(',')->allow_extra_args(false);
+    command.add_option("--negative", r.text.negative, "SD3: text to stay away from");
+    command.add_option(
+        "--embeddings", r.text.embeddings,
+        "FLUX, SD3: safetensors file with encoder_hidden_states and pooled_projections, and negative_...");
+    command.add_option("--shift", r.text.shift, "FLUX, SD3: of the noise levels (default: the model's usual one)")
+        ->check(CLI::PositiveNumber);
+    command.add_option("--encoders", r.text.encoders,
+                       "FLUX, SD3: diffusers folder with text encoders and tokenizers (default: the model's own)");
+    command.add_option("--memory", r.text.memory, "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
+        ->transform(CLI::AsSizeValue(true));
+    command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");
+    m_steps = command.add_option("--steps", r.steps, "sampling steps (default 20; FLUX, SD3: 28)")
+                  ->check(CLI::Range(1, 1000));
+    m_guidance = command
+                     .add_option("--guidance", r.guidance,
+                                 "weight against no class or the negative text; FLUX dev: its input; 1: none "
+                                 "(default 2; FLUX, SD3: 3.5)")
+                     ->check(CLI::Range(0.0, 100.0));
+    addChoice<GuidanceChannels>(command, "--guidance-channels", r.guidanceChannels,
+                                {{"3", GuidanceChannels::First3}, {"all", GuidanceChannels::All}},
+                                "which channels it changes (default 3 for DiT latents)");
+    addSamplerOption(command, r.sampler);
+    addSizeOption(command, "--size", r.size, "height x width in pixels of the model's own input");
+    addExtrapolationOptions(command, r.extrapolate, false);
+    command.add_option("--batch", r.batch, "images (default 1)")->check(CLI::Range(1, 1024));
+    command.add_option(
+        "--vae", r.vae,
+        "autoencoder that makes pictures of latents, a file or folder (default: that of a diffusers folder)");
+    command.add_option("--noise", r.noiseFile, "safetensors file with the first noise [B,C,h,w]");
+    command.add_option("--step-noise", r.stepNoiseFile, "safetensors file with the steps' noises [steps,C,h,w]");
+}
+
+Result<GenerateRequest> RunOptions::request() const {
+    GenerateRequest r = values;
+    const bool given = m_prompt || !r.text.embeddings.empty();
+    const auto card = openCard(r.model);
+    if (!card) return failure(card.error());
+    const bool text = card->architecture == "flux" || card->architecture == "mmdit";
+    if (given != text)
+        return failure({ErrorKind::Usage, "bad-option", place({r.model.path}),
+                        text ? "this model takes text" : "this model takes no text", "", "",
+                        text ? "Give --prompt, or --embeddings" : "Use --class with a class-conditional DiT"});
+    if (!text) return r;
+    r.text.prompt = m_prompt.value_or("");
+    if (m_steps->count() == 0) r.steps = 28;
+    if (m_guidance->count() == 0) r.guidance = 3.5;
+    return r;
+}
+
+}  // namespace ropescope

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/attention.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "core/engine/device.h"
+#include "core/engine/drawing.h"
+#include "core/engine/generate.h"
+#include "core/engine/generation_setup.h"
+#include "core/engine/request_checks.h"
+#include "core/engine/run_memory.h"
+#include "core/kernel/joint_field.h"
+
+namespace ropescope {
+namespace {
+
+/// Thrown out of a tap when the layer has been heard, caught in this file only.
+struct Heard {};
+
+/// Queries and keys of one layer in one evaluation.
+struct Layer {
+    at::Tensor queries, keys;  ///< [H,T+N,D] after map and rotary
+    std::int64_t text = 0;     ///< T
+    Grid grid;
+    double time = 0;
+    TokensReport tokens;
+};
+
+Result<void> checkPlace(const AttentionRequest& request, int steps, int layers, int heads) {
+    if (request.step < 0 || request.step >= steps)
+        return failure(optionError("step", "no such step", std::to_string(request.step),
+                                   "0 to " + std::to_string(steps - 1), "Choose another step"));
+    const HeadId id = request.head;
+    if (id.layer < 0 || id.layer >= layers || id.head < 0 || id.head >= heads)
+        return failure(optionError("head", "no such head", id.name(),
+                                   std::to_string(layers) + " layers of " + std::to_string(heads) + " heads",
+                                   "Choose another head"));
+    return {};
+}
+
+/// A run without fields and pictures, for its latents alone.
+GenerateRequest bare(GenerateRequest run) {
+    run.record = RecordFields::None, run.recordHeads.clear();
+    run.previews = false;
+    return run;
+}
+
+JobContext telling(const JobContext& context, int steps) {
+    JobContext own;
+    own.stop = context.stop;
+    if (context.onShare)
+        own.onProgress = [&context, steps](const GenerateProgress& p) {
+            context.onShare(static_cast<double>(p.step) / steps, "sampling the steps before");
+        };
+    return own;
+}
+
+Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& context) {
+    const GenerateRequest run = bare(request.run);
+    auto setup = setUpDrawing(run, {});
+    if (!setup) return failure(setup.error());
+    Painter& painter = *setup->painter;
+    if (auto there = checkPlace(request, setup->plan.steps(), painter.card.layers, painter.card.heads); !there)
+        return failure(there.error());
+    const auto prompt = readPrompt(run, painter, {});
+    if (!prompt) return failure(prompt.error());
+    at::Tensor x = keptStep(run, &painter, request.step);
+    if (!x.defined()) {
+        const auto drawn = drawSteps(run, *setup, *prompt, request.step, context.stop, [&](const DrawnStep& step) {
+            if (context.onShare) context.onShare((step.step + 1.0) / (request.step + 1), "sampling the steps before");
+        });
+        if (!drawn) return failure(drawn.error());
+        x = drawn->narrow(0, 0, 1);
+    }
+    if (context.onShare) context.onShare(-1, "running the network up to layer " + std::to_string(request.head.layer));
+    Layer out;
+    out.grid = setup->grid, out.tokens = prompt->tokens;
+    out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
+    JointTaps taps;
+    taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
+        if (context.stop.stop_requested()) throw Heard{};
+        if (layer != request.head.layer) return;
+        out.queries = q[0].clone(), out.keys = k[0].clone(), out.text = text;
+        throw Heard{};
+    };
+    try {
+        (void)painter.predict(x.to(painter.weights.device()), out.time, prompt->text, prompt->pooled, run.guidance,
+                              taps);
+    } catch (const Heard&) {
+    } catch (const ReadFailure& lost) {
+        return failure(lost.error);
+    }
+    return out;
+}
+
+Result<Layer> layerOfDit(const AttentionRequest& request, const JobContext& context) {
+    const GenerateRequest run = bare(request.run);
+    const auto device = chooseDevice(run.compute.device);
+    if (!device) return failure(device.error());
+    useThreads(run.compute.threads);
+    const auto model = loadModel(run.model, *device, run.compute.precision);
+    if (!model) return failure(model.error());
+    if (!(*model)->dit)
+        return failure({ErrorKind::Refused, "not-a-generator", place({run.model.path}), "this model draws nothing",
+                        (*model)->card.architecture, "dit, flux or mmdit", "Open a model that generates"});
+    const auto setup = setUpGeneration(run, *model);
+    if (!setup) return failure(setup.error());
+    if (auto there = checkPlace(request, setup->plan.steps(), (*model)->card.layers, (*model)->card.heads); !there)
+        return failure(there.error());
+    at::Tensor x = keptStep(run, model->get(), request.step);
+    if (!x.defined()) {
+        // A DiT's run is short; all of it is kept then, for the next step asked about.
+        if (auto done = generate(run, telling(context, setup->plan.steps())); !done) return failure(done.error());
+        x = keptStep(run, model->get(), request.step);
+    }
+    const DitInference& dit = *(*model)->dit;
+    Layer out;
+    out.grid = setup->grid;
+    out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
+    DitRecording recording;
+    recording.layers.assign(dit.shape().layers, false);
+    recording.watched = request.head.layer;
+    const DitConditions conditions =
+        dit.conditions({out.time}, {setup->labels[0]}, setup->grid, run.extrapolate, (*model)->card.grid);
+    (void)dit.forward(x, conditions, 0, &recording);
+    out.queries = recording.queries, out.keys = recording.keys;
+    return out;
+}
+
+/// The last layer asked about.
+struct KeptLayer {
+    std::string key;
+    Layer layer;
+};
+
+Result<Layer> layerOf(const AttentionRequest& request, const JobContext& context) {
+    static KeptLayer kept;  // of the heavy lane, which is one thread
+    const auto card = openCard(request.run.model);
+    if (!card) return failure(card.error());
+    const std::string key = runKey(request.run) + card->fileSha256 + " " + std::to_string(request.step) + " " +
+                            std::to_string(request.head.layer);
+    if (kept.key == key && request.head.head >= 0 && request.head.head < card->heads) return kept.layer;
+    kept = {};
+    const bool text = card->architecture == "flux" || card->architecture == "mmdit";
+    auto layer = text ? layerOfText(request, context) : layerOfDit(request, context);
+    if (!layer) return layer;
+    if (context.stop.stop_requested() || !layer->queries.defined())
+        return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+    kept = {key, *layer};
+    return layer;
+}
+
+/// Numbers among all tokens, text first.
+Result<std::vector<std::int64_t>> chosen(const AttentionRequest& request, const Layer& layer) {
+    std::vector<std::int64_t> tokens;
+    const auto add = [&](const std::vector<int>& numbers, std::int64_t first, std::int64_t count,
+                         const char* kind) -> Result<void> {
+        for (const int number : numbers) {
+            if (number < 0 || number >= count)
+                return failure(optionError(kind, "no such token", std::to_string(number),
+                                           "0 to " + std::to_string(count - 1), "Choose another"));
+            tokens.push_back(first + number);
+        }
+        return {};
+    };
+    const std::int64_t patches = layer.grid.tokens();
+    if (auto done = add(request.words, 0, layer.text, "words"); !done) return failure(done.error());
+    if (auto done = add(request.patches, layer.text, patches, "patches"); !done) return failure(done.error());
+    for (std::int64_t i = 0; i < patches && request.words.empty() && request.patches.empty(); ++i)
+        tokens.push_back(layer.text + i);
+    return tokens;
+}
+
+TokenWeights parted(const at::Tensor& weights, std::int64_t text) {
+    const at::Tensor dense = weights.to(at::kFloat).contiguous();
+    const float* first = dense.const_data_ptr<float>();
+    return {{first + text, first + dense.numel()}, {first, first + text}};
+}
+
+}  // namespace
+
+Result<AttentionReport> attentionOf(const AttentionRequest& request, const JobContext& context) {
+    const c10::InferenceMode inference;
+    const auto layer = layerOf(request, context);
+    if (!layer) return failure(layer.error());
+    const auto tokens = chosen(request, *layer);
+    if (!tokens) return failure(tokens.error());
+    const ChosenTokens result = chosenTokens(layer->queries[request.head.head], layer->keys[request.head.head],
+                                             layer->text, layer->grid, *tokens);
+    AttentionReport report;
+    report.grid = layer->grid, report.time = layer->time, report.tokens = layer->tokens;
+    report.shares = {static_cast<int>(layer->text), result.all.imageToText.item<double>(),
+                     result.all.textToImage.item<double>()};
+    report.entropy = result.all.field.entropy.item<double>();
+    report.looks = parted(result.looks, layer->text), report.seen = parted(result.seen, layer->text);
+    return report;
+}
+
+}  // namespace ropescope

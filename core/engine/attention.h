@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/core_api.h"
+
+namespace ropescope {
+
+/// Where one head looks in one step of a run of a DiT, FLUX or SD3. The step's latents are those kept of the last run
+/// (core/engine/run_memory.h), else the steps before are sampled anew; the network is evaluated up to that layer only,
+/// and queries and keys of the layer are kept for the next question. Errors: those of generate(); Usage when there is
+/// no such head, step or token. Checked by tests/core/engine/attention_test.cpp against the attention that forward
+/// writes.
+[[nodiscard]] Result<AttentionReport> attentionOf(const AttentionRequest& request, const JobContext& context);
+
+}  // namespace ropescope

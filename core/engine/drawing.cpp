@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/drawing.h"
+
+#include <ATen/ATen.h>
+
+#include "core/engine/device.h"
+#include "core/engine/flow_inputs.h"
+#include "core/engine/request_checks.h"
+#include "core/engine/run_memory.h"
+#include "core/kernel/joint_field.h"
+#include "core/sampling/flow_schedule.h"
+#include "core/sampling/sampler.h"
+
+namespace ropescope {
+namespace {
+
+constexpr std::int64_t kMaxLatents = 1 << 20;  ///< of one channel
+
+/// Thrown out of the sampler's callbacks, caught in this file only.
+struct Stopped {};
+
+Result<at::Tensor> firstNoise(const GenerateRequest& request, const Painter& painter) {
+    at::Tensor noise;
+    if (!request.noiseFile.empty()) {
+        const auto in = NamedInputs::open(request.noiseFile, "Noise is a tensor `noise` [B,C,h,w]");
+        if (!in) return failure(in.error());
+        auto read = in->read("noise", {-1, painter.channels(), -1, -1});
+        if (!read) return failure(read.error());
+        noise = *read;
+    }
+    const int side = painter.latentsPerToken();
+    const Grid pixels = request.size == Grid{} ? Grid{1024, 1024} : request.size;
+    const Grid size = noise.defined() ? Grid{static_cast<int>(noise.size(2)), static_cast<int>(noise.size(3))}
+                                      : Grid{pixels.rows / kPixelsPerLatent, pixels.cols / kPixelsPerLatent};
+    const bool whole = noise.defined() || (pixels.rows % kPixelsPerLatent == 0 && pixels.cols % kPixelsPerLatent == 0);
+    const std::string found = std::to_string(noise.defined() ? size.rows * kPixelsPerLatent : pixels.rows) + "x" +
+                              std::to_string(noise.defined() ? size.cols * kPixelsPerLatent : pixels.cols);
+    if (!whole || size.rows < side || size.cols < side || size.rows % side != 0 || size.cols % side != 0 ||
+        static_cast<std::int64_t>(size.rows) * size.cols > kMaxLatents)
+        return failure(optionError("--size", "not a size for this model", found,
+                                   "multiples of " + std::to_string(kPixelsPerLatent * side) + " up to 8192 a side",
+                                   "Choose another size"));
+    const MmditShape& table = painter.mmdit;
+    if (!painter.isFlux() && !table.holds({size.rows / side, size.cols / side}))
+        return failure(optionError("--size", "larger than the model's table of positions", found,
+                                   "at most " + std::to_string(table.table.rows * side * kPixelsPerLatent) + " a side",
+                                   "Choose a smaller size"));
+    if (noise.defined()) return noise;
+    if (request.batch < 1 || request.batch > 1024)
+        return failure(optionError("--batch", "not a possible number of images", std::to_string(request.batch),
+                                   "1 to 1024", "Choose another number"));
+    std::vector<at::Tensor> images;
+    for (int i = 0; i < request.batch; ++i)
+        images.push_back(
+            ImageNoise(request.seed + static_cast<std::uint64_t>(i)).draw({painter.channels(), size.rows, size.cols}));
+    return at::stack(images);
+}
+
+/// The levels that the model's own pipeline uses, or those of the shift that is asked for.
+Result<SamplingPlan> planFor(const GenerateRequest& request, const Painter& painter, int tokens) {
+    if (!(request.text.shift >= 0))
+        return failure(optionError("--shift", "not a possible shift", std::to_string(request.text.shift), "above 0",
+                                   "Leave it out"));
+    const double own = !painter.isFlux() ? 3.0 : painter.card.guidanceInput ? fluxShift(tokens) : 1.0;
+    const double shift = request.text.shift > 0 ? request.text.shift : own;
+    return planFlow(request.sampler, shiftedFlowSteps(request.steps, shift,
+                                                      painter.isFlux() ? FlowSpacing::Even : FlowSpacing::TrainedEnds));
+}
+
+Result<Prompt> readEmbeddings(const GenerateRequest& request, const TextRecipe& recipe) {
+    const auto in = NamedInputs::open(request.text.embeddings,
+                                      "Embeddings are encoder_hidden_states [1,T,e] and pooled_projections [1,p], of a "
+                                      "negative prompt with negative_ before the name");
+    if (!in) return failure(in.error());
+    Prompt prompt;
+    const auto take = [&](const std::string& prefix, at::Tensor& text, at::Tensor& pooled) -> Result<void> {
+        const auto words = in->read(prefix + "encoder_hidden_states", {1, -1, recipe.width});
+        if (!words) return failure(words.error());
+        const auto one = in->read(prefix + "pooled_projections", {1, recipe.pooled});
+        if (!one) return failure(one.error());
+        text = *words, pooled = *one;
+        return {};
+    };
+    if (auto taken = take("", prompt.text, prompt.pooled); !taken) return failure(taken.error());
+    if (in->has("negative_encoder_hidden_states"))
+        if (auto taken = take("negative_", prompt.negativeText, prompt.negativePooled); !taken)
+            return failure(taken.error());
+    return prompt;
+}
+
+std::vector<float> floats(const at::Tensor& t) {
+    const at::Tensor dense = t.to(at::kCPU, at::kFloat).contiguous();
+    const float* first = dense.const_data_ptr<float>();
+    return {first, first + dense.numel()};
+}
+
+/// Listens to the recorded heads of one evaluation.
+class Recorder {
+public:
+    explicit Recorder(const DrawingSetup& setup) : m_setup(setup) {
+        for (const HeadId& id : setup.heads) m_heads[id.layer].push_back(id.head);
+        if (m_heads.empty()) return;
+        m_taps.queryKey = [this](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
+            hear(layer, q, k, text);
+        };
+    }
+    Recorder(const Recorder&) = delete;
+    Recorder& operator=(const Recorder&) = delete;
+
+    [[nodiscard]] const JointTaps& taps() const { return m_taps; }
+    [[nodiscard]] std::vector<HeadField> take() { return std::exchange(m_fields, {}); }
+
+private:
+    void hear(int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
+        const auto wanted = m_heads.find(layer);
+        if (wanted == m_heads.end()) return;
+        const at::Tensor chosen = at::tensor(wanted->second, at::kLong).to(q.device());
+        const JointField joint = jointField(q.index_select(1, chosen), k.index_select(1, chosen), text, m_setup.grid);
+        const at::Tensor mean = fieldMean(joint.field.sum, m_setup.grid);
+        for (std::size_t i = 0; i < wanted->second.size(); ++i) {
+            const auto at = static_cast<std::int64_t>(i);
+            const auto number = [&](const at::Tensor& values) { return values[at].item<double>(); };
+            m_fields.push_back({{layer, static_cast<int>(wanted->second[i])},
+                                m_setup.grid,
+                                floats(joint.field.sum[at]),
+                                floats(mean[at]),
+                                number(joint.field.entropy),
+                                {static_cast<int>(text), number(joint.imageToText), number(joint.textToImage)}});
+        }
+    }
+
+    const DrawingSetup& m_setup;
+    std::map<int, std::vector<std::int64_t>> m_heads;
+    JointTaps m_taps;
+    std::vector<HeadField> m_fields;
+};
+
+}  // namespace
+
+Result<DrawingSetup> setUpDrawing(const GenerateRequest& request, const JobContext& context) {
+    const auto device = chooseDevice(request.compute.device);
+    if (!device) return failure(device.error());
+    if (auto possible = checkSampling(request); !possible) return failure(possible.error());
+    DrawingSetup setup;
+    setup.threads = useThreads(request.compute.threads);
+    auto painter = openPainter(request.model, request.compute, request.text.memory, *device, context.onNote);
+    if (!painter) return failure(painter.error());
+    setup.painter = *painter;
+    if (!request.stepNoiseFile.empty() || request.extrapolate.method != Extrapolation::None)
+        return failure(optionError(request.stepNoiseFile.empty() ? "--extrapolation" : "--step-noise",
+                                   "not for text-to-image models", "", "", "Leave it out"));
+    const auto noise = firstNoise(request, **painter);
+    if (!noise) return failure(noise.error());
+    setup.noise = *noise;
+    const int side = (*painter)->latentsPerToken();
+    setup.grid = {static_cast<int>(noise->size(2)) / side, static_cast<int>(noise->size(3)) / side};
+    const auto plan = planFor(request, **painter, setup.grid.tokens());
+    if (!plan) return failure(plan.error());
+    setup.plan = *plan;
+    auto heads = recordedHeads(request, (*painter)->card.layers, (*painter)->card.heads);
+    if (!heads) return failure(heads.error());
+    setup.heads = std::move(*heads);
+    const auto decoder =
+        decoderFor(request.vae, request.model.path, (*painter)->channels(), *device, (*painter)->usualLatents());
+    if (!decoder) return failure(decoder.error());
+    setup.decoder = *decoder;
+    return setup;
+}
+
+Result<Prompt> readPrompt(const GenerateRequest& request, const Painter& painter, const JobContext& context) {
+    if (!request.text.embeddings.empty()) return readEmbeddings(request, painter.text);
+    const std::string& folder = request.text.encoders.empty() ? request.model.path : request.text.encoders;
+    const EncoderRun run{painter.weights.type(), painter.weights.device(), request.text.memory,
+                         [&](const std::string& encoder) {
+                             if (context.onShare) context.onShare(-1, "reading the prompt: " + encoder);
+                         }};
+    auto own = embedText(folder, request.text.prompt, painter.text, run);
+    if (!own) return failure(own.error());
+    Prompt prompt{own->text, own->pooled, {}, {}, std::move(own->tokens)};
+    if (context.onNote)
+        for (const EncodedText& part : prompt.tokens.parts) context.onNote(describeTokens(part));
+    if (painter.isFlux() || request.guidance == 1) return prompt;
+    const auto other = embedText(folder, request.text.negative, painter.text, run);
+    if (!other) return failure(other.error());
+    prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
+    return prompt;
+}
+
+Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup, const Prompt& prompt, int steps,
+                             const std::stop_token& stop, const std::function<void(DrawnStep)>& done) {
+    Painter& painter = *setup.painter;
+    const SamplingPlan& plan = setup.plan;
+    beginRun(request, setup.painter);
+    Recorder recorder(setup);
+    const bool against = prompt.negativeText.defined() && !painter.card.guidanceInput && request.guidance != 1;
+    const auto network = [&](const at::Tensor& x, int evaluation) {
+        if (stop.stop_requested()) throw Stopped{};
+        const bool first = evaluation % plan.evaluationsPerStep() == 0;
+        const double time = plan.times[evaluation];
+        const at::Tensor with = painter.predict(x, time, prompt.text, prompt.pooled, request.guidance,
+                                                first ? recorder.taps() : JointTaps{});
+        if (!against) return with;
+        const at::Tensor without =
+            painter.predict(x, time, prompt.negativeText, prompt.negativePooled, request.guidance);
+        return without + request.guidance * (with - without);
+    };
+    at::Tensor x = setup.noise.to(painter.weights.device()), before;
+    try {
+        for (int i = 0; i < steps; ++i) {
+            keepStep(x);
+            // Heun ends with a plain step: there is no network at level 0.
+            SamplingPlan last;
+            const bool plain = plan.sampler == Sampler::Heun && plan.flow[i].next == 0;
+            if (plain) last = {Sampler::Euler, {}, {plan.flow[i]}, {plan.times[2 * i]}};
+            const StepResult result =
+                plain ? sampleStep(last, 0, x, [&](const at::Tensor& l, int) { return network(l, 2 * i); }, {})
+                      : sampleStep(plan, i, x, network, {}, before);
+            if (!at::isfinite(result.latents).all().item<bool>()) return failure(notFinite(request, i + 1));
+            x = result.latents, before = result.clean;
+            if (done)
+                done({i, result.clean, {i, plan.steps(), plan.times[i * plan.evaluationsPerStep()], recorder.take()}});
+        }
+    } catch (const Stopped&) {
+        return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+    } catch (const ReadFailure& lost) {
+        return failure(lost.error);
+    }
+    return x;
+}
+
+}  // namespace ropescope

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/engine/core_api.h"
+#include "core/engine/decoder.h"
+#include "core/engine/painter.h"
+#include "core/sampling/schedule.h"
+
+// A run of a FLUX or SD3, as generate() and the attention probe share it.
+
+namespace ropescope {
+
+/// A request checked against its model, before any weight is read.
+struct DrawingSetup {
+    std::shared_ptr<Painter> painter;
+    std::shared_ptr<const Decoder> decoder;  ///< null: no VAE
+    SamplingPlan plan;
+    at::Tensor noise;           ///< [B,C,h,w] float32, CPU
+    Grid grid;                  ///< picture tokens
+    std::vector<HeadId> heads;  ///< recorded ones, sorted
+    int threads = 1;
+    [[nodiscard]] int batch() const { return static_cast<int>(noise.size(0)); }
+};
+/// Errors: Usage and Refused for what does not fit, Device for too little memory.
+[[nodiscard]] Result<DrawingSetup> setUpDrawing(const GenerateRequest& request, const JobContext& context);
+
+/// Embeddings of a prompt and, for guidance against it, of a negative one.
+struct Prompt {
+    at::Tensor text, pooled;                  ///< [1,T,e], [1,p]
+    at::Tensor negativeText, negativePooled;  ///< undefined without
+    TokensReport tokens;                      ///< of the prompt; empty for embeddings of another program
+};
+/// From the embeddings' file or by the text encoders; `context` hears tokens and what is cut. Errors: those of
+/// embedText() and of reading.
+[[nodiscard]] Result<Prompt> readPrompt(const GenerateRequest& request, const Painter& painter,
+                                        const JobContext& context);
+
+/// What a step gave.
+struct DrawnStep {
+    int step = 0;
+    at::Tensor clean;  ///< [B,C,h,w] the estimate of the clean latents
+    StepFields fields;
+};
+/// Samples the first `steps` steps; run_memory keeps their latents. Returns the latents [B,C,h,w] after them. Errors:
+/// GP-07, Cancelled, those of reading weights.
+[[nodiscard]] Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup, const Prompt& prompt,
+                                           int steps, const std::stop_token& stop,
+                                           const std::function<void(DrawnStep)>& done);
+
+}  // namespace ropescope

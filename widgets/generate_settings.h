@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "core/data/generation.h"
+#include "widgets/open_models.h"
+#include "widgets/prompt_edit.h"
+
+class QCheckBox;
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QSpinBox;
+class QToolButton;
+
+namespace ropescope {
+
+class FlowLayout;
+class LoraList;
+class PathChoice;
+
+/// What decides a picture, as controls: those of the model at hand are shown (a class, or a prompt with text encoders
+/// and LoRAs; a size in patches, or in pixels), the others keep their values.
+class GenerateSettings : public QWidget {
+    Q_OBJECT
+public:
+    explicit GenerateSettings(OpenModels& models, QWidget* parent = nullptr);
+
+    void setModel(int model);  ///< fills the classes; keeps the other settings
+    [[nodiscard]] int model() const { return m_model; }
+    [[nodiscard]] GenerateRequest request() const;  ///< the settings that the model looks at
+    [[nodiscard]] GenerateRequest all() const;      ///< of every kind of model, as they stand
+    void restore(const GenerateRequest& request);   ///< puts settings back
+    void setSize(Grid patches);                     ///< rows x columns of patches; 0x0: as trained
+    [[nodiscard]] Grid patches() const;
+    void rollSeed();
+
+    [[nodiscard]] PromptEdit& prompt() const { return *m_prompt; }
+    [[nodiscard]] LoraList& loras() const { return *m_loras; }
+    [[nodiscard]] QToolButton* moreButton() const { return m_more; }  ///< shows or hides morePanel()
+    /// LoRAs, adapter, text encoders, ...: to be placed where there is room; hidden at first.
+    [[nodiscard]] QWidget* morePanel() const { return m_moreRow; }
+    [[nodiscard]] FlowLayout& row() const { return *m_flow; }  ///< for the buttons at its end
+
+signals:
+    void entered();  ///< Return in the seed, Ctrl+Return in a prompt
+    void tokensWanted(const ropescope::TokensRequest& request);
+    void adapterRequested(int model, const QString& path);  ///< open that model with these maps (empty: its own)
+
+private:
+    void buildRow();
+    void buildMore();
+    [[nodiscard]] QWidget* buildSize();
+    [[nodiscard]] bool takesText() const;
+    [[nodiscard]] Grid trainedPatches() const;  ///< 0x0 where no model is open
+    [[nodiscard]] int latentStep() const;       ///< text-to-image: pixels of a token's side
+    void fillClasses(const OpenModel& open);
+    void takeUsual(const OpenModel& open);
+    void showTextKind();
+    void showSize();
+    void showMore();
+    void askTokens();
+
+    OpenModels& m_models;
+    int m_model = -1;
+    bool m_text = false;       ///< controls of a text-to-image model are shown
+    GenerateRequest m_usual;   ///< steps, guidance and size that the model's kind starts with
+    GenerateRequest m_unseen;  ///< settings without a control
+    PromptEdit* m_prompt;
+    FlowLayout* m_flow = nullptr;
+    FlowLayout* m_moreFlow = nullptr;
+    QWidget* m_moreRow;
+    QComboBox* m_class;
+    QLineEdit* m_seed;
+    QPushButton* m_dice;
+    QSpinBox* m_stepCount;
+    QDoubleSpinBox* m_guidance;
+    QComboBox* m_sampler;
+    QSpinBox* m_rows;  ///< patches, or pixels of a text-to-image model
+    QSpinBox* m_cols;
+    QLabel* m_pixels;
+    QComboBox* m_method;  ///< Extrapolation by index
+    QSpinBox* m_batch;
+    QComboBox* m_precision;
+    PathChoice* m_vae;
+    LoraList* m_loras;
+    PathChoice* m_adapter;
+    PathChoice* m_encoders;
+    PathChoice* m_embeddings;
+    QDoubleSpinBox* m_shift;
+    QDoubleSpinBox* m_memory;  ///< GB
+    QCheckBox* m_record;
+    QToolButton* m_more;
+    QWidget *m_classPair = nullptr, *m_methodPair = nullptr, *m_vaePair = nullptr, *m_guidancePair = nullptr;
+    QList<QWidget*> m_textPairs;  ///< of the second row, for text-to-image models
+};
+
+}  // namespace ropescope

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/lora_list.h"
+
+#include <QDoubleSpinBox>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QToolButton>
+#include <algorithm>
+
+namespace ropescope {
+namespace {
+
+constexpr int kNameWidth = 160;
+
+}  // namespace
+
+LoraList::LoraList(QWidget* parent)
+    : QWidget(parent), m_layout(new QHBoxLayout(this)), m_add(new QPushButton(tr("Add..."), this)) {
+    m_layout->setContentsMargins(0, 0, 0, 0);
+    m_layout->setSpacing(8);
+    m_layout->addWidget(m_add);
+    m_add->setToolTip(tr("Low-rank changes of the weights, while pictures are made; the opened file stays as it is"));
+    connect(m_add, &QPushButton::clicked, this, &LoraList::browse);
+}
+
+std::vector<LoraRef> LoraList::loras() const {
+    std::vector<LoraRef> all;
+    for (const Row& row : m_rows) all.push_back({row.path.toStdString(), row.strength->value()});
+    return all;
+}
+
+void LoraList::setLoras(const std::vector<LoraRef>& loras) {
+    while (!m_rows.empty()) remove(m_rows.back().widget);
+    for (const LoraRef& lora : loras) add(QString::fromStdString(lora.path), lora.strength);
+}
+
+void LoraList::add(const QString& path, double strength) {
+    auto* widget = new QWidget(this);
+    auto* row = new QHBoxLayout(widget);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(4);
+    auto* name = new QLabel(widget);
+    name->setText(fontMetrics().elidedText(QFileInfo(path).completeBaseName(), Qt::ElideMiddle, kNameWidth));
+    name->setTextFormat(Qt::PlainText);
+    name->setToolTip(path);
+    auto* value = new QDoubleSpinBox(widget);
+    value->setRange(-10, 10);
+    value->setSingleStep(0.05);
+    value->setDecimals(2);
+    value->setValue(strength);
+    value->setToolTip(tr("Strength; 0 leaves the weights as they are"));
+    auto* away = new QToolButton(widget);
+    away->setText(QStringLiteral("\u00d7"));
+    away->setAutoRaise(true);
+    away->setToolTip(tr("Take this LoRA away"));
+    row->addWidget(name);
+    row->addWidget(value);
+    row->addWidget(away);
+    m_layout->insertWidget(static_cast<int>(m_rows.size()), widget);
+    m_rows.push_back({widget, path, value});
+    connect(value, &QDoubleSpinBox::valueChanged, this, &LoraList::changed);
+    connect(away, &QToolButton::clicked, this, [this, widget] { remove(widget); });
+    emit changed();
+}
+
+void LoraList::browse() {
+    const QStringList chosen =
+        QFileDialog::getOpenFileNames(this, tr("LoRA files"), m_rows.empty() ? QString() : m_rows.back().path,
+                                      tr("LoRA weights (*.safetensors *.pt *.pth *.bin)"));
+    for (const QString& path : chosen) add(path);
+}
+
+void LoraList::remove(QWidget* widget) {
+    std::erase_if(m_rows, [&](const Row& row) { return row.widget == widget; });
+    m_layout->removeWidget(widget);
+    widget->hide();
+    widget->deleteLater();
+    emit changed();
+}
+
+}  // namespace ropescope

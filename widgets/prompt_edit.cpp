@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/prompt_edit.h"
+
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QVBoxLayout>
+#include <algorithm>
+
+namespace ropescope {
+namespace {
+
+constexpr int kPauseMs = 350;
+constexpr int kLines = 2;
+
+QPlainTextEdit* newEdit(QWidget* parent, const QString& placeholder) {
+    auto* edit = new QPlainTextEdit(parent);
+    edit->setPlaceholderText(placeholder);
+    edit->setTabChangesFocus(true);
+    edit->setFixedHeight(kLines * edit->fontMetrics().lineSpacing() + 14);
+    return edit;
+}
+
+}  // namespace
+
+PromptEdit::PromptEdit(QWidget* parent)
+    : QWidget(parent),
+      m_prompt(newEdit(this, tr("Prompt: what the picture shows"))),
+      m_negative(newEdit(this, tr("Negative prompt: what guidance leads away from"))),
+      m_tokens(new QLabel(this)) {
+    m_prompt->setToolTip(tr("Ctrl+Return makes the picture"));
+    m_negative->setToolTip(m_prompt->toolTip());
+    m_tokens->setTextFormat(Qt::PlainText);
+    m_tokens->setForegroundRole(QPalette::PlaceholderText);
+    m_tokens->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    auto* texts = new QHBoxLayout;
+    texts->setSpacing(8);
+    texts->addWidget(m_prompt, 3);
+    texts->addWidget(m_negative, 2);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(2);
+    layout->addLayout(texts);
+    layout->addWidget(m_tokens);
+    m_prompt->installEventFilter(this);
+    m_negative->installEventFilter(this);
+    m_pause.setSingleShot(true);
+    m_pause.setInterval(kPauseMs);
+    connect(m_prompt, &QPlainTextEdit::textChanged, &m_pause, qOverload<>(&QTimer::start));
+    connect(&m_pause, &QTimer::timeout, this, [this] {
+        if (m_prompt->isEnabled()) emit tokensWanted(prompt());
+    });
+    setFocusProxy(m_prompt);
+}
+
+QString PromptEdit::prompt() const {
+    return m_prompt->toPlainText();
+}
+
+QString PromptEdit::negative() const {
+    return m_negative->isHidden() ? QString() : m_negative->toPlainText();
+}
+
+void PromptEdit::setTexts(const QString& prompt, const QString& negative) {
+    if (m_prompt->toPlainText() != prompt) m_prompt->setPlainText(prompt);
+    if (m_negative->toPlainText() != negative) m_negative->setPlainText(negative);
+}
+
+void PromptEdit::setNegativeUsed(bool used) {
+    m_negative->setVisible(used);
+}
+
+void PromptEdit::setOff(const QString& off) {
+    m_prompt->setEnabled(off.isEmpty());
+    m_negative->setEnabled(off.isEmpty());
+    if (!off.isEmpty()) return say(off, false);
+    say({}, false);
+    m_pause.start();
+}
+
+void PromptEdit::showTokens(const TokensReport& tokens) {
+    QStringList counts, cuts, pieces;
+    for (const EncodedText& part : tokens.parts) {
+        const QString name = QString::fromStdString(part.encoder);
+        counts.append(part.length == 0 ? tr("%1: not there, zeros in its place").arg(name)
+                                       : tr("%1: %2 of %3 tokens").arg(name).arg(part.used).arg(part.length));
+        if (part.cut > 0 && part.pieces.size() > 1)
+            cuts.append(tr("%1 drops the last %2, after \"%3\"")
+                            .arg(name)
+                            .arg(part.cut)
+                            .arg(QString::fromStdString(part.pieces[part.pieces.size() - 2])));
+        QStringList own;
+        for (const std::string& piece : part.pieces) own.append(QString::fromStdString(piece));
+        pieces.append(name + QStringLiteral(": ") + own.join(QStringLiteral(" | ")));
+    }
+    say((cuts + counts).join(QStringLiteral("  \u00b7  ")), !cuts.isEmpty());
+    m_tokens->setToolTip(pieces.join(QLatin1Char('\n')));
+}
+
+void PromptEdit::showProblem(const Error& error) {
+    say(QString::fromStdString(error.message()), true);
+    m_tokens->setToolTip(QString::fromStdString(error.message()));
+}
+
+void PromptEdit::say(const QString& text, bool warning) {
+    m_said = text;
+    m_tokens->setToolTip(text);
+    m_tokens->setForegroundRole(warning ? QPalette::WindowText : QPalette::PlaceholderText);
+    QFont font = m_tokens->font();
+    font.setBold(warning);
+    m_tokens->setFont(font);
+    elide();
+}
+
+/// A long line must not widen the window.
+void PromptEdit::elide() {
+    m_tokens->setText(m_tokens->fontMetrics().elidedText(m_said, Qt::ElideRight, std::max(100, width() - 8)));
+}
+
+void PromptEdit::resizeEvent(QResizeEvent*) {
+    elide();
+}
+
+bool PromptEdit::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::KeyPress) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const bool enter = key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter;
+        if (enter && key->modifiers().testFlag(Qt::ControlModifier)) {
+            emit entered();
+            return true;
+        }
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+}  // namespace ropescope

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QTimer>
+#include <QWidget>
+
+#include "core/data/error.h"
+#include "core/data/joint_attention.h"
+
+class QLabel;
+class QPlainTextEdit;
+
+namespace ropescope {
+
+/// Prompt and negative prompt, and below them what the text encoders make of the prompt: how many tokens, and where it
+/// is cut.
+class PromptEdit : public QWidget {
+    Q_OBJECT
+public:
+    explicit PromptEdit(QWidget* parent = nullptr);
+
+    [[nodiscard]] QString prompt() const;
+    [[nodiscard]] QString negative() const;
+    void setTexts(const QString& prompt, const QString& negative);
+    void setNegativeUsed(bool used);  ///< whether the model has a use for a negative prompt
+    /// `off`: not empty where the prompt is not looked at, and why.
+    void setOff(const QString& off);
+
+    void showTokens(const TokensReport& tokens);
+    void showProblem(const Error& error);
+    [[nodiscard]] QString tokensText() const { return m_said; }
+
+signals:
+    void entered();                            ///< Ctrl+Return in a text
+    void tokensWanted(const QString& prompt);  ///< the prompt has changed and typing rests
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    void say(const QString& text, bool warning);
+    void elide();
+
+    QPlainTextEdit* m_prompt;
+    QPlainTextEdit* m_negative;
+    QLabel* m_tokens;
+    QString m_said;  ///< whole, where the label shows its beginning
+    QTimer m_pause;
+};
+
+}  // namespace ropescope
