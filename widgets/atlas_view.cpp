@@ -171,6 +171,7 @@ void AtlasView::sortFigure(AtlasFigure& figure) const {
 
 void AtlasView::setScatter(const QString& keyX, const QString& keyY) {
     m_scatter->setAxes(keyX, keyY);
+    showKnown();
 }
 
 const AtlasReport* AtlasView::report() const {
@@ -209,11 +210,26 @@ void AtlasView::fillNumbers() {
         const int first = std::max(0, m_number->findData(QLatin1String(kFirstNumber)));
         m_number->setCurrentIndex(kept.isValid() ? std::max(0, m_number->findData(kept)) : first);
         m_minus->setCurrentIndex(std::max(0, m_minus->findData(keptMinus)));
-        const bool firstTime = m_scatter->points().empty();
         m_scatter->setReport(*atlas);
-        if (firstTime) m_scatter->setAxes(QStringLiteral("condition"), QLatin1String(kFirstNumber));
+        showKnown();
     }
     m_minus->setVisible(m_minus->count() > 1);
+}
+
+/// Numbers that this model does not have give way to some that it has.
+void AtlasView::showKnown() {
+    const auto known = [this](const QString& key) {
+        const HeadNumber* n = find(key);
+        return n != nullptr &&
+               std::any_of(n->values.begin(), n->values.end(), [](double v) { return std::isfinite(v); });
+    };
+    for (const char* key : {kFirstNumber, "image_to_text"})
+        if (!known(number()) && known(QLatin1String(key))) m_number->setCurrentIndex(m_number->findData(key));
+    const std::pair<const char*, const char*> pairs[] = {{"condition", kFirstNumber},
+                                                         {"text_to_image", "image_to_text"}};
+    for (const auto& [x, y] : pairs)
+        if (m_scatter->points().empty() && known(QLatin1String(x)) && known(QLatin1String(y)))
+            m_scatter->setAxes(QLatin1String(x), QLatin1String(y));
 }
 
 std::vector<double> AtlasView::values() const {

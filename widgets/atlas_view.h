@@ -49,6 +49,7 @@ protected:
 private:
     void buildControls();
     void fillNumbers();
+    void showKnown();
     void connectSignals();
     void refresh();
     void refreshMarks();

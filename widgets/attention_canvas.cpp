@@ -121,15 +121,22 @@ void AttentionCanvas::drawPicture(QPainter& painter, const Layout& layout, const
             painter.drawLine(QPointF(layout.picture.left() + c * first.width(), layout.picture.top()),
                              QPointF(layout.picture.left() + c * first.width(), layout.picture.bottom()));
     }
-    painter.setBrush(Qt::NoBrush);
+    // The outline of the chosen area: sides between a chosen patch and one that is not.
+    QVector<QLineF> sides;
     for (const int patch : m_figure.patches) {
         if (patch < 0 || patch >= grid.tokens()) continue;
         const QRectF cell = layout.cell(grid, patch);
-        painter.setPen(QPen(Qt::black, 3));
-        painter.drawRect(cell);
-        painter.setPen(QPen(Qt::white, 1.5));
-        painter.drawRect(cell);
+        const auto open = [&](bool edge, int neighbour) { return edge || !m_figure.patches.contains(neighbour); };
+        const int column = patch % grid.cols, row = patch / grid.cols;
+        if (open(column == 0, patch - 1)) sides.append({cell.topLeft(), cell.bottomLeft()});
+        if (open(column == grid.cols - 1, patch + 1)) sides.append({cell.topRight(), cell.bottomRight()});
+        if (open(row == 0, patch - grid.cols)) sides.append({cell.topLeft(), cell.topRight()});
+        if (open(row == grid.rows - 1, patch + grid.cols)) sides.append({cell.bottomLeft(), cell.bottomRight()});
     }
+    painter.setPen(QPen(Qt::black, 3));
+    painter.drawLines(sides);
+    painter.setPen(QPen(Qt::white, 1.5));
+    painter.drawLines(sides);
 }
 
 void AttentionCanvas::drawShares(QPainter& painter, const QRectF& place, const Looks& looks) const {

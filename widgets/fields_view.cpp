@@ -100,6 +100,7 @@ void FieldsView::buildControls() {
     measure->hide();
     connect(m_content, &QComboBox::currentIndexChanged, measure,
             [measure](int content) { measure->setVisible(content == static_cast<int>(Content::Data)); });
+    connect(m_content, &QComboBox::activated, this, [this] { m_contentChosen = true; });
     auto* sliders = new FlowLayout;
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
@@ -155,6 +156,7 @@ void FieldsView::setAnalytic(Analytic analytic) {
     m_analytic->setCurrentIndex(static_cast<int>(analytic));
 }
 void FieldsView::setContentKind(Content content) {
+    m_contentChosen = true;
     m_content->setCurrentIndex(static_cast<int>(content));
 }
 void FieldsView::setMeasured(Measured measured) {
@@ -244,6 +246,11 @@ void FieldsView::takeDefaults() {
         m_cols->setValue(model->card.grid.cols);
     }
     const HeadReport* report = m_models.head(current);
+    if (report != nullptr && !m_contentChosen) {
+        const QSignalBlocker block(m_content);
+        const bool white = report->kernelWeights.a.empty() && !report->kernelWhite.a.empty();
+        m_content->setCurrentIndex(static_cast<int>(white ? Content::White : Content::Weights));
+    }
     const HeadCalibration* data = m_models.calibration(current);
     const bool measured = m_content->currentIndex() == static_cast<int>(Content::Data) && data != nullptr;
     const double strength = measured ? data->contentStrength : report == nullptr ? 0 : report->contentStrength;

@@ -108,6 +108,7 @@ private:
     std::map<HeadRef, Scaled> m_scaled;  ///< the latest of every head
     QTimer m_askPause;                   ///< a drag asks when it rests
     int m_gridOf = -1;                   ///< the model whose own grid the sliders took
+    bool m_contentChosen = false;        ///< by hand; otherwise weights, or white where weights say nothing
 };
 
 }  // namespace ropescope
