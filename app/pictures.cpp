@@ -12,6 +12,8 @@
 
 #include "app/main_window.h"
 #include "app/resources.h"
+#include "widgets/attention_canvas.h"
+#include "widgets/attention_view.h"
 #include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
@@ -104,6 +106,16 @@ void Pictures::selectFour() {
     waitFor("four heads", kPatienceMs, [&] { return m_window.models().missing(heads).empty(); });
 }
 
+/// From one patch inside the picture.
+void Pictures::askAttention() {
+    AttentionView* view = m_window.panels().attention;
+    const auto answered = [view] { return !view->canvas()->figure().image.empty(); };
+    if (!waitFor("an answer about attention", kPatienceMs, answered)) return;
+    const Grid grid = view->canvas()->figure().grid;
+    view->choose({grid.rows / 2 * grid.cols + grid.cols / 3}, {});
+    settle(kPaintMs);
+}
+
 void Pictures::takeViews() {
     selectFour();
     m_window.setLayout(Layout::Publish);
@@ -113,6 +125,7 @@ void Pictures::takeViews() {
         auto* view = qobject_cast<View*>(dock->widget());
         if (view == m_window.panels().compare)
             waitFor("a comparison", kPatienceMs, [&] { return !view->isShowingEmpty(); });
+        if (view == m_window.panels().attention) askAttention();
         if (view->isShowingEmpty()) m_failures.append(dock->windowTitle() + " is empty");
         // "compare" is the name of the picture of two models.
         save(*view, view == m_window.panels().compare ? QString("heads-compared") : dock->windowTitle().toLower());

@@ -27,6 +27,7 @@ private:
     void settle(int milliseconds);
     void save(QWidget& widget, const QString& name);
     void selectFour();
+    void askAttention();
     void takeViews();
     void takeGeneration();
     void takeComparison();

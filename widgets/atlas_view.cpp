@@ -10,10 +10,9 @@
 #include <QSplitter>
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 #include <set>
 
+#include "widgets/atlas_figure.h"
 #include "widgets/atlas_grid.h"
 #include "widgets/flow_layout.h"
 #include "widgets/scatter_plot.h"
@@ -22,45 +21,6 @@ namespace ropescope {
 namespace {
 
 constexpr const char* kFirstNumber = "cross_axis_mixing";
-
-std::pair<double, double> rangeOf(const std::vector<double>& values) {
-    double low = std::numeric_limits<double>::infinity(), high = -low;
-    for (double value : values) {
-        if (std::isnan(value)) continue;
-        low = std::min(low, value);
-        high = std::max(high, value);
-    }
-    if (!(low <= high)) return {0, 1};
-    if (high - low < 1e-12) {
-        const double half = std::max(1e-6, 0.05 * std::abs(low));
-        return {low - half, high + half};
-    }
-    return {low, high};
-}
-
-/// Indices of the largest value first; NaN last, equal ones as stored.
-std::vector<int> descending(const std::vector<double>& values) {
-    std::vector<int> order(values.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-        if (std::isnan(values[a]) || std::isnan(values[b])) return !std::isnan(values[a]) && std::isnan(values[b]);
-        return values[a] > values[b];
-    });
-    return order;
-}
-
-/// Means over the sound heads along one side of [layers, heads]; NaN where there is none.
-std::vector<double> meansOf(const AtlasFigure& figure, bool byLayer) {
-    std::vector<double> sums(byLayer ? figure.layers : figure.heads, 0.0), counts = sums;
-    for (int i = 0; i < figure.layers * figure.heads; ++i) {
-        if (std::isnan(figure.values[i])) continue;
-        const int at = byLayer ? i / figure.heads : i % figure.heads;
-        sums[at] += figure.values[i];
-        ++counts[at];
-    }
-    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] /= counts[i];
-    return sums;
-}
 
 }  // namespace
 

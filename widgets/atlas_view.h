@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "core/data/atlas.h"
 #include "widgets/view.h"
 
 class QCheckBox;

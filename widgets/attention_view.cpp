@@ -153,6 +153,12 @@ int AttentionView::step() const {
     return m_step->value();
 }
 
+/// What was not asked while nobody looked.
+void AttentionView::showEvent(QShowEvent* event) {
+    View::showEvent(event);
+    askSoon();
+}
+
 /// Only what can be seen is computed.
 void AttentionView::ask() {
     const HeadRef head = m_selection.current();

@@ -56,6 +56,7 @@ signals:
 protected:
     void drawFigure(QCPPainter& painter, QSize size) const override;
     [[nodiscard]] bool offersAction() const override { return true; }
+    void showEvent(QShowEvent* event) override;
 
 private:
     void buildControls();

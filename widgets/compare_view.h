@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/data/analysis.h"
+#include "core/data/comparison.h"
 #include "core/data/error.h"
 #include "widgets/view.h"
 

@@ -50,6 +50,7 @@ GenerateSettings::GenerateSettings(OpenModels& models, QWidget* parent)
       m_method(new QComboBox(this)),
       m_batch(new QSpinBox(this)),
       m_precision(new QComboBox(this)),
+      m_need(new QLabel(this)),
       m_vae(new PathChoice(PathChoice::Kind::File, tr("Autoencoder"), tr(kWeights), this)),
       m_loras(new LoraList(this)),
       m_adapter(new PathChoice(PathChoice::Kind::File, tr("HARoPE maps"), tr(kWeights), this)),
@@ -111,6 +112,12 @@ void GenerateSettings::buildRow() {
     m_methodPair = m_flow->addPair(tr("Positions"), m_method);
     m_flow->addPair(tr("Pictures"), m_batch);
     m_flow->addPair(tr("Precision"), m_precision);
+    m_flow->addWidget(m_need);
+    m_need->setForegroundRole(QPalette::PlaceholderText);
+    m_need->setToolTip(
+        tr("Memory that the weights take in this precision; what does not fit is read from the file again "
+           "in every step"));
+    connect(m_precision, &QComboBox::currentIndexChanged, this, &GenerateSettings::showNeed);
     m_vaePair = m_flow->addPair(tr("VAE"), m_vae);
     m_flow->addWidget(m_record);
     m_more->setCheckable(true);
@@ -258,6 +265,16 @@ void GenerateSettings::setModel(int model) {
                           (m_text || (open->card.inChannels != 1 && open->card.inChannels != 3)));
     showTextKind();
     showSize();
+    showNeed();
+}
+
+void GenerateSettings::showNeed() {
+    const OpenModel* open = m_models.find(m_model);
+    m_need->setVisible(m_text && open != nullptr);
+    if (open == nullptr) return;
+    const double bytes = m_precision->currentIndex() == static_cast<int>(Precision::Fp32) ? 4 : 2;
+    m_need->setText(
+        tr("weights %1 GB").arg(shortNumber(static_cast<double>(open->card.parameters) * bytes / kGigabyte)));
 }
 
 /// Which controls mean something.

@@ -61,6 +61,7 @@ private:
     void takeUsual(const OpenModel& open);
     void showTextKind();
     void showSize();
+    void showNeed();
     void showMore();
     void askTokens();
 
@@ -85,6 +86,7 @@ private:
     QComboBox* m_method;  ///< Extrapolation by index
     QSpinBox* m_batch;
     QComboBox* m_precision;
+    QLabel* m_need;  ///< text-to-image: what the weights take
     PathChoice* m_vae;
     LoraList* m_loras;
     PathChoice* m_adapter;

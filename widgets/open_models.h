@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "core/data/analysis.h"
+#include "core/data/atlas.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/model_card.h"
 #include "core/data/self_check.h"
 #include "widgets/selection.h"
 

@@ -11,6 +11,7 @@
 #include <QStringList>
 #include <vector>
 
+#include "core/data/atlas.h"
 #include "core/data/colour.h"
 #include "core/data/head_report.h"
 

@@ -80,7 +80,9 @@ std::string listed(const std::vector<std::string>& names) {
 
 /// Tables that are computed anew, recorded proofs, and the copies of one embedding in diffusers' blocks.
 bool isHarmless(const TensorTable& table, const std::string& name) {
-    if (name.starts_with("selfcheck.")) return true;
+    if (name.starts_with("selfcheck.") || name == "scaled_fp8") return true;
+    for (const std::string_view scale : {".scale_weight", ".scale_input"})  // of a weight in 8 bits (WeightStore)
+        if (name.ends_with(scale)) return table.find(name.substr(0, name.size() - scale.size()) + ".weight") != nullptr;
     for (const char* buffer : {"freqs_t_x", "freqs_t_y", "rope.t_x", "rope.t_y", "rope.bands", "rope.pos_embed"})
         if (name == buffer) return true;
     return table.naming() == "diffusers" && name.find(".norm1.emb.") != std::string::npos;
@@ -229,6 +231,13 @@ Result<std::string> checkFile(const ModelRef& ref) {
         if (!surplus.empty()) more = "; " + std::to_string(surplus.size()) + " surplus: " + listed(surplus);
     }
     return size + ", " + card->architecture + " with " + card->encoding + " positions" + more;
+}
+
+Result<void> checkConflicts(const ModelCard& card) {
+    if (card.conflicts.empty()) return {};
+    return failure({ErrorKind::Refused, "CF-03", place({card.path}), "the configuration disagrees with the tensors",
+                    card.conflicts.front(), "one and the same",
+                    "Mend the configuration, or give the right one by --config; the maps can still be inspected"});
 }
 
 }  // namespace ropescope

@@ -309,6 +309,18 @@ void useFlowNames(TensorTable::Contents& contents) {
     for (TensorEntry& tensor : tensors) tensor.name = mapName(tensor.name);
 }
 
+void useBakedMaps(TensorTable::Contents& contents) {
+    constexpr std::string_view map = "learnable_rot.M", inverse = "learnable_rot.M_inv";
+    int baked = 0;
+    const std::size_t before = contents.tensors.size();
+    std::erase_if(contents.tensors, [&](const TensorEntry& t) { return t.name.ends_with(inverse); });
+    for (TensorEntry& tensor : contents.tensors)
+        if (tensor.name.ends_with(map)) tensor.name.back() = 'W', ++baked;
+    if (baked == 0) return;
+    contents.notes.push_back("maps: multiplied out in the file, read as full matrices");
+    if (contents.tensors.size() < before) contents.metadata.try_emplace("harope.convention", "inverse");
+}
+
 Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Contents& adapter) {
     const bool flux = any(model.tensors, "double_blocks.") || any(model.tensors, "single_blocks.");
     const auto refused = [&](std::string code, std::string reason, std::string found, std::string advice) {
@@ -367,11 +379,11 @@ std::unordered_map<std::string, FlowTarget> flowTargets(const TensorTable::Conte
             for (const Renaming& r : blocks.inside)
                 if (own + "." == r.to)
                     targets[theirs + std::string(r.from.substr(0, r.from.size() - 1))] = {
-                        entry.name, 0, false, isSwapped(entry, entry.shape[1])};
+                        entry.name, 0, false, 1, isSwapped(entry, entry.shape[1])};
         }
         for (const Renaming& r : scheme.whole)
             if (module + "." == r.to)
-                targets[std::string(r.from.substr(0, r.from.size() - 1))] = {entry.name, 0, false,
+                targets[std::string(r.from.substr(0, r.from.size() - 1))] = {entry.name, 0, false, 1,
                                                                              module.starts_with("final_layer.adaLN")};
     }
     return targets;

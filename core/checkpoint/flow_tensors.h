@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 

@@ -135,6 +135,23 @@ Result<void> recogniseNetwork(Recognition& r) {
     return failure(std::move(error));
 }
 
+/// Tensors are believed; what the configuration says otherwise is kept in words (CF-03).
+void findConflicts(Recognition& r) {
+    const ModelCard& card = r.card;
+    if (card.architecture == "vae") return;
+    const auto compare = [&](const char* what, std::optional<int> said, int found) {
+        if (!said || found == 0 || *said == found) return;
+        r.card.conflicts.push_back(std::string(what) + ": the configuration says " + std::to_string(*said) +
+                                   ", the tensors " + std::to_string(found));
+    };
+    compare("layers", r.config.layers, card.architecture == "flux" ? card.jointLayers : card.layers);
+    compare("heads", r.config.heads, card.heads);
+    compare("features of a head", r.config.headDim, card.headDim);
+    compare("channels", r.config.inChannels, card.inChannels);
+    if (card.architecture != "flux") compare("patch", r.config.patch, card.patch);
+    for (const std::string& conflict : r.card.conflicts) r.note(conflict);
+}
+
 }  // namespace
 
 Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
@@ -154,6 +171,7 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref) {
         if (!entry.name.starts_with("selfcheck.")) r.card.parameters += entry.elements();
     }
     if (auto done = recogniseNetwork(r); !done) return failure(done.error());
+    findConflicts(r);
     if (r.card.classes > 0 && r.config.classNames.size() == static_cast<std::size_t>(r.card.classes)) {
         r.card.classNames = r.config.classNames;
     }

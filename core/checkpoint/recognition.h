@@ -6,6 +6,7 @@
 #include "core/checkpoint/model_config.h"
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/matrix_kind.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 

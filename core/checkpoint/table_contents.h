@@ -47,6 +47,10 @@ void useModelNames(TensorTable::Contents& contents);
 /// whole pipeline the transformer is taken.
 void useFlowNames(TensorTable::Contents& contents);
 
+/// Maps that a file holds multiplied out (learnable_rot.M, in the row-vector convention of the released code: q M^T,
+/// k M^-1) become full matrices; M_inv, which says the same, is left out and tells that they are inverse maps.
+void useBakedMaps(TensorTable::Contents& contents);
+
 /// The HARoPE maps of an adapter file, under any of its naming schemes, among the tensors of a FLUX or SD3; what its
 /// metadata says of them replaces the model's. Errors: LO-01, TC-10.
 [[nodiscard]] Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Contents& adapter);
@@ -56,6 +60,7 @@ struct FlowTarget {
     std::string name;            ///< of the original weight
     int part = 0;                ///< of its joined parts, which all have the model's width but the last one
     bool joined = false;         ///< the module is that part; else it is the whole
+    int span = 1;                ///< parts that it covers, from that one
     bool swappedHalves = false;  ///< diffusers keeps the two halves of its rows the other way round
 };
 /// By module name, dotted, of all modules with weights of rank 2 that a FLUX or SD3 of these tensors has.

@@ -55,6 +55,27 @@ std::string weightsInFolder(const std::string& path) {
     return {};
 }
 
+/// Folders inside that hold weights, in order; what a folder without weights of its own offers to choose from.
+std::string partsWithWeights(const std::string& folder) {
+    std::vector<std::string> names;
+    std::error_code ended;
+    for (std::filesystem::directory_iterator at(folder, ended), end; !ended && at != end; at.increment(ended))
+        if (!weightsInFolder(at->path().string()).empty()) names.push_back(at->path().filename().string());
+    std::sort(names.begin(), names.end());
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name, 60);
+    return text;
+}
+
+/// Of a folder that offers the same weights twice the safe format is taken.
+void noteOtherFormat(TensorTable::Contents& contents) {
+    std::error_code ignored;
+    const std::filesystem::path folder = std::filesystem::path(contents.file.path()).parent_path();
+    for (const char* other : {"diffusion_pytorch_model.bin", "pytorch_model.bin"})
+        if (contents.file.path().ends_with(".safetensors") && std::filesystem::is_regular_file(folder / other, ignored))
+            contents.notes.push_back("safetensors taken, " + std::string(other) + " left alone");
+}
+
 /// Gathers a strided view into dense row-major order. `bytes` begin at the view's first element.
 Array gathered(const TensorEntry& entry, const std::vector<std::byte>& bytes) {
     Array dense{entry.dtype, entry.shape, {}};
@@ -84,14 +105,19 @@ std::int64_t TensorEntry::elements() const {
 
 Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choice) {
     const std::string inFolder = weightsInFolder(path);
+    if (const std::string parts = inFolder.empty() ? partsWithWeights(path) : std::string(); !parts.empty())
+        return failure({ErrorKind::Refused, "FO-04", place({path}), "the folder holds parts, no weights of its own",
+                        "weights in " + parts, "diffusion_pytorch_model or model, itself or in transformer",
+                        "Choose one of its folders or a file"});
     auto file = InputFile::open(inFolder.empty() ? path : inFolder);
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);
     if (auto read = readByContent(*contents, choice); !read) return failure(read.error());
-    if (!inFolder.empty()) contents->format = "folder";
+    if (!inFolder.empty()) contents->format = "folder", noteOtherFormat(*contents);
     chooseCopy(*contents, choice);
     useModelNames(*contents);
     useFlowNames(*contents);
+    useBakedMaps(*contents);
     for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
     return TensorTable(std::move(contents));
 }
@@ -105,6 +131,20 @@ Result<TensorTable> TensorTable::openPlain(const std::string& path) {
     return TensorTable(std::move(contents));
 }
 
+Result<TensorTable> TensorTable::openPart(const std::string& path, const std::string& prefix) {
+    auto plain = openPlain(path);
+    if (!plain) return plain;
+    auto contents = std::make_shared<Contents>(*plain->m_contents);
+    contents->byName.clear();
+    std::erase_if(contents->tensors, [&](const TensorEntry& t) { return !t.name.starts_with(prefix); });
+    if (contents->tensors.empty())
+        return failure({ErrorKind::Refused, "TC-05", place({path, prefix}), "the file has no such part", {}, {}, {}});
+    for (TensorEntry& tensor : contents->tensors) tensor.name.erase(0, prefix.size());
+    useFlowNames(*contents);
+    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
+    return TensorTable(std::move(contents));
+}
+
 Result<TensorTable> TensorTable::open(const ModelRef& ref) {
     auto base = open(ref.path, ref.weights);
     if (!base || ref.adapter.empty()) return base;
@@ -112,6 +152,7 @@ Result<TensorTable> TensorTable::open(const ModelRef& ref) {
     if (!adapter) return adapter;
     auto contents = std::make_shared<Contents>(*base->m_contents);
     if (auto joined = addAdapter(*contents, *adapter->m_contents); !joined) return failure(joined.error());
+    useBakedMaps(*contents);
     contents->byName.clear();
     for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
     return TensorTable(std::move(contents));

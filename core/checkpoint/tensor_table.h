@@ -12,6 +12,7 @@
 #include "core/data/array.h"
 #include "core/data/error.h"
 #include "core/data/model.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 
@@ -39,12 +40,16 @@ public:
     /// of tests/corpus.
     [[nodiscard]] static Result<TensorTable> open(const std::string& path, WeightChoice choice = WeightChoice::Ema);
 
-    /// The same, and, where the model names one, the HARoPE maps of its adapter among its tensors. Errors: LO-01 when no
-    /// map of the adapter belongs to a block of the model, TC-10 when the model has maps already.
+    /// The same, and, where the model names one, the HARoPE maps of its adapter among its tensors. Errors: LO-01 when
+    /// no map of the adapter belongs to a block of the model, TC-10 when the model has maps already.
     [[nodiscard]] static Result<TensorTable> open(const ModelRef& ref);
 
     /// A file whose names are its own: nothing is chosen, renamed or joined. For files that hold no model.
     [[nodiscard]] static Result<TensorTable> openPlain(const std::string& path);
+
+    /// One part of a file that holds a whole pipeline: the tensors whose names begin with `prefix`, without it, under
+    /// the models' own names. Errors: those of open(); TC-05 when there are none.
+    [[nodiscard]] static Result<TensorTable> openPart(const std::string& path, const std::string& prefix);
 
     [[nodiscard]] const std::string& path() const;
     [[nodiscard]] const std::string& format() const;                ///< safetensors | torch-zip | folder
@@ -88,6 +93,9 @@ private:
 /// does not have. Knows DiT and ViT; other architectures pass. Errors: TC-05 lists the first missing names and their
 /// number, TC-07 found and expected, TC-10 tensors of another network or of a second positional encoding.
 [[nodiscard]] Result<void> checkComplete(const TensorTable& table, const ModelCard& card);
+
+/// For who computes with the model: CF-03 when its configuration disagrees with its tensors.
+[[nodiscard]] Result<void> checkConflicts(const ModelCard& card);
 
 /// The subcommand `check`: the file opens, and if it is a model that is known, it is complete (files that say they hold
 /// only a part are taken at their word). Returns what it is, in one line.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/model.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 

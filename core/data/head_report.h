@@ -92,27 +92,6 @@ struct HeadReport {
     std::vector<double> mapKey;        ///< [D,D] B_k
 };
 
-/// One number for every head: what the Atlas colours and scatters.
-struct HeadNumber {
-    std::string key;         ///< stable, e.g. "cross_axis_mixing"
-    std::string title;       ///< "Cross-axis mixing"
-    std::string unit;        ///< "", "nats", "tokens", "degrees", "share"
-    std::string definition;  ///< one sentence
-    About about = About::Map;
-    bool invariant = true;       ///< false: as stored, gauge-dependent, wears a mark
-    double neutral = 0;          ///< the value plain RoPE has; NaN where there is none
-    std::vector<double> values;  ///< [L*H], NaN where the head is marked
-};
-
-struct AtlasReport {
-    int layers = 0;
-    int heads = 0;
-    std::vector<HeadNumber> numbers;
-    std::vector<std::string> problems;   ///< [L*H], empty text where sound
-    std::vector<double> singularValues;  ///< [L*H, D] gauge-fixed, descending: the faint band behind Spectrum
-    int headDim = 0;
-};
-
 template <class V>
 void fields(V& v, Spectrum& s) {
     v("stored", s.stored), v("gauge_fixed", s.gaugeFixed), v("condition", s.condition), v("log_volume", s.logVolume),
@@ -149,15 +128,4 @@ void fields(V& v, HeadReport& h) {
         v("sensitivity_white", h.sensitivityWhite), v("content_strength", h.contentStrength),
         v("map_query", h.mapQuery), v("map_key", h.mapKey);
 }
-template <class V>
-void fields(V& v, HeadNumber& n) {
-    v("key", n.key), v("title", n.title), v("unit", n.unit), v("definition", n.definition), v("about", n.about),
-        v("invariant", n.invariant), v("neutral", n.neutral), v("values", n.values);
-}
-template <class V>
-void fields(V& v, AtlasReport& a) {
-    v("layers", a.layers), v("heads", a.heads), v("numbers", a.numbers), v("problems", a.problems),
-        v("singular_values", a.singularValues), v("head_dim", a.headDim);
-}
-
 }  // namespace ropescope

@@ -7,13 +7,16 @@
 #include <vector>
 
 #include "core/data/analysis.h"
+#include "core/data/atlas.h"
 #include "core/data/classification.h"
+#include "core/data/comparison.h"
 #include "core/data/error.h"
 #include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/joint_attention.h"
-#include "core/data/model.h"
+#include "core/data/model_card.h"
+#include "core/data/saved_picture.h"
 #include "core/data/self_check.h"
 
 namespace ropescope {
@@ -49,27 +52,6 @@ struct DevicesReport {
     std::vector<std::string> titles;  ///< "CPU (2 cores)", "NVIDIA H200 (139 GiB)"
     std::string note;                 ///< why there is no GPU, when there is none
     std::int64_t residentBytes = 0;   ///< of the engine process
-};
-
-/// Writes a picture as PNG with its recipe in the text; an existing file is replaced as a whole or not at all.
-struct SavePngRequest {
-    std::string path;
-    Array pixels;  ///< U8 [h,w,3]
-    std::string recipe;
-};
-struct SavedFile {
-    std::string path;
-};
-
-/// The settings that a PNG carries: its own recipe, or the `parameters` text of Stable Diffusion web UIs.
-struct ReadSettingsRequest {
-    std::string path;
-};
-struct PictureSettings {
-    std::string path;
-    GenerateRequest settings;
-    std::vector<std::string> taken;  ///< names of what the picture says; everything else is as by default
-    bool complete = false;           ///< all settings are its own
 };
 
 using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
@@ -109,21 +91,4 @@ template <class V>
 void fields(V& v, DevicesReport& r) {
     v("names", r.names), v("titles", r.titles), v("note", r.note), v("resident_bytes", r.residentBytes);
 }
-template <class V>
-void fields(V& v, SavePngRequest& r) {
-    v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe);
-}
-template <class V>
-void fields(V& v, ReadSettingsRequest& r) {
-    v("path", r.path);
-}
-template <class V>
-void fields(V& v, PictureSettings& p) {
-    v("path", p.path), v("settings", p.settings), v("taken", p.taken), v("complete", p.complete);
-}
-template <class V>
-void fields(V& v, SavedFile& f) {
-    v("path", f.path);
-}
-
 }  // namespace ropescope

@@ -5,17 +5,29 @@
 
 #include <filesystem>
 #include <mutex>
+#include <optional>
 
 namespace ropescope {
 namespace {
 
 constexpr int kTile = 64;  ///< latents a side: 512 pixels, about 2 GB of activations for the published networks
 
-std::string pathOf(const std::string& file, const std::string& model) {
-    if (!file.empty()) return file;
+/// Where the decoder is; nothing where there is none.
+Result<std::optional<TensorTable>> tableOf(const std::string& file, const std::string& model) {
     const std::filesystem::path beside = std::filesystem::path(model) / "vae";
     std::error_code ignored;
-    return std::filesystem::is_directory(beside, ignored) ? beside.string() : std::string();
+    const bool folder = std::filesystem::is_directory(beside, ignored);
+    const std::string path = !file.empty() ? file : folder ? beside.string() : model;
+    for (const char* part : {"first_stage_model.", "vae."}) {
+        if (!path.ends_with(".safetensors")) break;  // no other files with whole pipelines are known
+        auto inside = TensorTable::openPart(path, part);
+        if (inside) return std::optional(std::move(*inside));
+        if (inside.error().code != "TC-05") return failure(inside.error());
+    }
+    if (file.empty() && !folder) return std::optional<TensorTable>();
+    auto table = TensorTable::open(path);
+    if (!table) return failure(table.error());
+    return std::optional(std::move(*table));
 }
 
 struct Kept {
@@ -33,17 +45,18 @@ Kept& kept() {
 
 Result<std::shared_ptr<const Decoder>> decoderFor(const std::string& file, const std::string& model, int channels,
                                                   at::Device device, std::pair<double, double> usual) {
-    const std::string path = pathOf(file, model);
-    if (path.empty()) return std::shared_ptr<const Decoder>();
+    const auto found = tableOf(file, model);
+    if (!found) return failure(found.error());
+    if (!*found) return std::shared_ptr<const Decoder>();
+    const TensorTable& table = **found;
+    const std::string& path = table.path();
     const auto refused = [&](const std::string& reason, const std::string& found, const std::string& expected,
                              const std::string& advice) {
         return failure(Error{ErrorKind::Usage, "bad-option", place({"--vae", path}), reason, found, expected, advice});
     };
     ModelRef ref;
     ref.path = path;
-    const auto table = TensorTable::open(path);
-    if (!table) return failure(table.error());
-    const auto card = recognise(*table, ref);
+    const auto card = recognise(table, ref);
     if (!card) return failure(card.error());
     if (card->architecture != "vae")
         return refused("this is no image autoencoder", card->architecture, "vae", "Choose the VAE of the model");
@@ -60,7 +73,7 @@ Result<std::shared_ptr<const Decoder>> decoderFor(const std::string& file, const
                       last.device == device.str() && last.decoder->scale == scale && last.decoder->shift == shift;
     if (same) return last.decoder;
     last.decoder = nullptr;
-    auto vae = loadVae(*table, *card, device, at::kFloat);
+    auto vae = loadVae(table, *card, device, at::kFloat);
     if (!vae) return failure(vae.error());
     last.path = path, last.hash = card->fileSha256, last.device = device.str();
     last.decoder = std::make_shared<const Decoder>(Decoder{std::move(*vae), path, scale, shift});

@@ -17,9 +17,10 @@ struct Decoder {
     double scale = 1, shift = 0;  ///< latents are (raw - shift) * scale
 };
 
-/// The decoder in `file`, else the "vae" folder beside the transformer of a diffusers folder `model`, else null. The
-/// last one is kept. Computed in float32. Errors: those of reading it; Usage when its latents do not have `channels` or
-/// when it does not say their scale and `usual` (scale, shift) is {0,0}.
+/// The decoder in `file` (which may hold a whole pipeline), else in the "vae" folder of a diffusers folder `model`,
+/// else inside the file `model`, else null. The last one is kept. Computed in float32. Errors: those of reading it;
+/// Usage when its latents do not have `channels` or when it does not say their scale and `usual` (scale, shift) is
+/// {0,0}.
 [[nodiscard]] Result<std::shared_ptr<const Decoder>> decoderFor(const std::string& file, const std::string& model,
                                                                 int channels, at::Device device,
                                                                 std::pair<double, double> usual = {0, 0});

@@ -27,6 +27,7 @@ Result<GenerateResult> assemble(const GenerateRequest& request, const DrawingSet
     result.device = describeCompute(painter.weights.device(), request.compute.precision, setup.threads);
     result.latents = arrayOf(latents);
     result.note = setup.decoder ? "" : pictureNote(painter.channels());
+    for (const std::string& lora : painter.loraNotes) result.note += (result.note.empty() ? "" : "; ") + lora;
     GenerateRequest named = request;
     if (setup.decoder) named.vae = setup.decoder->path;
     Decided decided;

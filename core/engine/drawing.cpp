@@ -169,18 +169,17 @@ Result<DrawingSetup> setUpDrawing(const GenerateRequest& request, const JobConte
 
 Result<Prompt> readPrompt(const GenerateRequest& request, const Painter& painter, const JobContext& context) {
     if (!request.text.embeddings.empty()) return readEmbeddings(request, painter.text);
-    const std::string& folder = request.text.encoders.empty() ? request.model.path : request.text.encoders;
     const EncoderRun run{painter.weights.type(), painter.weights.device(), request.text.memory,
                          [&](const std::string& encoder) {
                              if (context.onShare) context.onShare(-1, "reading the prompt: " + encoder);
                          }};
-    auto own = embedText(folder, request.text.prompt, painter.text, run);
+    auto own = embedText(request.text.encoders, request.model.path, request.text.prompt, painter.text, run);
     if (!own) return failure(own.error());
     Prompt prompt{own->text, own->pooled, {}, {}, std::move(own->tokens)};
     if (context.onNote)
         for (const EncodedText& part : prompt.tokens.parts) context.onNote(describeTokens(part));
     if (painter.isFlux() || request.guidance == 1) return prompt;
-    const auto other = embedText(folder, request.text.negative, painter.text, run);
+    const auto other = embedText(request.text.encoders, request.model.path, request.text.negative, painter.text, run);
     if (!other) return failure(other.error());
     prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
     return prompt;

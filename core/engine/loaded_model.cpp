@@ -36,6 +36,7 @@ Result<std::shared_ptr<const LoadedModel>> load(const ModelRef& ref, at::Device 
     if (!table) return failure(table.error());
     auto card = recognise(*table, ref);
     if (!card) return failure(card.error());
+    if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
     auto model = std::make_shared<LoadedModel>();
     model->card = std::move(*card);
     const auto fill = model->card.architecture == "vit" ? fillViT : fillDit;

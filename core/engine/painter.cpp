@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "core/engine/flow_inputs.h"
 #include "core/engine/kept.h"
 #include "core/engine/loaded_model.h"
@@ -40,16 +42,22 @@ Result<std::shared_ptr<Painter>> open(const ModelRef& ref, const Compute& comput
     if (!flux && card->architecture != "mmdit")
         return failure(optionError("--prompt", "this model takes no text", card->architecture, "a FLUX or SD3",
                                    "Use --class with a class-conditional DiT"));
+    if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
     auto fluxOwn = flux ? fluxShape(*card) : FluxShape{};
     if (!fluxOwn) return failure(fluxOwn.error());
     auto mmditOwn = flux ? MmditShape{} : mmditShape(*card);
     if (!mmditOwn) return failure(mmditOwn.error());
-    auto weights = storeFor(*table, ref, compute, memory, device, note);
+    std::vector<std::string> told;  // LoRAs first, then how the memory is used
+    auto weights = storeFor(*table, ref, compute, memory, device, [&](const std::string& line) {
+        told.push_back(line);
+        if (note) note(line);
+    });
     if (!weights) return failure(weights.error());
+    told.resize(std::min(told.size(), ref.loras.size()));
     const TextRecipe text = textRecipeOf(*table, *card);
-    return std::make_shared<Painter>(
-        Painter{std::move(*card), text, std::move(*weights), std::move(*fluxOwn), std::move(*mmditOwn)});
+    return std::make_shared<Painter>(Painter{std::move(*card), text, std::move(*weights), std::move(*fluxOwn),
+                                             std::move(*mmditOwn), std::move(told)});
 }
 
 Kept<Painter>& keptPainter() {

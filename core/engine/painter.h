@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/engine/text_prompt.h"
 #include "core/model/flux.h"
@@ -18,8 +20,9 @@ struct Painter {
     ModelCard card;
     TextRecipe text;
     WeightStore weights;
-    FluxShape flux;    ///< of a FLUX
-    MmditShape mmdit;  ///< of an SD3
+    FluxShape flux;                      ///< of a FLUX
+    MmditShape mmdit;                    ///< of an SD3
+    std::vector<std::string> loraNotes;  ///< how many layers each LoRA matches
 
     [[nodiscard]] bool isFlux() const { return card.architecture == "flux"; }
     [[nodiscard]] int channels() const { return isFlux() ? card.inChannels / 4 : card.inChannels; }  ///< of latents

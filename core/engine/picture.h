@@ -7,6 +7,7 @@
 
 #include "core/data/array.h"
 #include "core/data/model.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 

@@ -6,6 +6,7 @@
 
 #include "core/data/generation.h"
 #include "core/data/model.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 

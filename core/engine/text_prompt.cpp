@@ -51,15 +51,20 @@ std::string numbered(const std::string& kind, int number) {
     return number == 1 ? kind : kind + "_" + std::to_string(number);
 }
 
-/// The encoders of one folder.
+/// The encoders' short names, as files and parts of files bear them.
+const char* kindOf(bool flux, int number) {
+    return number == 1 ? "clip_l" : number == 2 && !flux ? "clip_g" : "t5xxl";
+}
+
+/// Where the encoders of a model are: in the parts of a diffusers folder ("text_encoder_2"), as files of a folder
+/// ("clip_l.safetensors"), or inside the model's own file ("text_encoders.clip_l.transformer."). Tokenizers are in the
+/// folder: "tokenizer_2", or vocab.json, merges.txt and spiece.model themselves.
 class Encoders {
 public:
-    explicit Encoders(std::string folder) : m_folder(std::move(folder)) {}
+    Encoders(const std::string& encoders, std::string model, bool flux)
+        : m_folder(encoders.empty() ? model : encoders), m_model(std::move(model)), m_flux(flux) {}
 
-    [[nodiscard]] bool has(int number) const {
-        std::error_code ignored;
-        return fs::is_directory(fs::path(m_folder) / numbered("text_encoder", number), ignored);
-    }
+    [[nodiscard]] bool has(int number) const { return open(number).has_value(); }
 
     /// A text as one encoder's tokens. `first` as in EncodedText.
     struct Encoded {
@@ -71,11 +76,13 @@ public:
         if (!table) return failure(table.error());
         const auto shape = clipShape(*table, config(number));
         if (!shape) return failure(shape.error());
-        return encoded(openClipTokenizer(tokenizer(number)), number, text, shape->positions, first);
+        return encoded(openClip(number), number, text, shape->positions, first);
     }
     Result<Encoded> t5Tokens(int number, const std::string& text, int length, int first) const {
         if (auto table = open(number); !table) return failure(table.error());
-        return encoded(openT5Tokenizer(tokenizer(number)), number, text, length, first);
+        const fs::path own = fs::path(m_folder) / numbered("tokenizer", number);
+        return encoded(openT5Tokenizer((isFolder(own) ? own : fs::path(m_folder)).string()), number, text, length,
+                       first);
     }
 
     Result<ClipOutput> clip(int number, const std::vector<int>& ids, const EncoderRun& run) const {
@@ -102,32 +109,64 @@ public:
     [[nodiscard]] tl::unexpected<Error> refused(const std::string& part, const std::string& reason,
                                                 const std::string& found, const std::string& expected) const {
         return failure({ErrorKind::Refused, "text-encoder", place({m_folder, part}), reason, found, expected,
-                        "Give a complete diffusers folder as model or as --encoders, or --embeddings"});
+                        "Give a folder with text encoders and tokenizers (--encoders), or --embeddings"});
     }
 
     /// What changes when a part is replaced.
     [[nodiscard]] std::string stamp() const {
-        std::string text;
-        for (const char* kind : {"text_encoder", "tokenizer"})
-            for (int number = 1; number <= 3; ++number) {
-                std::error_code missing;
-                const auto time = fs::last_write_time(fs::path(m_folder) / numbered(kind, number), missing);
-                text += (missing ? "-" : std::to_string(time.time_since_epoch().count())) + " ";
-            }
+        std::string text = m_folder + " " + m_model;
+        const auto add = [&](const fs::path& path) {
+            std::error_code missing;
+            const auto time = fs::last_write_time(path, missing);
+            text += " " + (missing ? "-" : std::to_string(time.time_since_epoch().count()));
+        };
+        add(m_folder), add(m_model);
+        for (int number = 1; number <= 3; ++number) {
+            add(fs::path(m_folder) / numbered("text_encoder", number));
+            add(fs::path(m_folder) / numbered("tokenizer", number));
+            if (const fs::path file = fileOf(number); !file.empty()) add(file);
+        }
         return text;
     }
 
 private:
-    [[nodiscard]] std::string config(int number) const {
-        return textOf(fs::path(m_folder) / numbered("text_encoder", number) / "config.json");
+    [[nodiscard]] static bool isFolder(const fs::path& path) {
+        std::error_code ignored;
+        return fs::is_directory(path, ignored);
     }
-    [[nodiscard]] std::string tokenizer(int number) const {
-        return (fs::path(m_folder) / numbered("tokenizer", number)).string();
+    [[nodiscard]] fs::path part(int number) const { return fs::path(m_folder) / numbered("text_encoder", number); }
+
+    /// "t5xxl_fp16.safetensors" in the folder; empty where there is none.
+    [[nodiscard]] fs::path fileOf(int number) const {
+        std::error_code ended;
+        for (fs::directory_iterator at(m_folder, ended), end; !ended && at != end; at.increment(ended)) {
+            const std::string name = at->path().filename().string();
+            if (name.starts_with(kindOf(m_flux, number)) && name.ends_with(".safetensors")) return at->path();
+        }
+        return {};
+    }
+    [[nodiscard]] std::string config(int number) const {
+        return textOf(isFolder(part(number)) ? part(number) / "config.json"
+                                             : fs::path(m_folder) / (std::string(kindOf(m_flux, number)) + ".json"));
+    }
+    /// SD3 fills the second CLIP's texts with "!".
+    [[nodiscard]] Result<std::unique_ptr<Tokenizer>> openClip(int number) const {
+        const fs::path own = fs::path(m_folder) / numbered("tokenizer", number);
+        if (isFolder(own)) return openClipTokenizer(own.string());
+        const fs::path first = fs::path(m_folder) / "tokenizer";
+        return openClipTokenizer((isFolder(first) ? first : fs::path(m_folder)).string(), number == 2 ? "!" : "");
     }
     [[nodiscard]] Result<TensorTable> open(int number) const {
         const std::string name = numbered("text_encoder", number);
-        if (!has(number)) return refused(name, "this part is missing", "", "");
-        return TensorTable::open((fs::path(m_folder) / name).string());
+        if (isFolder(part(number))) return TensorTable::open(part(number).string());
+        if (const fs::path file = fileOf(number); !file.empty()) return TensorTable::open(file.string());
+        if (m_model.ends_with(".safetensors")) {
+            auto inside = TensorTable::openPart(
+                m_model, "text_encoders." + std::string(kindOf(m_flux, number)) + ".transformer.");
+            if (inside || inside.error().code != "TC-05") return inside;
+        }
+        return refused(name, "this part is missing", "",
+                       name + ", " + kindOf(m_flux, number) + "*.safetensors, or that part of the model's own file");
     }
     static Result<Encoded> encoded(Result<std::unique_ptr<Tokenizer>> tokenizer, int number, const std::string& text,
                                    int length, int first) {
@@ -138,7 +177,8 @@ private:
             {numbered("text_encoder", number), first, length, tokens.used, tokens.cut, std::move(tokens.pieces)}};
     }
 
-    std::string m_folder;
+    std::string m_folder, m_model;
+    bool m_flux;
 };
 
 /// Tokens of every encoder, in the order of their numbers; the third of an SD3 may be missing.
@@ -213,9 +253,8 @@ KeptTexts& kept() {
     return texts;
 }
 
-std::string keyOf(const Encoders& encoders, const std::string& folder, const std::string& text,
-                  const TextRecipe& recipe, const EncoderRun& run) {
-    std::string key = folder + '\0' + text + '\0' + encoders.stamp() + run.device.str() + c10::toString(run.type);
+std::string keyOf(const Encoders& encoders, const std::string& text, const TextRecipe& recipe, const EncoderRun& run) {
+    std::string key = text + '\0' + encoders.stamp() + run.device.str() + c10::toString(run.type);
     for (const std::int64_t number :
          {std::int64_t{recipe.flux}, recipe.width, recipe.pooled, std::int64_t{recipe.t5Tokens}})
         key += " " + std::to_string(number);
@@ -224,10 +263,10 @@ std::string keyOf(const Encoders& encoders, const std::string& folder, const std
 
 }  // namespace
 
-Result<TextEmbedding> embedText(const std::string& folder, const std::string& text, const TextRecipe& recipe,
-                                const EncoderRun& run) {
-    const Encoders encoders(folder);
-    const std::string key = keyOf(encoders, folder, text, recipe, run);
+Result<TextEmbedding> embedText(const std::string& folder, const std::string& model, const std::string& text,
+                                const TextRecipe& recipe, const EncoderRun& run) {
+    const Encoders encoders(folder, model, recipe.flux);
+    const std::string key = keyOf(encoders, text, recipe, run);
     KeptTexts& texts = kept();
     const std::lock_guard lock(texts.mutex);
     for (const KeptTexts::Entry& entry : texts.entries)
@@ -254,8 +293,8 @@ Result<TokensReport> tokensOf(const TokensRequest& request) {
     if (!table) return failure(table.error());
     const auto card = recognise(*table, request.model);
     if (!card) return failure(card.error());
-    const std::string& folder = request.encoders.empty() ? request.model.path : request.encoders;
-    auto tokens = tokensFor(Encoders(folder), request.prompt, textRecipeOf(*table, *card));
+    const TextRecipe recipe = textRecipeOf(*table, *card);
+    auto tokens = tokensFor(Encoders(request.encoders, request.model.path, recipe.flux), request.prompt, recipe);
     if (!tokens) return failure(tokens.error());
     TokensReport report;
     for (Encoders::Encoded& part : *tokens) report.parts.push_back(std::move(part.text));
@@ -269,8 +308,9 @@ tl::unexpected<Error> noTokenizers(const std::string& folder) {
 }
 }  // namespace
 
-Result<TextEmbedding> embedText(const std::string& folder, const std::string&, const TextRecipe&, const EncoderRun&) {
-    return noTokenizers(folder);
+Result<TextEmbedding> embedText(const std::string&, const std::string& model, const std::string&, const TextRecipe&,
+                                const EncoderRun&) {
+    return noTokenizers(model);
 }
 Result<TokensReport> tokensOf(const TokensRequest& request) {
     return noTokenizers(request.model.path);

@@ -36,13 +36,14 @@ struct EncoderRun {
     std::function<void(const std::string&)> begun = {};  ///< hears which encoder starts; may be empty
 };
 
-/// Encodes a text with the encoders and tokenizers of a diffusers folder: FLUX takes T5's states and CLIP's pooled
-/// vector, SD3 both CLIPs' states before their last layer (side by side, filled with zeros to T5's width) and then T5's
-/// (zeros where the folder has none), pooled vectors side by side. One encoder after the other is in memory; the last
-/// texts' embeddings are kept while the folder stays as it is. Errors: Refused where a part is missing or has another
-/// width; Device where the program was built without tokenizers.
-[[nodiscard]] Result<TextEmbedding> embedText(const std::string& folder, const std::string& text,
-                                              const TextRecipe& recipe, const EncoderRun& run);
+/// Encodes a text with the encoders and tokenizers of `folder` (empty: of `model`), which is a diffusers folder or
+/// holds the encoders' files (clip_l*, clip_g*, t5xxl*.safetensors); or with those inside the file `model`. FLUX takes
+/// T5's states and CLIP's pooled vector, SD3 both CLIPs' states before their last layer (side by side, filled with
+/// zeros to T5's width) and then T5's (zeros where the folder has none), pooled vectors side by side. One encoder after
+/// the other is in memory; the last texts' embeddings are kept while the folder stays as it is. Errors: Refused where a
+/// part is missing or has another width; Device where the program was built without tokenizers.
+[[nodiscard]] Result<TextEmbedding> embedText(const std::string& folder, const std::string& model,
+                                              const std::string& text, const TextRecipe& recipe, const EncoderRun& run);
 
 /// How those encoders cut a text, without running them. Errors as above.
 [[nodiscard]] Result<TokensReport> tokensOf(const TokensRequest& request);

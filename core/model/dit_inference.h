@@ -29,7 +29,7 @@ struct DitRecording {
     std::int64_t batch = 1;
     std::vector<AttentionField> fields;  ///< result: per layer, undefined tensors where not asked for
     int watched = -1;                    ///< a layer whose queries and keys are wanted
-    at::Tensor queries, keys;            ///< result: of its first image, [H,N,D] after map and rotary
+    at::Tensor queries = {}, keys = {};  ///< result: of its first image, [H,N,D] after map and rotary
 };
 
 /// A DiT ready to sample: maps folded into the projections in float64, weights in the type and on the device of the

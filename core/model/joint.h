@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "core/data/model_card.h"
 #include "core/encoding/encoding.h"
 
 // What the transformers of FLUX and SD3 share: text and image tokens in one attention.

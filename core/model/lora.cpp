@@ -35,6 +35,9 @@ std::pair<std::string, Part> partOf(const std::string& name) {
         {".lora_A.weight", Part::Down},    {".lora_down.weight", Part::Down}, {".lora_A.default.weight", Part::Down},
         {".lora_B.weight", Part::Up},      {".lora_up.weight", Part::Up},     {".lora_B.default.weight", Part::Up},
         {".lora.down.weight", Part::Down}, {".lora.up.weight", Part::Up},     {".alpha", Part::Alpha}};
+    if (name.find(".processor.") != std::string::npos)  // X-Labs
+        for (const auto& [end, part] : {std::pair(".down.weight", Part::Down), std::pair(".up.weight", Part::Up)})
+            if (name.ends_with(end)) return {name.substr(0, name.size() - std::string_view(end).size()), part};
     for (const auto& [end, part] : ends)
         if (name.ends_with(end)) return {name.substr(0, name.size() - std::string_view(end).size()), part};
     return {name, Part::None};
@@ -53,12 +56,30 @@ Targets withFlatNames(Targets targets) {
     return targets;
 }
 
-const FlowTarget* find(const Targets& targets, std::string module) {
+/// X-Labs names changes of FLUX by its processors: 1 of the picture, 2 of the text; of a single block queries, keys and
+/// values without the MLP that stands in the same weight.
+std::optional<FlowTarget> findProcessor(const Targets& targets, const std::string& module) {
+    static const std::pair<const char*, const char*> known[] = {
+        {".processor.qkv_lora1", ".img_attn.qkv"}, {".processor.proj_lora1", ".img_attn.proj"},
+        {".processor.qkv_lora2", ".txt_attn.qkv"}, {".processor.proj_lora2", ".txt_attn.proj"},
+        {".processor.qkv_lora", ".linear1"},       {".processor.proj_lora", ".linear2"}};
+    for (const auto& [end, own] : known) {
+        if (!module.ends_with(end)) continue;
+        const auto found = targets.find(module.substr(0, module.size() - std::string_view(end).size()) + own);
+        if (found == targets.end()) return std::nullopt;
+        FlowTarget target = found->second;
+        if (std::string_view(own) == ".linear1") target.joined = true, target.part = 0, target.span = 3;
+        return target;
+    }
+    return std::nullopt;
+}
+
+std::optional<FlowTarget> find(const Targets& targets, std::string module) {
     for (const std::string_view prefix : {"base_model.model.", "model.diffusion_model.", "diffusion_model.",
                                           "transformer.", "lora_unet_", "lora_transformer_"})
         if (module.starts_with(prefix)) module.erase(0, prefix.size());
     const auto found = targets.find(module);
-    return found == targets.end() ? nullptr : &found->second;
+    return found == targets.end() ? findProcessor(targets, module) : std::optional(found->second);
 }
 
 /// Scales that stand outside the tensors: diffusers' metadata or PEFT's configuration beside the file.
@@ -114,7 +135,7 @@ public:
         for (const auto& [module, halves] : modules) {
             if (module.starts_with("lora_te") || module.starts_with("text_encoder")) continue;
             ++all;
-            const FlowTarget* target = find(m_targets, module);
+            const std::optional<FlowTarget> target = find(m_targets, module);
             if (!target) {
                 if (first.empty()) first = module;
                 continue;
@@ -159,7 +180,9 @@ private:
         const std::int64_t width = weight[1], rank = down->dim() == 2 ? down->size(0) : 0;
         // Joined parts are as high as the model is wide; the last part of a single block's takes what is left.
         const std::int64_t firstRow = target.joined ? target.part * width : 0;
-        const std::int64_t rows = !target.joined ? weight[0] : target.part < 3 ? width : weight[0] - 3 * width;
+        const std::int64_t rows = !target.joined    ? weight[0]
+                                  : target.part < 3 ? target.span * width
+                                                    : weight[0] - 3 * width;
         if (rank < 1 || up->dim() != 2 || up->size(1) != rank || down->size(1) != width || up->size(0) != rows)
             return refused("LO-03", module, "the change does not fit its layer",
                            "A " + text(*down) + ", B " + text(*up),

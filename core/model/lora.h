@@ -28,7 +28,8 @@ struct LoraSet {
     std::vector<std::string> notes;                       ///< per file: how many layers match, in words
 };
 
-/// Changes under the names of diffusers (with or without "transformer."), PEFT, kohya and the original modules; alpha
+/// Changes under the names of diffusers (with or without "transformer."), PEFT, kohya, X-Labs and the original modules;
+/// alpha
 /// from ".alpha" tensors, the metadata of diffusers or PEFT's adapter_config.json, else the rank. Errors: Refused LO-01
 /// when nothing of a file matches, LO-03 for halves that do not fit each other or their layer, LO-04 for other kinds
 /// (DoRA, LoHa, LoKr, changes with biases).

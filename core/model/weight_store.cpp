@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/checkpoint/number_conversion.h"
 #include "core/encoding/encoding.h"
@@ -53,6 +54,13 @@ WeightTable WeightStore::read(const std::string& prefix) const {
         const auto array = m_table.read(entry.name);
         if (!array) throw ReadFailure{array.error()};
         const at::ScalarType type = isPositionParameter(entry.name) ? at::kFloat : m_type;
+        if (const at::Tensor scale = scaleOf(entry.name); scale.defined()) {
+            at::Tensor own = tensorOf(*array) * scale;
+            if (const auto change = m_changes.changes.find(entry.name); change != m_changes.changes.end())
+                own = changed(own, change->second);
+            block[entry.name.substr(prefix.size())] = own.to(at::TensorOptions(m_device).dtype(type));
+            continue;
+        }
         if (m_changes.changes.contains(entry.name)) {
             const at::Tensor own = changed(tensorOf(*array), m_changes.changes.at(entry.name));
             block[entry.name.substr(prefix.size())] = own.to(at::TensorOptions(m_device).dtype(type));
@@ -62,6 +70,21 @@ WeightTable WeightStore::read(const std::string& prefix) const {
             tensorOf(*array).to(at::TensorOptions(m_device).dtype(type), false, true);
     }
     return block;
+}
+
+at::Tensor WeightStore::scaleOf(const std::string& name) const {
+    constexpr std::string_view weight = ".weight";
+    if (!name.ends_with(weight)) return {};
+    const std::string scale = name.substr(0, name.size() - weight.size()) + ".scale_weight";
+    const TensorEntry* entry = m_table.find(scale);
+    if (!entry) return {};
+    const auto value = m_table.readFloat(scale);
+    if (!value) throw ReadFailure{value.error()};
+    if (value->size() != 1 || !std::isfinite(value->front()))
+        throw ReadFailure{Error{ErrorKind::Refused, "TC-07", place({m_table.path(), scale}),
+                                "not the scale of a weight", std::to_string(value->size()) + " numbers",
+                                "one finite number", ""}};
+    return at::scalar_tensor(value->front(), at::kFloat);
 }
 
 WeightTable WeightStore::block(const std::string& prefix) {

@@ -36,6 +36,8 @@ public:
 
 private:
     [[nodiscard]] WeightTable read(const std::string& prefix) const;
+    /// A weight in 8 bits may have a factor beside it, "X.scale_weight" of "X.weight"; undefined without.
+    [[nodiscard]] at::Tensor scaleOf(const std::string& name) const;
     [[nodiscard]] std::uint64_t bytesOf(const TensorEntry& entry) const;
 
     TensorTable m_table;

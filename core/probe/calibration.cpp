@@ -269,7 +269,7 @@ HeadCalibration Calibration::curves(const Head& head) const {
     const HeadOperator& value = *head.value;
     if (head.field.defined()) {
         const at::Tensor sum = head.field / head.fields;
-        out.field = {out.id, m_grid, floats(sum), floats(fieldMean(sum, m_grid)), head.entropy / head.fields};
+        out.field = {out.id, m_grid, floats(sum), floats(fieldMean(sum, m_grid)), head.entropy / head.fields, {}};
     }
     if (value.planes.count() == 0) return out;
     const double passes = head.passes;

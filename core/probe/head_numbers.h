@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/data/atlas.h"
 #include "core/data/head_report.h"
 
 namespace ropescope {

@@ -199,7 +199,7 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> openClipTokenizer(const std::string& folder) {
+Result<std::unique_ptr<Tokenizer>> openClipTokenizer(const std::string& folder, const std::string& padding) {
     const fs::path words = fs::path(folder) / "vocab.json", merges = fs::path(folder) / "merges.txt";
     const auto text = readAll(words), lines = readAll(merges);
     if (!text) return failure(text.error());
@@ -228,7 +228,8 @@ Result<std::unique_ptr<Tokenizer>> openClipTokenizer(const std::string& folder) 
             return refused(merges.string(), "a line is no pair of symbols", printable(line, 40));
         ranks.emplace(std::pair(line.substr(0, gap), line.substr(gap + 1)), static_cast<int>(ranks.size()));
     }
-    return std::make_unique<ClipTokenizer>(std::move(vocabulary), std::move(ranks), paddingOf(folder));
+    return std::make_unique<ClipTokenizer>(std::move(vocabulary), std::move(ranks),
+                                           padding.empty() ? paddingOf(folder) : padding);
 }
 
 }  // namespace ropescope

@@ -25,10 +25,11 @@ public:
     [[nodiscard]] virtual Tokens encode(const std::string& text, int length) const = 0;
 };
 
-/// CLIP's byte-pair encoding (arXiv 2103.00020) from vocab.json and merges.txt in `folder`; the padding from
-/// tokenizer_config.json there, else the end. Equal to the `tokenizers`
+/// CLIP's byte-pair encoding (arXiv 2103.00020) from vocab.json and merges.txt in `folder`; the padding `padding`, else
+/// that of tokenizer_config.json there, else the end. Equal to the `tokenizers`
 /// package (tests/core/text/tokenizer_test.cpp). Errors: Refused where the files are missing or no such encoding.
-[[nodiscard]] Result<std::unique_ptr<Tokenizer>> openClipTokenizer(const std::string& folder);
+[[nodiscard]] Result<std::unique_ptr<Tokenizer>> openClipTokenizer(const std::string& folder,
+                                                                   const std::string& padding = {});
 
 /// T5's unigram model from spiece.model in `folder`, by the sentencepiece library. Errors as above.
 [[nodiscard]] Result<std::unique_ptr<Tokenizer>> openT5Tokenizer(const std::string& folder);

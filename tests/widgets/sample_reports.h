@@ -2,9 +2,12 @@
 #pragma once
 
 #include "core/data/analysis.h"
+#include "core/data/atlas.h"
+#include "core/data/comparison.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/model.h"
+#include "core/data/model_card.h"
 
 namespace ropescope {
 

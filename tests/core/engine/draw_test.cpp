@@ -153,6 +153,56 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     EXPECT_EQ(wide.error().code, "text-encoder") << wide.error().message();
 }
 
+/// One file as Stability AI publishes them: transformer, text encoders and VAE under prefixes.
+TEST_F(DrawFolder, OneFileWithAllPartsMakesTheSamePicture) {
+    const GenerateRequest c = command("sd3_noise");
+    std::map<std::string, Array> all;
+    const auto add = [&](const std::string& from, const std::string& prefix) {
+        const TensorTable part = TensorTable::openPlain(from).value();
+        for (const TensorEntry& entry : part.tensors()) all[prefix + entry.name] = part.read(entry.name).value();
+    };
+    add(goldenPath("sd35_tiny_native.safetensors"), "model.diffusion_model.");
+    add(goldenPath("vae_tiny_native.safetensors"), "first_stage_model.");
+    for (const auto& [folder, kind] :
+         {std::pair("clip_l", "clip_l"), std::pair("clip_g", "clip_g"), std::pair("t5", "t5xxl")}) {
+        add(goldenPath(std::string("text/") + folder + "/model.safetensors"),
+            std::string("text_encoders.") + kind + ".transformer.");
+        std::filesystem::create_directories(path("words"));
+        std::filesystem::copy_file(goldenPath(std::string("text/") + folder + "/config.json"),
+                                   path(std::string("words/") + kind + ".json"));
+    }
+    ASSERT_TRUE(writeSafetensors(path("one.safetensors"), all));
+    auto config = nlohmann::json::parse(std::ifstream(goldenPath("sd35_tiny_native.config.json")));
+    config["norm_num_groups"] =
+        nlohmann::json::parse(std::ifstream(goldenPath("vae_tiny.config.json")))["norm_num_groups"];
+    std::ofstream(path("one.config.json")) << config;
+    std::filesystem::copy(goldenPath("text/tokenizer"), path("words/tokenizer"));
+    std::filesystem::copy(goldenPath("text/tokenizer_2"), path("words/tokenizer_3"));
+    GenerateRequest one = c;
+    one.model.path = path("one.safetensors");
+    one.text.encoders = path("words");
+    one.guidance = 4;
+    const auto done = drawFromText(one, {});
+    if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
+    ASSERT_TRUE(done) << done.error().message();
+    expectClose(tensorOf(done->latents), expected("sd3_latents"));
+    EXPECT_EQ(done->images[0].pixels.shape[0], 24);  // decoded, by the VAE inside
+    // Encoders as files of a folder.
+    for (const auto& [folder, file] :
+         {std::pair("clip_l", "clip_l.safetensors"), std::pair("clip_g", "clip_g.safetensors"),
+          std::pair("t5", "t5xxl_fp16.safetensors")})
+        std::filesystem::copy_file(goldenPath(std::string("text/") + folder + "/model.safetensors"),
+                                   path(std::string("words/") + file));
+    one.model.path = goldenPath("sd35_tiny_native.safetensors");
+    const auto files = drawFromText(one, {});
+    ASSERT_TRUE(files) << files.error().message();
+    expectClose(tensorOf(files->latents), expected("sd3_latents"));
+    std::filesystem::remove(path("words/clip_g.safetensors"));
+    const auto missing = drawFromText(one, {});
+    ASSERT_FALSE(missing);
+    EXPECT_NE(missing.error().message().find("clip_g"), std::string::npos) << missing.error().message();
+}
+
 TEST(Draw, LevelsAreThoseOfThePublishedSchedules) {
     const auto near = [](const std::vector<FlowStep>& steps, std::vector<std::pair<int, double>> expected) {
         for (const auto& [i, value] : expected) EXPECT_NEAR(steps[i].time, value, 1e-6) << i;

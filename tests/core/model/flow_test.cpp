@@ -203,5 +203,70 @@ TEST_F(FlowFolder, ShardsAreOneModel) {
     EXPECT_NE(TensorTable::open(path("m")).error().message().find("FO-02"), std::string::npos);
 }
 
+TEST_F(FlowFolder, AFolderOfPartsOffersThem) {  // FO-04
+    std::filesystem::create_directories(path("m/vae"));
+    std::filesystem::create_directories(path("m/text_encoder"));
+    for (const char* file : {"m/vae/diffusion_pytorch_model.safetensors", "m/text_encoder/model.safetensors"})
+        std::filesystem::copy_file(goldenPath("vae_tiny.safetensors"), path(file));
+    const auto refused = TensorTable::open(path("m"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "FO-04");
+    EXPECT_NE(refused.error().message().find("text_encoder, vae"), std::string::npos) << refused.error().message();
+    // The same weights in two formats.
+    std::ofstream(path("m/vae/diffusion_pytorch_model.bin")) << "pickle";
+    const auto both = TensorTable::open(path("m/vae"));
+    ASSERT_TRUE(both) << both.error().message();
+    EXPECT_TRUE(std::ranges::any_of(both->notes(),
+                                    [](const std::string& note) { return note.find("left alone") != note.npos; }));
+}
+
+TEST_F(FlowFolder, AConfigurationThatDisagreesIsToldAndStopsThePass) {  // CF-03
+    std::filesystem::copy_file(goldenPath("flux_tiny.safetensors"), path("f.safetensors"));
+    std::string config((std::istreambuf_iterator<char>(std::ifstream(goldenPath("flux_tiny.config.json")).rdbuf())),
+                       {});
+    const std::size_t at = config.find("\"num_layers\": ");
+    ASSERT_NE(at, std::string::npos);
+    config.replace(at, 15, "\"num_layers\": 9");
+    std::ofstream(path("f.config.json")) << config;
+    ModelRef ref;
+    ref.path = path("f.safetensors");
+    const auto card = openCard(ref);
+    ASSERT_TRUE(card) << card.error().message();
+    EXPECT_EQ(card->jointLayers, 1);
+    ASSERT_EQ(card->conflicts.size(), 1u);
+    EXPECT_EQ(checkConflicts(*card).error().code, "CF-03");
+    ref.config = goldenPath("flux_tiny.config.json");
+    EXPECT_TRUE(checkConflicts(*openCard(ref)));
+}
+
+/// Weights in 8 bits with a factor beside them, as ComfyUI writes them.
+TEST_F(FlowFolder, ScaledEightBitWeightsAreMultipliedOut) {
+    const std::string name = "double_blocks.0.img_attn.qkv.weight";
+    const TensorTable whole = TensorTable::open(goldenPath("flux_tiny_native.safetensors")).value();
+    std::map<std::string, Array> tensors;
+    for (const TensorEntry& entry : whole.tensors()) tensors[entry.name] = whole.read(entry.name).value();
+    const at::Tensor own = goldenTensor(goldenPath("flux_tiny_native.safetensors"), name).to(at::kFloat);
+    const float scale = own.abs().max().item<float>() / 448;
+    const at::Tensor small = (own / scale).to(at::kFloat8_e4m3fn).contiguous();
+    Array bytes{DType::F8E4M3, own.sizes().vec(), std::vector<std::byte>(static_cast<std::size_t>(own.numel()))};
+    std::memcpy(bytes.bytes.data(), small.const_data_ptr(), bytes.bytes.size());
+    tensors[name] = bytes;
+    tensors["double_blocks.0.img_attn.qkv.scale_weight"] = makeArray(std::vector<float>{scale}, {1});
+    tensors["double_blocks.0.img_attn.qkv.scale_input"] = makeArray(std::vector<float>{1.f}, {1});
+    tensors["scaled_fp8"] = makeArray(std::vector<float>{0.f, 0.f}, {2});
+    ASSERT_TRUE(writeSafetensors(path("f.safetensors"), tensors));
+    std::filesystem::copy_file(goldenPath("flux_tiny_native.config.json"), path("f.config.json"));
+    const Opened model = opened(path("f.safetensors"));
+    EXPECT_TRUE(checkComplete(model.table, model.card));
+    WeightStore weights(model.table, at::kFloat, at::kCPU, 1 << 30);
+    const at::Tensor read = weights.block("double_blocks.0.").at("img_attn.qkv.weight");
+    expectClose(read, small.to(at::kFloat) * scale, 1e-6);
+    // Three bits of mantissa: half a step is 1/16 of a number.
+    EXPECT_LT(((read - own).abs() / (own.abs() + scale)).max().item<double>(), 1.0 / 15);
+    tensors.erase(name);
+    ASSERT_TRUE(writeSafetensors(path("g.safetensors"), tensors));
+    EXPECT_FALSE(checkComplete(TensorTable::open(path("g.safetensors")).value(), model.card));
+}
+
 }  // namespace
 }  // namespace ropescope

@@ -144,5 +144,69 @@ TEST_F(Lora, AnAdapterOfMapsIsTheModelThatHoldsThem) {
     }
 }
 
+TEST_F(Lora, MapsThatAreMultipliedOutAreTheSameModel) {
+    const TensorTable mapped = TensorTable::open(goldenPath("flux_tiny_harope_inverse.safetensors")).value();
+    std::map<std::string, Array> baked;
+    for (const TensorEntry& entry : mapped.tensors()) {
+        const std::size_t at = entry.name.find(".A_u");
+        if (at == std::string::npos) continue;
+        const std::string block = entry.name.substr(0, at);
+        const auto part = [&](const char* name) {
+            return goldenTensor(goldenPath("flux_tiny_harope_inverse.safetensors"), block + name).to(at::kDouble);
+        };
+        const HeadMaps maps =
+            haropeMaps(haropeFactors(part(".A_u"), part(".A_v"), part(".sigma")), Convention::Inverse);
+        for (const auto& [name, tensor] : {std::pair(".M", maps.query), std::pair(".M_inv", maps.key.mT())}) {
+            const at::Tensor dense = tensor.to(at::kFloat).contiguous();
+            baked[block + name] =
+                makeArray(std::span<const float>(dense.const_data_ptr<float>(), dense.numel()), dense.sizes().vec());
+        }
+    }
+    ASSERT_EQ(baked.size(), 6u);
+    ASSERT_TRUE(writeSafetensors(path("maps.safetensors"), baked));
+    ModelRef ref = base();
+    ref.adapter = path("maps.safetensors");
+    const ModelCard card = openCard(ref).value();
+    EXPECT_EQ(card.convention, Convention::Inverse);
+    EXPECT_EQ(card.matrix, MatrixKind::Full);
+    expectClose(output(ref), expected("flux_tiny_harope_inverse"));
+}
+
+/// X-Labs keeps queries, keys and values of a block together; diffusers keeps them apart with the same A.
+TEST_F(Lora, XLabsNamesChangeTheSameRows) {
+    at::manual_seed(1);
+    const std::int64_t width = 16, rank = 2;
+    const auto drawn = [](std::int64_t rows, std::int64_t columns) { return at::randn({rows, columns}) * 0.2; };
+    const auto asArray = [](const at::Tensor& t) {
+        const at::Tensor dense = t.contiguous();
+        return makeArray(std::span<const float>(dense.const_data_ptr<float>(), dense.numel()), dense.sizes().vec());
+    };
+    std::map<std::string, Array> theirs, plain;
+    const auto add = [&](const std::string& name, const std::vector<std::string>& modules, std::int64_t in) {
+        const at::Tensor down = drawn(rank, in), up = drawn(width * static_cast<std::int64_t>(modules.size()), rank);
+        theirs[name + ".down.weight"] = asArray(down), theirs[name + ".up.weight"] = asArray(up);
+        for (std::size_t i = 0; i < modules.size(); ++i) {
+            plain[modules[i] + ".lora_A.weight"] = asArray(down);
+            plain[modules[i] + ".lora_B.weight"] = asArray(up.narrow(0, width * static_cast<std::int64_t>(i), width));
+        }
+    };
+    const std::string joint = "transformer_blocks.0.attn.", single = "single_transformer_blocks.1.";
+    add("double_blocks.0.processor.qkv_lora1", {joint + "to_q", joint + "to_k", joint + "to_v"}, width);
+    add("double_blocks.0.processor.qkv_lora2", {joint + "add_q_proj", joint + "add_k_proj", joint + "add_v_proj"},
+        width);
+    add("double_blocks.0.processor.proj_lora1", {joint + "to_out.0"}, width);
+    add("double_blocks.0.processor.proj_lora2", {joint + "to_add_out"}, width);
+    add("single_blocks.1.processor.qkv_lora", {single + "attn.to_q", single + "attn.to_k", single + "attn.to_v"},
+        width);
+    ASSERT_TRUE(writeSafetensors(path("x.safetensors"), theirs));
+    ASSERT_TRUE(writeSafetensors(path("d.safetensors"), plain));
+    ModelRef ref = base();
+    ref.loras = {{path("x.safetensors"), 0.5}};
+    const at::Tensor found = output(ref);
+    ref.loras = {{path("d.safetensors"), 0.5}};
+    expectClose(found, output(ref));
+    EXPECT_GT((found - output(base())).abs().max().item<double>(), 0.01);
+}
+
 }  // namespace
 }  // namespace ropescope

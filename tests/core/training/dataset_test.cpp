@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/data/model_card.h"
 #include "core/training/media_library.h"
 #include "core/training/model_card.h"
 #include "core/training/quality.h"

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/data/array.h"
+#include "core/data/generation.h"
+
+namespace ropescope {
+
+/// Writes a picture as PNG with its recipe in the text; an existing file is replaced as a whole or not at all.
+struct SavePngRequest {
+    std::string path;
+    Array pixels;  ///< U8 [h,w,3]
+    std::string recipe;
+};
+struct SavedFile {
+    std::string path;
+};
+
+/// The settings that a PNG carries: its own recipe, or the `parameters` text of Stable Diffusion web UIs.
+struct ReadSettingsRequest {
+    std::string path;
+};
+struct PictureSettings {
+    std::string path;
+    GenerateRequest settings;
+    std::vector<std::string> taken;  ///< names of what the picture says; everything else is as by default
+    bool complete = false;           ///< all settings are its own
+};
+
+template <class V>
+void fields(V& v, SavePngRequest& r) {
+    v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe);
+}
+template <class V>
+void fields(V& v, ReadSettingsRequest& r) {
+    v("path", r.path);
+}
+template <class V>
+void fields(V& v, PictureSettings& p) {
+    v("path", p.path), v("settings", p.settings), v("taken", p.taken), v("complete", p.complete);
+}
+template <class V>
+void fields(V& v, SavedFile& f) {
+    v("path", f.path);
+}
+
+}  // namespace ropescope
