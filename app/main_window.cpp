@@ -238,6 +238,7 @@ void MainWindow::connectViews() {
         ++m_opening;
         m_loader->open(ref);
     });
+    connect(m_panels.generate, &GenerateView::stepShown, m_panels.attention, &AttentionView::setStep);
     connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
     connect(m_panels.tree, &ModelTree::openRequested, this, &MainWindow::openWithDialog);
     connect(m_panels.tree, &ModelTree::closeRequested, m_loader.get(), &ModelLoader::close);

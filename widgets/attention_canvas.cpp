@@ -56,8 +56,10 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     const double room = text ? inside.width() * 0.58 : inside.width();
     const Grid grid = m_figure.grid.tokens() > 0 ? m_figure.grid : Grid{1, 1};
     const double scale = std::max(1.0, std::min(room / grid.cols, height / grid.rows));
-    layout.picture = {inside.left(), top, scale * grid.cols, scale * grid.rows};
-    layout.legend = {inside.left(), layout.picture.bottom() + 6, std::min(260.0, std::max(180.0, room)), kLegend - 6};
+    const double edge = text ? inside.left() : inside.left() + (inside.width() - scale * grid.cols) / 2;
+    layout.picture = {edge, top, scale * grid.cols, scale * grid.rows};
+    layout.title.setLeft(edge);
+    layout.legend = {edge, layout.picture.bottom() + 6, std::min(260.0, std::max(180.0, room)), kLegend - 6};
     if (!text) return layout;
     const double left = layout.picture.right() + kGap;
     layout.shares = {left, top, inside.right() - left, 2 * (line + kShareBar + 6)};

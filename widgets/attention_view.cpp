@@ -36,7 +36,10 @@ AttentionView::AttentionView(OpenModels& models, Selection& selection, QWidget* 
     m_pause.setSingleShot(true);
     m_pause.setInterval(kPauseMs);
     connect(&m_pause, &QTimer::timeout, this, &AttentionView::ask);
-    connect(&m_selection, &Selection::changed, this, &AttentionView::askSoon);
+    connect(&m_selection, &Selection::changed, this, [this] {
+        refresh();
+        askSoon();
+    });
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
         if (m_models.find(m_model) == nullptr) endRun(0);
         if (m_steps == 0) showNothing();
@@ -251,6 +254,8 @@ void AttentionView::refresh() {
             figure.wordNumber.push_back(number);
         }
     }
+    if (const OpenModel* made = m_models.find(m_model); made != nullptr && m_selection.current().model != m_model)
+        figure.hint = tr("Select a head of %1, which made the picture").arg(QString::fromStdString(made->card.name));
     m_canvas->setFigure(std::move(figure));
     showCommand();
 }

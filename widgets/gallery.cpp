@@ -8,6 +8,7 @@
 #include <QPainter>
 #include <QStyledItemDelegate>
 
+#include "widgets/plot_style.h"
 #include "widgets/preview_image.h"
 
 namespace ropescope {
@@ -71,11 +72,11 @@ void Gallery::addResult(const GenerateRequest& request, const GenerateResult& re
         auto* item = new QListWidgetItem(icon, {});
         const QString subject = request.text.prompt.empty() ? tr("class %1").arg(image.label)
                                                             : QString::fromStdString(request.text.prompt).left(200);
-        item->setToolTip(tr("%1\nseed %2, %3 steps, guidance %4\nDouble-click restores these settings")
-                             .arg(subject)
-                             .arg(image.seed)
-                             .arg(request.steps)
-                             .arg(request.guidance));
+        item->setToolTip(plainTip(tr("%1\nseed %2, %3 steps, guidance %4\nDouble-click restores these settings")
+                                      .arg(subject)
+                                      .arg(image.seed)
+                                      .arg(request.steps)
+                                      .arg(request.guidance)));
         insertItem(0, item);
     }
     if (!result.images.empty()) setCurrentRow(0);

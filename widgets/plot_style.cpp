@@ -5,6 +5,7 @@
 
 #include <QPainter>
 #include <QPalette>
+#include <QTextDocument>
 #include <algorithm>
 #include <cmath>
 
@@ -199,6 +200,12 @@ QString definitionText(const HeadNumber& number) {
                 QObject::tr("As stored: equal models may show other values; prefer a gauge-fixed number.");
     }
     return text;
+}
+
+QString plainTip(const QString& text) {
+    if (!Qt::mightBeRichText(text)) return text;
+    return QStringLiteral("<p>") + text.toHtmlEscaped().replace(QLatin1Char('\n'), QStringLiteral("<br>")) +
+           QStringLiteral("</p>");
 }
 
 QStringList extrapolationNames() {

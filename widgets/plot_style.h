@@ -66,6 +66,9 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
 /// Definition, label and what the mark means, for tooltips.
 [[nodiscard]] QString definitionText(const HeadNumber& number);
 
+/// A tool tip that shows the text as it is, also where it looks like markup.
+[[nodiscard]] QString plainTip(const QString& text);
+
 /// Names of Extrapolation by value, and what they do.
 [[nodiscard]] QStringList extrapolationNames();
 [[nodiscard]] QString extrapolationTip();

@@ -8,6 +8,8 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/plot_style.h"
+
 namespace ropescope {
 namespace {
 
@@ -95,17 +97,16 @@ void PromptEdit::showTokens(const TokensReport& tokens) {
         pieces.append(name + QStringLiteral(": ") + own.join(QStringLiteral(" | ")));
     }
     say((cuts + counts).join(QStringLiteral("  \u00b7  ")), !cuts.isEmpty());
-    m_tokens->setToolTip(pieces.join(QLatin1Char('\n')));
+    m_tokens->setToolTip(plainTip(pieces.join(QLatin1Char('\n'))));
 }
 
 void PromptEdit::showProblem(const Error& error) {
     say(QString::fromStdString(error.message()), true);
-    m_tokens->setToolTip(QString::fromStdString(error.message()));
 }
 
 void PromptEdit::say(const QString& text, bool warning) {
     m_said = text;
-    m_tokens->setToolTip(text);
+    m_tokens->setToolTip(plainTip(text));
     m_tokens->setForegroundRole(warning ? QPalette::WindowText : QPalette::PlaceholderText);
     QFont font = m_tokens->font();
     font.setBold(warning);

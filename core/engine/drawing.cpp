@@ -224,6 +224,7 @@ Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup
     } catch (const ReadFailure& lost) {
         return failure(lost.error);
     }
+    if (steps < plan.steps()) keepStep(x);
     return x;
 }
 

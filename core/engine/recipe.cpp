@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/data/codec.h"
@@ -66,12 +67,23 @@ std::string commandOf(const GenerateRequest& r, const ModelCard& card, const Dec
     return text + " --out IMAGE.png";
 }
 
+/// A path that another program's working folder does not change.
+std::string absolute(const std::string& path) {
+    std::error_code ignored;
+    const auto whole = std::filesystem::absolute(path, ignored);
+    return path.empty() || ignored ? path : whole.lexically_normal().string();
+}
+
 /// The request as one that makes this picture alone.
 GenerateRequest alone(GenerateRequest r, const Decided& d, std::uint64_t seed) {
     if (r.noiseFile.empty()) r.seed = seed, r.batch = 1;
     r.labels = {d.label};
     r.size = d.size, r.sampler = d.sampler;
     r.record = RecordFields::None, r.recordHeads.clear();
+    for (std::string* path : {&r.model.path, &r.model.config, &r.model.adapter, &r.noiseFile, &r.stepNoiseFile, &r.vae,
+                              &r.text.encoders, &r.text.embeddings})
+        *path = absolute(*path);
+    for (LoraRef& lora : r.model.loras) lora.path = absolute(lora.path);
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
+#include "core/data/picture_settings.h"
 #include "core/sampling/flow_schedule.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
@@ -236,8 +237,30 @@ TEST(Draw, TheSeedsNoiseAndTheRecipe) {
     for (const char* part :
          {" --seed 7 ", " --shift 2 ", " --size 48x64 ", "lora_tiny_kohya.safetensors:0.5", " --embeddings "})
         EXPECT_NE(line.find(part), std::string::npos) << line;
+    // What the picture carries makes it again.
+    const auto carried = settingsOfTexts("p.png", {{"ropescope", result.images[0].recipe}});
+    ASSERT_TRUE(carried) << carried.error().message();
+    EXPECT_TRUE(carried->complete);
+    EXPECT_EQ(drawn(carried->settings).latents, result.latents);
     c.model.loras.clear();
     EXPECT_NE(drawn(c).latents, result.latents);
+}
+
+TEST(Draw, PicturesOfABatchAreThoseOfTheirSeeds) {
+    GenerateRequest c = flux();
+    c.noiseFile.clear();
+    c.size = {32, 48};
+    c.seed = 3;
+    c.batch = 2;
+    c.sampler = Sampler::Dpmpp2m;
+    const GenerateResult both = drawn(c);
+    ASSERT_EQ(both.images.size(), 2u);
+    EXPECT_EQ(both.images[1].seed, 4u);
+    const auto second = settingsOfTexts("p.png", {{"ropescope", both.images[1].recipe}});
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->settings.batch, 1);
+    // A batch of two and one picture may add up in another order.
+    expectClose(tensorOf(drawn(second->settings).latents)[0], tensorOf(both.latents)[1].to(at::kDouble), 1e-5);
 }
 
 TEST(Draw, RefusesBeforeTheFirstStep) {

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "core/data/picture_settings.h"
+#include "core/data/picture_settings.h"
 #include "core/data/safetensors.h"
 #include "core/model/vae.h"
 #include "tests/core/golden.h"
@@ -70,6 +72,9 @@ TEST(Generate, LargerPicturesByExtrapolationSayTheirMethod) {
     const auto recipe = nlohmann::json::parse(result->images[0].recipe);
     EXPECT_EQ(recipe.at("extrapolation"), "yarn");
     EXPECT_EQ(recipe.at("trained_grid"), "4x4");
+    const auto carried = settingsOfTexts("p.png", {{"ropescope", result->images[0].recipe}});
+    ASSERT_TRUE(carried) << carried.error().message();
+    EXPECT_TRUE(at::equal(latentsOf(carried->settings), tensorOf(result->latents)));
     EXPECT_NE(recipe.at("command").get<std::string>().find("--extrapolation yarn"), std::string::npos);
     // At the trained size no method changes anything.
     r.size = {8, 8};
