@@ -162,9 +162,12 @@ void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, con
     double high = 0;
     for (const int number : m_figure.wordNumber)
         if (number < static_cast<int>(m_figure.text.size())) high = std::max(high, double(m_figure.text[number]));
+    QString title = high > 0 ? tr("Words, 0 to %1").arg(shortNumber(high)) : tr("Words");
+    if (const std::size_t hidden = m_figure.words.size() - layout.chips.size(); hidden > 0)
+        title += tr("; %1 more").arg(hidden);
     painter.setPen(looks.text);
     painter.drawText(QRectF(layout.words.left(), layout.words.top(), layout.words.width(), line), Qt::AlignLeft,
-                     high > 0 ? tr("Words (0 to %1)").arg(shortNumber(high)) : tr("Words"));
+                     QFontMetricsF(looks.font).elidedText(title, Qt::ElideRight, layout.words.width()));
     for (std::size_t i = 0; i < layout.chips.size(); ++i) {
         const int number = m_figure.wordNumber[i];
         const QRectF chip = layout.chips[i];
@@ -181,10 +184,6 @@ void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, con
         painter.setPen(known ? inkOn(ground) : looks.text);
         painter.drawText(chip.adjusted(6, 0, -6, 0), Qt::AlignLeft | Qt::AlignVCenter, m_figure.words[i]);
     }
-    if (layout.chips.size() == m_figure.words.size()) return;
-    painter.setPen(looks.muted);
-    painter.drawText(QRectF(layout.words.left(), layout.words.top(), layout.words.width(), line), Qt::AlignRight,
-                     tr("%1 more").arg(m_figure.words.size() - layout.chips.size()));
 }
 
 int AttentionCanvas::patchAt(QPointF position) const {

@@ -14,6 +14,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/elided_label.h"
 #include "widgets/flow_layout.h"
 #include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
@@ -42,7 +43,7 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
       m_cancel(new QPushButton(tr("Cancel"), this)),
       m_preview(new PreviewImage(this)),
       m_progress(new QProgressBar(this)),
-      m_status(new QLabel(this)),
+      m_status(new ElidedLabel(this)),
       m_timeline(new QSlider(Qt::Horizontal, this)),
       m_timelineText(new QLabel(this)),
       m_gallery(new Gallery(this)),
@@ -140,7 +141,7 @@ void GenerateView::requestGenerate() {
 void GenerateView::requestCancel() {
     if (!m_running) return;
     m_cancel->setEnabled(false);
-    m_status->setText(tr("Cancelling ..."));
+    m_status->say(tr("Cancelling ..."));
     emit cancelRequested();
 }
 
@@ -153,7 +154,7 @@ void GenerateView::start(int steps) {
     m_settings->moreButton()->setChecked(false);  // the run is what matters now
     m_progress->setRange(0, steps);
     m_progress->setValue(0);
-    m_status->setText(tr("Starting, %1 steps").arg(steps));
+    m_status->say(tr("Starting, %1 steps").arg(steps));
     const QSignalBlocker block(m_timeline);
     m_timeline->setRange(0, 0);
     m_timelineText->clear();
@@ -164,11 +165,11 @@ void GenerateView::start(int steps) {
 void GenerateView::showProgress(const GenerateProgress& progress) {
     m_progress->setRange(0, progress.steps);
     m_progress->setValue(progress.step);
-    m_status->setText(tr("Step %1 of %2  \u00b7  %3 s left  \u00b7  %4 s per step")
-                          .arg(progress.step)
-                          .arg(progress.steps)
-                          .arg(progress.secondsLeft, 0, 'f', 1)
-                          .arg(shortNumber(progress.secondsPerStep)));
+    m_status->say(tr("Step %1 of %2  \u00b7  %3 s left  \u00b7  %4 s per step")
+                      .arg(progress.step)
+                      .arg(progress.steps)
+                      .arg(progress.secondsLeft, 0, 'f', 1)
+                      .arg(shortNumber(progress.secondsPerStep)));
     const QImage preview = imageOf(progress.preview);
     if (preview.isNull() || progress.step < 1) return;
     const bool follows = m_timeline->value() == m_timeline->maximum();
@@ -184,7 +185,7 @@ void GenerateView::showProgress(const GenerateProgress& progress) {
 }
 
 void GenerateView::showWords(const QString& words) {
-    if (m_running) m_status->setText(words);
+    if (m_running) m_status->say(words);
 }
 
 void GenerateView::finish(const GenerateRequest& request, const GenerateResult& result) {
@@ -194,18 +195,18 @@ void GenerateView::finish(const GenerateRequest& request, const GenerateResult& 
     for (const std::string& part : {result.device, result.note}) {
         if (!part.empty()) text += QStringLiteral("  \u00b7  ") + QString::fromStdString(part);
     }
-    m_status->setText(text);
+    m_status->say(text);
     m_gallery->addResult(request, result);
 }
 
 void GenerateView::cancelled() {
     setRunning(false);
-    m_status->setText(tr("Cancelled after step %1 of %2").arg(m_progress->value()).arg(m_progress->maximum()));
+    m_status->say(tr("Cancelled after step %1 of %2").arg(m_progress->value()).arg(m_progress->maximum()));
 }
 
 void GenerateView::fail(const Error& error) {
     setRunning(false);
-    m_status->clear();
+    m_status->say({});
     m_messages->showError(error);
 }
 
@@ -220,15 +221,15 @@ void GenerateView::setRunning(bool running) {
     if (running) return;
     m_generate->setToolTip(able ? tr("Make the picture (G)") : tr("This model makes no pictures"));
     if (open == nullptr)
-        m_status->setText(tr("Open a model that generates, then choose a class and press Generate"));
+        m_status->say(tr("Open a model that generates, then choose a class and press Generate"));
     else if (!able)
-        m_status->setText(
+        m_status->say(
             open->card.objective == "classify"
                 ? tr("This model classifies; open one that generates")
                 : tr("This %1 makes no pictures by itself").arg(QString::fromStdString(open->card.architecture)));
     else if (m_steps.empty() && m_gallery->count() == 0)
-        m_status->setText(open->takesText() ? tr("Ready: write a prompt and press Generate")
-                                            : tr("Ready: choose a class and press Generate"));
+        m_status->say(open->takesText() ? tr("Ready: write a prompt and press Generate")
+                                        : tr("Ready: choose a class and press Generate"));
 }
 
 void GenerateView::showStep(int step) {

@@ -17,6 +17,7 @@ class QStackedLayout;
 
 namespace ropescope {
 
+class ElidedLabel;
 class Gallery;
 class GenerateSettings;
 class MessageBar;
@@ -86,7 +87,7 @@ private:
     QPushButton* m_cancel;
     PreviewImage* m_preview;
     QProgressBar* m_progress;
-    QLabel* m_status;
+    ElidedLabel* m_status;
     QSlider* m_timeline;
     QLabel* m_timelineText;
     Gallery* m_gallery;

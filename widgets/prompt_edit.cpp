@@ -3,12 +3,11 @@
 
 #include <QHBoxLayout>
 #include <QKeyEvent>
-#include <QLabel>
 #include <QPlainTextEdit>
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "widgets/plot_style.h"
+#include "widgets/elided_label.h"
 
 namespace ropescope {
 namespace {
@@ -30,12 +29,10 @@ PromptEdit::PromptEdit(QWidget* parent)
     : QWidget(parent),
       m_prompt(newEdit(this, tr("Prompt: what the picture shows"))),
       m_negative(newEdit(this, tr("Negative prompt: what guidance leads away from"))),
-      m_tokens(new QLabel(this)) {
+      m_tokens(new ElidedLabel(this)) {
     m_prompt->setToolTip(tr("Ctrl+Return makes the picture"));
     m_negative->setToolTip(m_prompt->toolTip());
-    m_tokens->setTextFormat(Qt::PlainText);
     m_tokens->setForegroundRole(QPalette::PlaceholderText);
-    m_tokens->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     auto* texts = new QHBoxLayout;
     texts->setSpacing(8);
     texts->addWidget(m_prompt, 3);
@@ -96,31 +93,23 @@ void PromptEdit::showTokens(const TokensReport& tokens) {
         for (const std::string& piece : part.pieces) own.append(QString::fromStdString(piece));
         pieces.append(name + QStringLiteral(": ") + own.join(QStringLiteral(" | ")));
     }
-    say((cuts + counts).join(QStringLiteral("  \u00b7  ")), !cuts.isEmpty());
-    m_tokens->setToolTip(plainTip(pieces.join(QLatin1Char('\n'))));
+    say((cuts + counts).join(QStringLiteral("  \u00b7  ")), !cuts.isEmpty(), pieces.join(QLatin1Char('\n')));
 }
 
 void PromptEdit::showProblem(const Error& error) {
     say(QString::fromStdString(error.message()), true);
 }
 
-void PromptEdit::say(const QString& text, bool warning) {
-    m_said = text;
-    m_tokens->setToolTip(plainTip(text));
+QString PromptEdit::tokensText() const {
+    return m_tokens->said();
+}
+
+void PromptEdit::say(const QString& text, bool warning, const QString& more) {
     m_tokens->setForegroundRole(warning ? QPalette::WindowText : QPalette::PlaceholderText);
     QFont font = m_tokens->font();
     font.setBold(warning);
     m_tokens->setFont(font);
-    elide();
-}
-
-/// A long line must not widen the window.
-void PromptEdit::elide() {
-    m_tokens->setText(m_tokens->fontMetrics().elidedText(m_said, Qt::ElideRight, std::max(100, width() - 8)));
-}
-
-void PromptEdit::resizeEvent(QResizeEvent*) {
-    elide();
+    m_tokens->say(text, more);
 }
 
 bool PromptEdit::eventFilter(QObject* watched, QEvent* event) {

@@ -7,10 +7,11 @@
 #include "core/data/error.h"
 #include "core/data/joint_attention.h"
 
-class QLabel;
 class QPlainTextEdit;
 
 namespace ropescope {
+
+class ElidedLabel;
 
 /// Prompt and negative prompt, and below them what the text encoders make of the prompt: how many tokens, and where it
 /// is cut.
@@ -28,7 +29,7 @@ public:
 
     void showTokens(const TokensReport& tokens);
     void showProblem(const Error& error);
-    [[nodiscard]] QString tokensText() const { return m_said; }
+    [[nodiscard]] QString tokensText() const;
 
 signals:
     void entered();                            ///< Ctrl+Return in a text
@@ -36,16 +37,13 @@ signals:
 
 protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
-    void resizeEvent(QResizeEvent* event) override;
 
 private:
-    void say(const QString& text, bool warning);
-    void elide();
+    void say(const QString& text, bool warning, const QString& more = {});
 
     QPlainTextEdit* m_prompt;
     QPlainTextEdit* m_negative;
-    QLabel* m_tokens;
-    QString m_said;  ///< whole, where the label shows its beginning
+    ElidedLabel* m_tokens;
     QTimer m_pause;
 };
 

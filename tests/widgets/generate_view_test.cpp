@@ -204,6 +204,16 @@ private slots:
         view.resize(900, 260);
         QVERIFY(coloursShown(view) > 50);
     }
+    void longWordsDoNotWidenTheWindow() {
+        OpenedSample sample;
+        GenerateView view(sample.models);
+        view.setModel(sample.model);
+        view.start(4);
+        const int before = view.minimumSizeHint().width();
+        view.showWords(QString("a token ").repeated(200));
+        view.settings().prompt().showTokens({{{"text_encoder", 0, 4, 4, 2, std::vector<std::string>(400, "word")}}});
+        QCOMPARE(view.minimumSizeHint().width(), before);
+    }
     void failureIsSaidInTheView() {
         OpenedSample sample;
         GenerateView view(sample.models);

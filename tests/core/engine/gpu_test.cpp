@@ -5,6 +5,7 @@
 #include "core/engine/device.h"
 #include "core/engine/generate.h"
 #include "core/kernel/field.h"
+#include "core/kernel/joint_field.h"
 #include "core/kernel/modulate.h"
 #include "tests/core/golden.h"
 
@@ -45,6 +46,29 @@ TEST_F(Gpu, FieldsRepeatBitByBit) {
     const at::Tensor q = at::randn({2, 4, 256, 64}).cuda(), k = at::randn({2, 4, 256, 64}).cuda();
     const auto a = attendRecording(q, k, k, {16, 16}), b = attendRecording(q, k, k, {16, 16});
     EXPECT_TRUE(a.field.sum.equal(b.field.sum));
+}
+
+TEST_F(Gpu, JointFieldsEqualTheProcessors) {
+    at::manual_seed(7);
+    const at::Tensor q = at::randn({2, 3, 11 + 20, 16}), k = at::randn({2, 3, 11 + 20, 16});
+    const JointField cpu = jointField(q, k, 11, {4, 5}), gpu = jointField(q.cuda(), k.cuda(), 11, {4, 5});
+    expectClose(gpu.field.sum.to(at::kDouble), cpu.field.sum.to(at::kDouble), 1e-5);
+    expectClose(gpu.field.entropy.to(at::kDouble), cpu.field.entropy.to(at::kDouble), 1e-5);
+    expectClose(gpu.imageToText.to(at::kDouble), cpu.imageToText.to(at::kDouble), 1e-5);
+    expectClose(gpu.textToImage.to(at::kDouble), cpu.textToImage.to(at::kDouble), 1e-5);
+}
+
+TEST_F(Gpu, PromptsPicturesEqualTheProcessors) {
+    GenerateRequest r;
+    r.model.path = goldenPath("flux_tiny.safetensors");
+    r.text.embeddings = goldenPath("pipelines.safetensors");
+    r.noiseFile = goldenPath("pipelines_flux_noise.safetensors");
+    r.compute.device = "cuda";
+    r.steps = 4;
+    r.guidance = 2.5;
+    const auto gpu = generate(r, {});
+    ASSERT_TRUE(gpu) << gpu.error().message();
+    expectClose(tensorOf(gpu->latents), goldenTensor(goldenPath("pipelines.expected.safetensors"), "flux_euler"));
 }
 
 TEST_F(Gpu, GenerationEqualsTheProcessors) {
