@@ -18,7 +18,8 @@ namespace ropescope {
 namespace {
 
 constexpr int kPauseMs = 40;
-constexpr int kMostShown = 200;  // words; the rest are numbers in the table
+constexpr int kPatienceMs = 150;  // shorter answers come without a bar before them
+constexpr int kMostShown = 200;   // words; the rest are numbers in the table
 
 }  // namespace
 
@@ -172,10 +173,12 @@ void AttentionView::ask() {
     request.head = head.id;
     request.patches.assign(m_patches.begin(), m_patches.end());
     request.words.assign(m_words.begin(), m_words.end());
+    m_asked.start();
     emit attentionRequested(request);
 }
 
 void AttentionView::showProgress(const QString& words, double share) {
+    if (m_asked.isValid() && m_asked.elapsed() < kPatienceMs) return;
     messages().showProgress(words, share, -1);
 }
 

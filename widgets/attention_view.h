@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QElapsedTimer>
 #include <QImage>
 #include <QTimer>
 #include <map>
@@ -76,7 +77,8 @@ private:
     QCheckBox* m_fixed;
     QPushButton* m_all;
     AttentionCanvas* m_canvas;
-    QTimer m_pause;  ///< a drag asks when it rests
+    QTimer m_pause;         ///< a drag asks when it rests
+    QElapsedTimer m_asked;  ///< progress is shown of answers that take long
     int m_model = -1;
     GenerateRequest m_run;
     int m_steps = 0;

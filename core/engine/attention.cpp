@@ -63,23 +63,31 @@ Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& con
     Painter& painter = *setup->painter;
     if (auto there = checkPlace(request, setup->plan.steps(), painter.card.layers, painter.card.heads); !there)
         return failure(there.error());
-    const auto prompt = readPrompt(run, painter, {});
+    JobContext quiet;
+    quiet.stop = context.stop;
+    const auto prompt = readPrompt(run, painter, quiet);
     if (!prompt) return failure(prompt.error());
     at::Tensor x = keptStep(run, &painter, request.step);
     if (!x.defined()) {
-        const auto drawn = drawSteps(run, *setup, *prompt, request.step, context.stop, [&](const DrawnStep& step) {
-            if (context.onShare) context.onShare((step.step + 1.0) / (request.step + 1), "sampling the steps before");
-        });
+        const int layers = painter.card.layers;
+        const auto tell = [&](int step, int layer) {
+            if (context.onShare)
+                context.onShare((step + static_cast<double>(layer) / layers) / request.step,
+                                "sampling the steps before");
+        };
+        const auto drawn = drawSteps(run, *setup, *prompt, request.step, context.stop, {{}, tell});
         if (!drawn) return failure(drawn.error());
         x = drawn->narrow(0, 0, 1);
     }
-    if (context.onShare) context.onShare(-1, "running the network up to layer " + std::to_string(request.head.layer));
     Layer out;
     out.grid = setup->grid, out.tokens = prompt->tokens;
     out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
     JointTaps taps;
     taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
         if (context.stop.stop_requested()) throw Heard{};
+        if (context.onShare)
+            context.onShare((layer + 1.0) / (request.head.layer + 1.0),
+                            "running the network up to layer " + std::to_string(request.head.layer));
         if (layer != request.head.layer) return;
         out.queries = q[0].clone(), out.keys = k[0].clone(), out.text = text;
         throw Heard{};
@@ -145,8 +153,7 @@ Result<Layer> layerOf(const AttentionRequest& request, const JobContext& context
     const bool text = card->architecture == "flux" || card->architecture == "mmdit";
     auto layer = text ? layerOfText(request, context) : layerOfDit(request, context);
     if (!layer) return layer;
-    if (context.stop.stop_requested() || !layer->queries.defined())
-        return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+    if (context.stop.stop_requested() || !layer->queries.defined()) return failure(cancelled());
     kept = {key, *layer};
     return layer;
 }

@@ -10,11 +10,14 @@
 #include "core/engine/drawing.h"
 #include "core/engine/picture.h"
 #include "core/engine/recipe.h"
+#include "core/engine/request_checks.h"
 
 namespace ropescope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double kLayerSeconds = 0.5;  ///< slow networks say their layer this often
 
 double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -39,7 +42,7 @@ Result<GenerateResult> assemble(const GenerateRequest& request, const DrawingSet
     for (int i = 0; i < setup.batch(); ++i) {
         if (setup.decoder && context.onShare) context.onShare(-1, "decoding the picture");
         const at::Tensor picture = setup.decoder ? decoded(*setup.decoder, latents[i], context.stop) : latents[i];
-        if (!picture.defined()) return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+        if (!picture.defined()) return failure(cancelled());
         decided.image = i;
         result.images.push_back({request.seed + static_cast<std::uint64_t>(i), 0,
                                  pictureOf(picture, painter.card.architecture),
@@ -72,7 +75,16 @@ Result<GenerateResult> drawFromText(const GenerateRequest& request, const JobCon
         if (!setup->heads.empty()) p.fields = std::move(step.fields);
         context.onProgress(p);
     };
-    const auto latents = drawSteps(request, *setup, *prompt, steps, context.stop, report);
+    Clock::time_point told = first;
+    const int layers = setup->painter->card.layers;
+    const auto tellLayer = [&](int step, int layer) {
+        if (!context.onShare || secondsSince(told) < kLayerSeconds) return;
+        told = Clock::now();
+        context.onShare((step + static_cast<double>(layer) / layers) / steps,
+                        "step " + std::to_string(step + 1) + " of " + std::to_string(steps) + ": layer " +
+                            std::to_string(layer + 1) + " of " + std::to_string(layers));
+    };
+    const auto latents = drawSteps(request, *setup, *prompt, steps, context.stop, {report, tellLayer});
     if (!latents) return failure(latents.error());
     auto result = assemble(request, *setup, *latents, context);
     if (!result) return result;

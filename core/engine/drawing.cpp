@@ -88,6 +88,24 @@ Result<Prompt> readEmbeddings(const GenerateRequest& request, const TextRecipe& 
     return prompt;
 }
 
+Result<Prompt> encodePrompts(const GenerateRequest& request, const Painter& painter, const JobContext& context) {
+    const EncoderRun run{painter.weights.type(), painter.weights.device(), request.text.memory,
+                         [&](const std::string& encoder) {
+                             if (context.stop.stop_requested()) throw Stopped{};
+                             if (context.onShare) context.onShare(-1, "reading the prompt: " + encoder);
+                         }};
+    auto own = embedText(request.text.encoders, request.model.path, request.text.prompt, painter.text, run);
+    if (!own) return failure(own.error());
+    Prompt prompt{own->text, own->pooled, {}, {}, std::move(own->tokens)};
+    if (context.onNote)
+        for (const EncodedText& part : prompt.tokens.parts) context.onNote(describeTokens(part));
+    if (painter.isFlux() || request.guidance == 1) return prompt;
+    const auto other = embedText(request.text.encoders, request.model.path, request.text.negative, painter.text, run);
+    if (!other) return failure(other.error());
+    prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
+    return prompt;
+}
+
 std::vector<float> floats(const at::Tensor& t) {
     const at::Tensor dense = t.to(at::kCPU, at::kFloat).contiguous();
     const float* first = dense.const_data_ptr<float>();
@@ -97,17 +115,21 @@ std::vector<float> floats(const at::Tensor& t) {
 /// Listens to the recorded heads of one evaluation.
 class Recorder {
 public:
-    explicit Recorder(const DrawingSetup& setup) : m_setup(setup) {
+    /// `begun` hears every layer and may throw.
+    Recorder(const DrawingSetup& setup, std::function<void(int layer)> begun)
+        : m_setup(setup), m_begun(std::move(begun)) {
         for (const HeadId& id : setup.heads) m_heads[id.layer].push_back(id.head);
-        if (m_heads.empty()) return;
+        m_quiet.queryKey = [this](int layer, const at::Tensor&, const at::Tensor&, std::int64_t) { m_begun(layer); };
         m_taps.queryKey = [this](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
+            m_begun(layer);
             hear(layer, q, k, text);
         };
     }
     Recorder(const Recorder&) = delete;
     Recorder& operator=(const Recorder&) = delete;
 
-    [[nodiscard]] const JointTaps& taps() const { return m_taps; }
+    [[nodiscard]] const JointTaps& taps() const { return m_taps; }    ///< of an evaluation that is recorded
+    [[nodiscard]] const JointTaps& quiet() const { return m_quiet; }  ///< of the others
     [[nodiscard]] std::vector<HeadField> take() { return std::exchange(m_fields, {}); }
 
 private:
@@ -130,8 +152,9 @@ private:
     }
 
     const DrawingSetup& m_setup;
+    std::function<void(int layer)> m_begun;
     std::map<int, std::vector<std::int64_t>> m_heads;
-    JointTaps m_taps;
+    JointTaps m_taps, m_quiet;
     std::vector<HeadField> m_fields;
 };
 
@@ -168,44 +191,41 @@ Result<DrawingSetup> setUpDrawing(const GenerateRequest& request, const JobConte
 }
 
 Result<Prompt> readPrompt(const GenerateRequest& request, const Painter& painter, const JobContext& context) {
-    if (!request.text.embeddings.empty()) return readEmbeddings(request, painter.text);
-    const EncoderRun run{painter.weights.type(), painter.weights.device(), request.text.memory,
-                         [&](const std::string& encoder) {
-                             if (context.onShare) context.onShare(-1, "reading the prompt: " + encoder);
-                         }};
-    auto own = embedText(request.text.encoders, request.model.path, request.text.prompt, painter.text, run);
-    if (!own) return failure(own.error());
-    Prompt prompt{own->text, own->pooled, {}, {}, std::move(own->tokens)};
-    if (context.onNote)
-        for (const EncodedText& part : prompt.tokens.parts) context.onNote(describeTokens(part));
-    if (painter.isFlux() || request.guidance == 1) return prompt;
-    const auto other = embedText(request.text.encoders, request.model.path, request.text.negative, painter.text, run);
-    if (!other) return failure(other.error());
-    prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
-    return prompt;
+    try {
+        return request.text.embeddings.empty() ? encodePrompts(request, painter, context)
+                                               : readEmbeddings(request, painter.text);
+    } catch (const Stopped&) {
+        return failure(cancelled());
+    } catch (const ReadFailure& lost) {
+        return failure(lost.error);
+    }
 }
 
 Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup, const Prompt& prompt, int steps,
-                             const std::stop_token& stop, const std::function<void(DrawnStep)>& done) {
+                             const std::stop_token& stop, const DrawingWatch& watch) {
     Painter& painter = *setup.painter;
     const SamplingPlan& plan = setup.plan;
     beginRun(request, setup.painter);
-    Recorder recorder(setup);
+    int current = 0;
+    Recorder recorder(setup, [&](int layer) {
+        if (stop.stop_requested()) throw Stopped{};
+        if (watch.layer) watch.layer(current, layer);
+    });
     const bool against = prompt.negativeText.defined() && !painter.card.guidanceInput && request.guidance != 1;
     const auto network = [&](const at::Tensor& x, int evaluation) {
-        if (stop.stop_requested()) throw Stopped{};
         const bool first = evaluation % plan.evaluationsPerStep() == 0;
         const double time = plan.times[evaluation];
         const at::Tensor with = painter.predict(x, time, prompt.text, prompt.pooled, request.guidance,
-                                                first ? recorder.taps() : JointTaps{});
+                                                first ? recorder.taps() : recorder.quiet());
         if (!against) return with;
         const at::Tensor without =
-            painter.predict(x, time, prompt.negativeText, prompt.negativePooled, request.guidance);
+            painter.predict(x, time, prompt.negativeText, prompt.negativePooled, request.guidance, recorder.quiet());
         return without + request.guidance * (with - without);
     };
     at::Tensor x = setup.noise.to(painter.weights.device()), before;
     try {
         for (int i = 0; i < steps; ++i) {
+            current = i;
             keepStep(x);
             // Heun ends with a plain step: there is no network at level 0.
             SamplingPlan last;
@@ -216,11 +236,12 @@ Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup
                       : sampleStep(plan, i, x, network, {}, before);
             if (!at::isfinite(result.latents).all().item<bool>()) return failure(notFinite(request, i + 1));
             x = result.latents, before = result.clean;
-            if (done)
-                done({i, result.clean, {i, plan.steps(), plan.times[i * plan.evaluationsPerStep()], recorder.take()}});
+            if (watch.step)
+                watch.step(
+                    {i, result.clean, {i, plan.steps(), plan.times[i * plan.evaluationsPerStep()], recorder.take()}});
         }
     } catch (const Stopped&) {
-        return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+        return failure(cancelled());
     } catch (const ReadFailure& lost) {
         return failure(lost.error);
     }

@@ -44,10 +44,14 @@ struct DrawnStep {
     at::Tensor clean;  ///< [B,C,h,w] the estimate of the clean latents
     StepFields fields;
 };
-/// Samples the first `steps` steps; run_memory keeps their latents. Returns the latents [B,C,h,w] after them. Errors:
-/// GP-07, Cancelled, those of reading weights.
+/// Who watches a run; each may be empty.
+struct DrawingWatch {
+    std::function<void(DrawnStep)> step;             ///< after each
+    std::function<void(int step, int layer)> layer;  ///< of the network, when its attention begins; counted from 0
+};
+/// Samples the first `steps` steps; run_memory keeps their latents. Returns the latents [B,C,h,w] after them. `stop` is
+/// asked in every layer. Errors: GP-07, Cancelled, those of reading weights.
 [[nodiscard]] Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup, const Prompt& prompt,
-                                           int steps, const std::stop_token& stop,
-                                           const std::function<void(DrawnStep)>& done);
+                                           int steps, const std::stop_token& stop, const DrawingWatch& watch);
 
 }  // namespace ropescope

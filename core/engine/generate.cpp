@@ -27,10 +27,6 @@ double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-Error cancelled() {
-    return {ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""};
-}
-
 std::vector<float> floats(const at::Tensor& t) {
     const at::Tensor dense = t.to(at::kCPU, at::kFloat).contiguous();
     const float* first = dense.const_data_ptr<float>();

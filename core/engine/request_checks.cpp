@@ -37,6 +37,10 @@ Result<void> checkSampling(const GenerateRequest& request) {
     return {};
 }
 
+Error cancelled() {
+    return {ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""};
+}
+
 Error notFinite(const GenerateRequest& request, int step) {
     return {ErrorKind::Refused,
             "GP-07",

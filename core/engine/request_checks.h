@@ -22,6 +22,9 @@ namespace ropescope {
 /// Usage unless `steps` is 1 to 1000 and |guidance| at most 1000.
 [[nodiscard]] Result<void> checkSampling(const GenerateRequest& request);
 
+/// The job was ended by its user.
+[[nodiscard]] Error cancelled();
+
 /// GP-07: latents that are not finite after `step` steps.
 [[nodiscard]] Error notFinite(const GenerateRequest& request, int step);
 
