@@ -251,6 +251,11 @@ void AttentionView::refresh() {
             for (int i = 0; part.first >= 0 && i < part.used; ++i) drawn.insert(part.first + i);
         for (int i = 0; m_report->tokens.parts.empty() && i < static_cast<int>(figure.text.size()); ++i)
             drawn.insert(i);
+        // Padding attends and is attended to; it has no words to show it on.
+        double padding = 0;
+        for (int i = 0; i < static_cast<int>(figure.text.size()); ++i)
+            if (!drawn.contains(i)) padding += figure.text[i];
+        if (looks && padding > 0) figure.hint += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
         for (const int number : drawn) {
             if (static_cast<int>(figure.words.size()) >= kMostShown) break;
             figure.words.push_back(wordText(number));

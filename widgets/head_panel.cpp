@@ -141,7 +141,9 @@ QString HeadPanel::stateText(HeadRef head) const {
     const HeadReport* report = m_models.head(head);
     if (report != nullptr && !report->problem.empty()) return QString::fromStdString(report->problem);
     QString text = tr("Convention: %1").arg(conventionText(model->card));
-    if (report != nullptr && report->identity)
+    if (report != nullptr && model->card.axes == 0)
+        text += tr("\nNothing turns: this model has no rotary positions.");
+    else if (report != nullptr && report->identity)
         text += tr("\nIdentity: this head's map has not moved from plain rotary positions.");
     return text;
 }

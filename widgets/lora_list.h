@@ -21,7 +21,6 @@ public:
     [[nodiscard]] std::vector<LoraRef> loras() const;
     void setLoras(const std::vector<LoraRef>& loras);
     void add(const QString& path, double strength = 1);
-    [[nodiscard]] QPushButton* addButton() const { return m_add; }
 
 signals:
     void changed();

@@ -20,8 +20,9 @@ void RunOptions::addTo(CLI::App& command) {
         "FLUX, SD3: safetensors file with encoder_hidden_states and pooled_projections, and negative_...");
     command.add_option("--shift", r.text.shift, "FLUX, SD3: of the noise levels (default: the model's usual one)")
         ->check(CLI::PositiveNumber);
-    command.add_option("--encoders", r.text.encoders,
-                       "FLUX, SD3: diffusers folder with text encoders and tokenizers (default: the model's own)");
+    command.add_option(
+        "--encoders", r.text.encoders,
+        "FLUX, SD3: folder with text encoders and tokenizers, of diffusers or as files (default: the model's own)");
     command.add_option("--memory", r.text.memory, "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
         ->transform(CLI::AsSizeValue(true));
     command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");

@@ -13,7 +13,7 @@ namespace ropescope {
 struct ServeParts {
     std::function<Result<CoreApi*>()> core;                      ///< LibTorch comes with it
     std::function<Result<void>(const SavePngRequest&)> savePng;  ///< the media library comes with it
-    std::function<Result<PictureSettings>(const std::string& path)> readSettings;
+    std::function<Result<PictureSettings>(const std::string& path)> readSettings = {};
 };
 
 /// Speaks core/data/wire.h on stdin and stdout until stdin ends. stdout is duplicated for the wire first and then leads

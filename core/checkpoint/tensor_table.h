@@ -21,11 +21,11 @@ struct TensorEntry {
     std::string name;  ///< as the model names it (container prefix such as "ema." removed)
     DType dtype = DType::F32;
     std::vector<std::int64_t> shape;
-    std::vector<std::int64_t> strides;  ///< in elements; empty when contiguous
-    std::uint64_t offset = 0;           ///< first element, bytes from the start of the file
-    std::uint64_t length = 0;           ///< bytes from `offset` that the tensor may touch
-    int file = 0;                       ///< 0: the file itself; else one of its index, from 1
-    std::vector<TensorEntry> parts;     ///< not empty: dense tensors whose rows follow each other make this one
+    std::vector<std::int64_t> strides;    ///< in elements; empty when contiguous
+    std::uint64_t offset = 0;             ///< first element, bytes from the start of the file
+    std::uint64_t length = 0;             ///< bytes from `offset` that the tensor may touch
+    int file = 0;                         ///< 0: the file itself; else one of its index, from 1
+    std::vector<TensorEntry> parts = {};  ///< not empty: dense tensors whose rows follow each other make this one
     [[nodiscard]] std::int64_t elements() const;
 };
 

@@ -64,25 +64,40 @@ public:
     Encoders(const std::string& encoders, std::string model, bool flux)
         : m_folder(encoders.empty() ? model : encoders), m_model(std::move(model)), m_flux(flux) {}
 
-    [[nodiscard]] bool has(int number) const { return open(number).has_value(); }
+    /// Whether there is anything; a broken one is not a missing one.
+    [[nodiscard]] bool has(int number) const {
+        const auto table = open(number);
+        return table || table.error().code != kMissing;
+    }
 
     /// A text as one encoder's tokens. `first` as in EncodedText.
     struct Encoded {
         std::vector<int> ids;
         EncodedText text;
+        std::int64_t width = 0, pooled = 0;  ///< of what the encoder will give; T5 pools nothing
     };
     Result<Encoded> clipTokens(int number, const std::string& text, int first) const {
         const auto table = open(number);
         if (!table) return failure(table.error());
         const auto shape = clipShape(*table, config(number));
         if (!shape) return failure(shape.error());
-        return encoded(openClip(number), number, text, shape->positions, first);
+        auto out = encoded(openClip(number), number, text, shape->positions, first);
+        if (!out) return out;
+        const TensorEntry* projection = table->find("text_projection.weight");
+        out->width = shape->width;
+        out->pooled = !m_flux && projection && !projection->shape.empty() ? projection->shape[0] : shape->width;
+        return out;
     }
     Result<Encoded> t5Tokens(int number, const std::string& text, int length, int first) const {
-        if (auto table = open(number); !table) return failure(table.error());
+        const auto table = open(number);
+        if (!table) return failure(table.error());
+        const auto shape = t5Shape(*table, config(number));
+        if (!shape) return failure(shape.error());
         const fs::path own = fs::path(m_folder) / numbered("tokenizer", number);
-        return encoded(openT5Tokenizer((isFolder(own) ? own : fs::path(m_folder)).string()), number, text, length,
-                       first);
+        auto out =
+            encoded(openT5Tokenizer((isFolder(own) ? own : fs::path(m_folder)).string()), number, text, length, first);
+        if (out) out->width = shape->width;
+        return out;
     }
 
     Result<ClipOutput> clip(int number, const std::vector<int>& ids, const EncoderRun& run) const {
@@ -108,7 +123,7 @@ public:
 
     [[nodiscard]] tl::unexpected<Error> refused(const std::string& part, const std::string& reason,
                                                 const std::string& found, const std::string& expected) const {
-        return failure({ErrorKind::Refused, "text-encoder", place({m_folder, part}), reason, found, expected,
+        return failure({ErrorKind::Refused, kMissing, place({m_folder, part}), reason, found, expected,
                         "Give a folder with text encoders and tokenizers (--encoders), or --embeddings"});
     }
 
@@ -130,6 +145,8 @@ public:
     }
 
 private:
+    static constexpr const char* kMissing = "text-encoder";  ///< of refused()
+
     [[nodiscard]] static bool isFolder(const fs::path& path) {
         std::error_code ignored;
         return fs::is_directory(path, ignored);
@@ -174,14 +191,41 @@ private:
         Tokens tokens = (*tokenizer)->encode(text, length);
         return Encoded{
             std::move(tokens.ids),
-            {numbered("text_encoder", number), first, length, tokens.used, tokens.cut, std::move(tokens.pieces)}};
+            {numbered("text_encoder", number), first, length, tokens.used, tokens.cut, std::move(tokens.pieces)},
+            0,
+            0};
     }
 
     std::string m_folder, m_model;
     bool m_flux;
 };
 
-/// Tokens of every encoder, in the order of their numbers; the third of an SD3 may be missing.
+/// What the encoders will give fits the transformer; known from the shapes of their weights.
+Result<void> checkWidths(const Encoders& encoders, const std::vector<Encoders::Encoded>& parts,
+                         const TextRecipe& recipe) {
+    const auto fits = [&](const Encoders::Encoded& part, std::int64_t width) -> Result<void> {
+        if (width == recipe.width) return {};
+        return encoders.refused(part.text.encoder, "another width than the transformer's text", std::to_string(width),
+                                std::to_string(recipe.width));
+    };
+    std::int64_t states = 0, pooled = 0;
+    for (const Encoders::Encoded& part : parts) {
+        pooled += part.pooled;
+        if (part.pooled > 0) states += part.width;
+        if (part.pooled == 0 && part.text.length > 0)
+            if (auto done = fits(part, part.width); !done) return done;
+    }
+    if (!recipe.flux && states > recipe.width)
+        return encoders.refused("text_encoder", "both CLIPs together are wider than the transformer's text",
+                                std::to_string(states), "at most " + std::to_string(recipe.width));
+    if (pooled != recipe.pooled)
+        return encoders.refused("text_encoder", "another width than the transformer's pooled text",
+                                std::to_string(pooled), std::to_string(recipe.pooled));
+    return {};
+}
+
+/// Tokens of every encoder, in the order of their numbers; the third of an SD3 may be missing. Refuses encoders that do
+/// not fit the transformer.
 Result<std::vector<Encoders::Encoded>> tokensFor(const Encoders& encoders, const std::string& text,
                                                  const TextRecipe& recipe) {
     std::vector<Encoders::Encoded> out;
@@ -193,15 +237,16 @@ Result<std::vector<Encoders::Encoded>> tokensFor(const Encoders& encoders, const
     if (auto done = add(encoders.clipTokens(1, text, recipe.flux ? -1 : 0)); !done) return failure(done.error());
     if (recipe.flux) {
         if (auto done = add(encoders.t5Tokens(2, text, recipe.t5Tokens, 0)); !done) return failure(done.error());
+        if (auto fit = checkWidths(encoders, out, recipe); !fit) return failure(fit.error());
         return out;
     }
     const int first = out[0].text.length;
     if (auto done = add(encoders.clipTokens(2, text, 0)); !done) return failure(done.error());
-    if (!encoders.has(3)) {
-        out.push_back({{}, {"text_encoder_3", first, 0, 0, 0, {}}});
-        return out;
-    }
-    if (auto done = add(encoders.t5Tokens(3, text, recipe.t5Tokens, first)); !done) return failure(done.error());
+    if (!encoders.has(3))
+        out.push_back({{}, {"text_encoder_3", first, 0, 0, 0, {}}, 0, 0});
+    else if (auto done = add(encoders.t5Tokens(3, text, recipe.t5Tokens, first)); !done)
+        return failure(done.error());
+    if (auto fit = checkWidths(encoders, out, recipe); !fit) return failure(fit.error());
     return out;
 }
 
@@ -211,7 +256,7 @@ Result<TextEmbedding> embedFlux(const Encoders& encoders, const std::vector<Enco
     if (!clip) return failure(clip.error());
     const auto t5 = encoders.t5(2, tokens[1].ids, run);
     if (!t5) return failure(t5.error());
-    return TextEmbedding{*t5, clip->pooled, {}};
+    return TextEmbedding{*t5, clip->unprojected, {}};
 }
 
 Result<TextEmbedding> embedSd3(const Encoders& encoders, const std::vector<Encoders::Encoded>& tokens,
@@ -221,18 +266,12 @@ Result<TextEmbedding> embedSd3(const Encoders& encoders, const std::vector<Encod
     const auto second = encoders.clip(2, tokens[1].ids, run);
     if (!second) return failure(second.error());
     at::Tensor states = at::cat({first->hidden, second->hidden}, 2);
-    if (states.size(2) > recipe.width)
-        return encoders.refused("text_encoder", "both CLIPs together are wider than the transformer's text",
-                                std::to_string(states.size(2)), "at most " + std::to_string(recipe.width));
     states = at::constant_pad_nd(states, {0, recipe.width - states.size(2)});
     at::Tensor last = at::zeros({1, recipe.t5Tokens, recipe.width}, states.options());
-    if (encoders.has(3)) {
+    if (!tokens[2].ids.empty()) {
         const auto t5 = encoders.t5(3, tokens[2].ids, run);
         if (!t5) return failure(t5.error());
         last = *t5;
-        if (last.size(2) != recipe.width)
-            return encoders.refused("text_encoder_3", "another width than the transformer's text",
-                                    std::to_string(last.size(2)), std::to_string(recipe.width));
     }
     return TextEmbedding{at::cat({states, last}, 1), at::cat({first->pooled, second->pooled}, 1), {}};
 }
@@ -275,13 +314,6 @@ Result<TextEmbedding> embedText(const std::string& folder, const std::string& mo
     if (!tokens) return failure(tokens.error());
     auto out = recipe.flux ? embedFlux(encoders, *tokens, run) : embedSd3(encoders, *tokens, recipe, run);
     if (!out) return out;
-    if (out->text.size(2) != recipe.width)
-        return encoders.refused(recipe.flux ? "text_encoder_2" : "text_encoder",
-                                "another width than the transformer's text", std::to_string(out->text.size(2)),
-                                std::to_string(recipe.width));
-    if (out->pooled.size(1) != recipe.pooled)
-        return encoders.refused("text_encoder", "another width than the transformer's pooled text",
-                                std::to_string(out->pooled.size(1)), std::to_string(recipe.pooled));
     for (Encoders::Encoded& part : *tokens) out->tokens.parts.push_back(std::move(part.text));
     texts.entries.push_front({key, *out});
     if (texts.entries.size() > KeptTexts::kMost) texts.entries.pop_back();

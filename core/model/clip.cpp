@@ -96,7 +96,7 @@ ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::
         x = block(weights.block(prefix + "encoder.layers." + std::to_string(i) + "."), shape, x);
     }
     out.last = normed(weights.block(prefix + "final_layer_norm"), "", shape, x);
-    out.pooled = out.last.select(1, endPlace(shape, ids));
+    out.pooled = out.unprojected = out.last.select(1, endPlace(shape, ids));
     if (weights.has("text_projection.weight"))
         out.pooled = at::linear(out.pooled, weights.block("text_projection").at(".weight"));
     return out;

@@ -20,9 +20,10 @@ struct ClipShape {
 [[nodiscard]] Result<ClipShape> clipShape(const TensorTable& table, const std::string& config);
 
 struct ClipOutput {
-    at::Tensor hidden;  ///< [1,n,width] before the last layer, no final norm
-    at::Tensor last;    ///< [1,n,width] after the final norm
-    at::Tensor pooled;  ///< [1,width] of `last` at the end token; projected where the file has text_projection
+    at::Tensor hidden;       ///< [1,n,width] before the last layer, no final norm
+    at::Tensor last;         ///< [1,n,width] after the final norm
+    at::Tensor pooled;       ///< [1,width] of `last` at the end token; projected where the file has text_projection
+    at::Tensor unprojected;  ///< the same without the projection, as FLUX takes it
 };
 /// `ids`: n tokens, at most shape.positions (std::invalid_argument).
 [[nodiscard]] ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids);

@@ -96,6 +96,7 @@ private slots:
         QCOMPARE(figure.words[1], QString("\u2581cat"));
         QCOMPARE(figure.picture, imageOf(samplePicture(2)));
         QVERIFY(figure.title.contains("L2.H1"));
+        QVERIFY(figure.hint.contains("10.0 % on padding"));  // of the fourth token, which stands for no word
         s.view.setDirection(AttentionView::Direction::Seen);
         QCOMPARE(s.view.canvas()->figure().image, report().seen.image);
         QVERIFY(s.view.canvas()->figure().hint.contains("all patches"));

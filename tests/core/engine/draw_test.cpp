@@ -8,6 +8,7 @@
 #include <stop_token>
 
 #include "core/data/picture_settings.h"
+#include "core/engine/text_prompt.h"
 #include "core/sampling/flow_schedule.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
@@ -121,6 +122,14 @@ TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
     ASSERT_EQ(notes.size(), 3u);
     EXPECT_NE(notes[1].find("of 77 tokens"), std::string::npos) << notes[1];
     EXPECT_NE(notes[2].find("of 512 tokens"), std::string::npos) << notes[2];
+    // A projection in the file is not for FLUX.
+    const std::string clip = path("m/text_encoder/model.safetensors");
+    Tensors own = readWeights(clip);
+    own["text_projection.weight"] = at::zeros({8, 8});
+    writeWeights(clip, own);
+    const auto projected = drawFromText(c, {});
+    ASSERT_TRUE(projected) << projected.error().message();
+    expectClose(tensorOf(projected->latents), expected("flux_latents"));
     std::filesystem::remove_all(path("m/tokenizer_2"));
     EXPECT_EQ(drawFromText(c, {}).error().code, "CF-05");
     std::filesystem::remove_all(path("m/text_encoder"));
@@ -150,6 +159,8 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     std::filesystem::remove_all(path("m/text_encoder_2"));
     part("clip_flux", "text_encoder_2");
     const auto wide = drawFromText(c, {});
+    const auto told = tokensOf({c.model, "", "a cat"});
+    EXPECT_EQ(told.error().code, "text-encoder") << "known before anything runs";
     ASSERT_FALSE(wide);
     EXPECT_EQ(wide.error().code, "text-encoder") << wide.error().message();
 }
