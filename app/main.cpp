@@ -67,6 +67,11 @@ int main(int argc, char** argv) {
     parser.addOptions({engine, measure, pictures});
     parser.process(*application);
 
+    if (parser.isSet(measure) && !parser.value(measure).endsWith(".json")) {
+        std::fprintf(stderr, "[usage] --measure writes times: found %s, expected the name of a .json file.\n",
+                     qPrintable(parser.value(measure)));
+        return 2;
+    }
     ropescope::WindowOptions options;
     options.engine = parser.isSet(engine) ? QProcess::splitCommand(parser.value(engine)) : ropescope::defaultEngine();
     options.files = parser.positionalArguments();

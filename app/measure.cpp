@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <QApplication>
+#include <QDockWidget>
 #include <QFile>
 #include <QJsonDocument>
 #include <QMouseEvent>
@@ -127,6 +128,7 @@ void Measure::prepareDrag() {
         if (static_cast<int>(heads.size()) < kDragHeads) heads.push_back({current.model, entry.first});
     }
     m_window.setLayout(Layout::Generate);
+    m_window.docks().fields->raise();
     m_window.selection().selectAll(heads);
     m_window.panels().fields->setAnalytic(FieldsView::Analytic::Softmax);
     m_window.panels().fields->setGrid(kDragGrid);
