@@ -13,7 +13,11 @@ namespace ropescope {
 
 AttentionProbe::AttentionProbe(EngineClient& engine, Generation& generation, AttentionView& view, QObject* parent)
     : QObject(parent), m_engine(engine), m_view(view) {
-    connect(&generation, &Generation::started, &view, &AttentionView::beginRun);
+    connect(&generation, &Generation::started, this, [this](int model, const GenerateRequest& request) {
+        ++m_run;
+        m_engine.cancel(m_job);  // the picture does not wait for it
+        m_view.beginRun(model, request);
+    });
     connect(&generation, &Generation::progressed, &view, [&view](const GenerateProgress& progress) {
         if (progress.step > 0) view.addStep(progress.step - 1, imageOf(progress.preview));
     });
@@ -29,16 +33,17 @@ AttentionProbe::AttentionProbe(EngineClient& engine, Generation& generation, Att
 void AttentionProbe::ask(const AttentionRequest& request) {
     m_job = m_engine.request(
         request, "attention",
-        [this, request](const Result<Reply>& reply) {
+        [this, request, run = m_run](const Result<Reply>& reply) {
+            if (run != m_run) return;
             if (reply) return m_view.take(request, std::get<AttentionReport>(*reply));
             if (reply.error().code == "replaced") return;  // the newer one answers
-            if (reply.error().kind == ErrorKind::Cancelled) return m_view.messages().clear();
+            if (reply.error().kind == ErrorKind::Cancelled) return m_view.cancelled();
             m_view.fail(reply.error());
         },
         Watch{.picture = {},
               .share =
-                  [this](const ShareProgress& progress) {
-                      m_view.showProgress(QString::fromStdString(progress.word), progress.done);
+                  [this, run = m_run](const ShareProgress& progress) {
+                      if (run == m_run) m_view.showProgress(QString::fromStdString(progress.word), progress.done);
                   },
               .atlas = {}});
 }

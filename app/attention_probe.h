@@ -22,6 +22,7 @@ private:
     EngineClient& m_engine;
     AttentionView& m_view;
     quint64 m_job = 0;
+    int m_run = 0;  ///< answers about earlier runs are not shown
 };
 
 }  // namespace ropescope

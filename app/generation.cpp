@@ -27,7 +27,7 @@ GenerateRequest overlaid(GenerateRequest now, const PictureSettings& found) {
         if (name == "negative prompt") now.text.negative = s.text.negative;
         if (name == "steps") now.steps = s.steps;
         if (name == "guidance") now.guidance = s.guidance;
-        if (name == "seed") now.seed = s.seed;
+        if (name == "seed") now.seed = s.seed, now.noiseFile.clear(), now.stepNoiseFile.clear();
         if (name == "size") now.size = s.size;
         if (name == "class") now.labels = s.labels;
         if (name == "sampler") now.sampler = s.sampler;
@@ -43,6 +43,9 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
     connect(&m_view, &GenerateView::generateRequested, this, &Generation::run);
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
     connect(&m_view, &GenerateView::pictureDropped, this, &Generation::restoreFrom);
+    connect(&m_view, &GenerateView::settingsWanted, this, [this](const GenerateRequest& settings) {
+        takeSettings({.path = "this picture", .settings = settings, .complete = true});
+    });
     connect(&m_view.settings(), &GenerateSettings::tokensWanted, this, &Generation::askTokens);
     m_fieldsPause.setSingleShot(true);
     m_fieldsPause.setInterval(kFieldsPauseMs);
@@ -144,7 +147,8 @@ void Generation::restoreFrom(const QString& path) {
 void Generation::takeSettings(const PictureSettings& found) {
     const QString path = QString::fromStdString(found.path);
     if (!found.complete) {
-        m_view.restore(overlaid(m_view.settings().all(), found));
+        const OpenModel* shown = m_models.find(m_view.model());
+        m_view.restore(overlaid(m_view.settings().kept(shown && shown->takesText()), found));
         QStringList names;
         for (const std::string& name : found.taken) names.append(QString::fromStdString(name));
         return m_view.messages().showNote(

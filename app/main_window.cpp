@@ -155,6 +155,10 @@ void MainWindow::connectLoader() {
     connect(m_loader.get(), &ModelLoader::atlasArrived, this, &MainWindow::onAtlas);
     connect(m_loader.get(), &ModelLoader::conventionNeeded, this, &MainWindow::askConvention);
     connect(m_loader.get(), &ModelLoader::mapTokensNeeded, this, &MainWindow::askMapTokens);
+    connect(m_loader.get(), &ModelLoader::unanswered, this, [this] {
+        m_opening = std::max(0, m_opening - 1);
+        updateJobLine();
+    });
     connect(m_loader.get(), &ModelLoader::refused, this, [this](const QString& path, const Error& error) {
         --m_opening;
         m_panels.messages->showError(error);
@@ -210,6 +214,7 @@ void MainWindow::connectEngine() {
     connect(m_panels.status, &EngineStatus::deviceChanged, this, &MainWindow::saveSoon);
     connect(m_generation.get(), &Generation::runningChanged, this, [this](bool running) {
         m_cancelJob->setVisible(running);
+        if (!running) showCurrentModel();  // another one may have been selected meanwhile
         updateJobLine();
         saveSoon();
     });
@@ -337,7 +342,7 @@ void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
     m_panels.questions->ask({text, {"Same map", "Inverse map"}, [this, ref](int answer) {
                                  ModelRef known = ref;
                                  known.convention = answer == 0 ? Convention::Same : Convention::Inverse;
-                                 m_loader->setConvention(QString::fromStdString(ref.path), known.convention);
+                                 m_loader->setConvention(ref, known.convention);
                                  ++m_opening;
                                  m_loader->open(known);
                              }});
@@ -363,7 +368,7 @@ void MainWindow::askMapTokens(const ModelRef& ref, const QString& name) {
     m_panels.questions->ask({text, {"All tokens", "Patches only"}, [this, ref](int answer) {
                                  ModelRef known = ref;
                                  known.mapTokens = answer == 0 ? MapTokens::All : MapTokens::PatchesOnly;
-                                 m_loader->setMapTokens(QString::fromStdString(ref.path), known.mapTokens);
+                                 m_loader->setMapTokens(ref, known.mapTokens);
                                  ++m_opening;
                                  m_loader->open(known);
                              }});

@@ -14,6 +14,7 @@
 #include "app/engine_status.h"
 #include "app/main_window.h"
 #include "app/resources.h"
+#include "core/data/command_line.h"
 #include "widgets/atlas_view.h"
 #include "widgets/attention_view.h"
 #include "widgets/classify_view.h"
@@ -25,30 +26,6 @@
 #include "widgets/view.h"
 
 namespace ropescope {
-namespace {
-
-/// A path as a shell takes it.
-QString quoted(const QString& text) {
-    QString escaped = text;
-    return "'" + escaped.replace("'", "'\\''") + "'";
-}
-
-QString optionsOf(const OpenModel& model) {
-    QString options;
-    const ModelRef& ref = model.ref;
-    if (ref.convention == Convention::Same) options += " --convention same";
-    if (ref.convention == Convention::Inverse) options += " --convention inverse";
-    if (ref.mapTokens == MapTokens::All) options += " --map-tokens all";
-    if (ref.mapTokens == MapTokens::PatchesOnly) options += " --map-tokens patches";
-    if (ref.heads > 0) options += QString(" --heads %1").arg(ref.heads);
-    if (ref.grid.tokens() > 0) options += QString(" --grid %1x%2").arg(ref.grid.rows).arg(ref.grid.cols);
-    if (ref.theta > 0) options += QString(" --theta %1").arg(ref.theta);
-    if (ref.weights == WeightChoice::Model) options += " --weights model";
-    return options;
-}
-
-}  // namespace
-
 Session MainWindow::currentSession() const {
     Session session = m_session;
     session.models.clear();
@@ -74,7 +51,8 @@ Session MainWindow::currentSession() const {
     session.layout = saveDocks(m_docks);
     session.appearance = m_appearance.appearance();
     session.device = m_panels.status->device();
-    session.generate = m_panels.generate->settings().all();
+    session.generate = m_panels.generate->settings().kept(false);
+    session.generateText = m_panels.generate->settings().kept(true);
     return session;
 }
 
@@ -84,7 +62,8 @@ void MainWindow::restore(const QStringList& files) {
     if (screen && !screen->availableGeometry().intersects(geometry())) move(screen->availableGeometry().topLeft());
     if (!restoreDocks(m_docks, m_session.layout)) applyLayout(m_docks, Layout::Explore);
     m_appearance.set(m_session.appearance);
-    m_panels.generate->restore(m_session.generate);
+    m_panels.generate->settings().setKept(false, m_session.generate);
+    m_panels.generate->settings().setKept(true, m_session.generateText);
     m_panels.status->setWanted(m_session.device);
     m_generation->setDevice(m_session.device);
     m_dataJobs->setDevice(m_session.device);
@@ -175,8 +154,8 @@ void MainWindow::updateCommandLines() {
     const OpenModel* open = m_models->find(currentModel());
     QString line;
     if (open) {
-        line = QString("ropescope inspect %1%2 --out heads.safetensors")
-                   .arg(quoted(QString::fromStdString(open->ref.path)), optionsOf(*open));
+        line = QString::fromStdString("ropescope inspect " + shellWord(open->ref.path) + modelOptions(open->ref) +
+                                      " --out heads.safetensors");
     }
     for (View* view : m_panels.views())
         if (view != m_panels.attention) view->setCommandLine(line);  // that one's follows from its picture
@@ -192,8 +171,8 @@ void MainWindow::updateJobLine() {
 
 void MainWindow::setViewsStale(bool stale) {
     for (View* view : m_panels.views()) {
-        // The Atlas and Compare do not wait for single heads.
-        if (view != m_panels.atlas && view != m_panels.compare) view->setStale(stale);
+        // The Atlas, Attention and Compare do not wait for single heads' reports.
+        if (view != m_panels.atlas && view != m_panels.attention && view != m_panels.compare) view->setStale(stale);
     }
 }
 

@@ -36,24 +36,31 @@ ModelLoader::ModelLoader(EngineClient& engine, OpenModels& models, Selection& se
 
 void ModelLoader::open(ModelRef ref) {
     const QString path = QString::fromStdString(ref.path);
-    if (ref.convention == Convention::Unknown) ref.convention = m_conventions.value(path, Convention::Unknown);
-    if (ref.mapTokens == MapTokens::Unknown) ref.mapTokens = m_mapTokens.value(path, MapTokens::Unknown);
     for (const auto& [key, model] : m_models.all()) {
         if (model.ref == ref) {
             emit opened(key);
             return;
         }
     }
-    m_engine.request(OpenRequest{ref}, "open:" + path, [this, ref, path](const Result<Reply>& reply) {
-        if (reply) {
-            take(ref, std::get<ModelCard>(*reply));
-        } else if (reply.error().kind != ErrorKind::Cancelled) {
-            emit refused(path, reply.error());
-        }
+    m_engine.request(OpenRequest{ref}, "", [this, ref, path](const Result<Reply>& reply) {
+        if (reply) return take(ref, std::get<ModelCard>(*reply));
+        reply.error().kind == ErrorKind::Cancelled ? emit unanswered() : emit refused(path, reply.error());
     });
 }
 
+QString ModelLoader::answerKey(const ModelRef& ref) {
+    const std::string& adapter = ref.adapter;
+    return QString::fromStdString(adapter.empty() ? ref.path : ref.path + "\n" + adapter);
+}
+
 void ModelLoader::take(ModelRef ref, const ModelCard& card) {
+    // What the file does not say may have been answered before.
+    ModelRef answered = ref;
+    if (card.convention == Convention::Unknown && ref.convention == Convention::Unknown)
+        answered.convention = m_conventions.value(answerKey(ref), Convention::Unknown);
+    if (card.mapTokens == MapTokens::Unknown && ref.mapTokens == MapTokens::Unknown)
+        answered.mapTokens = m_mapTokens.value(answerKey(ref), MapTokens::Unknown);
+    if (answered != ref) return open(answered);
     if (card.convention == Convention::Unknown) {
         emit conventionNeeded(ref, QString::fromStdString(card.name));
         return;
@@ -63,15 +70,11 @@ void ModelLoader::take(ModelRef ref, const ModelCard& card) {
         return;
     }
     for (const auto& [key, model] : m_models.all()) {
-        if (model.ref == ref) return;  // asked for twice before the first answer came
+        if (model.ref == ref) return emit unanswered();  // asked for twice before the first answer came
     }
     const int model = m_models.add(ref, card);
     emit opened(model);
     askAtlas(model);
-}
-
-void ModelLoader::setConvention(const QString& path, Convention convention) {
-    m_conventions[path] = convention;
 }
 
 void ModelLoader::close(int model) {

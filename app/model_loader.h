@@ -23,12 +23,12 @@ public:
     /// conventionNeeded().
     void open(ModelRef ref);
     void close(int model);
-    /// The user's answers to conventionNeeded(), by absolute path; used for files that do not say themselves.
+    /// The user's answers to conventionNeeded(), by answerKey(); used for files that do not say themselves.
     void setConventions(const QMap<QString, Convention>& conventions) { m_conventions = conventions; }
-    void setConvention(const QString& path, Convention convention);
+    void setConvention(const ModelRef& ref, Convention convention) { m_conventions[answerKey(ref)] = convention; }
     /// The same for mapTokensNeeded().
     void setMapTokens(const QMap<QString, MapTokens>& answers) { m_mapTokens = answers; }
-    void setMapTokens(const QString& path, MapTokens answer) { m_mapTokens[path] = answer; }
+    void setMapTokens(const ModelRef& ref, MapTokens answer) { m_mapTokens[answerKey(ref)] = answer; }
     [[nodiscard]] const QMap<QString, MapTokens>& mapTokens() const { return m_mapTokens; }
     [[nodiscard]] const QMap<QString, Convention>& conventions() const { return m_conventions; }
     /// Selects the head with the highest cross-axis mixing (the largest condition where there is no mixing).
@@ -39,6 +39,7 @@ public:
 
 signals:
     void opened(int model);
+    void unanswered();  ///< an open() whose model is open already by another, or that was replaced
     void refused(const QString& path, const ropescope::Error& error);
     void conventionNeeded(const ropescope::ModelRef& ref, const QString& name);
     void mapTokensNeeded(const ropescope::ModelRef& ref, const QString& name);
@@ -52,6 +53,8 @@ signals:
     void headsFailed(const ropescope::Error& error);
 
 private:
+    /// Absolute path, and behind it that of the adapter whose maps they are.
+    [[nodiscard]] static QString answerKey(const ModelRef& ref);
     void take(ModelRef ref, const ModelCard& card);
     void askAtlas(int model);
     void checkSoon(int model);

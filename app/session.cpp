@@ -12,6 +12,7 @@
 
 #include "core/data/codec.h"
 #include "core/data/enum_names.h"
+#include "widgets/kept_settings.h"
 
 namespace ropescope {
 namespace {
@@ -92,16 +93,17 @@ QString toJson(const GenerateRequest& settings) {
     GenerateRequest own = settings;
     own.model = {};
     own.model.loras = settings.model.loras;
+    own.noiseFile.clear(), own.stepNoiseFile.clear();
     return QString::fromStdString(settingsJson(own));
 }
 
 GenerateRequest generateRequest(const QJsonValue& json) {
     auto read = settingsFromJson(json.toString().toStdString());
-    GenerateRequest g = read ? std::move(*read) : GenerateRequest{.seed = 42, .record = RecordFields::All};
-    g.steps = std::clamp(g.steps, 1, 1000);
-    g.guidance = std::clamp(g.guidance, 0.0, 100.0);
+    GenerateRequest g = read ? std::move(*read) : untouchedSettings();
+    g.steps = std::clamp(g.steps, kUsualSteps, 1000);
+    g.guidance = g.guidance < 0 ? kUsualGuidance : std::min(g.guidance, 100.0);
     g.batch = std::clamp(g.batch, 1, 64);
-    if (g.labels.empty() || g.labels.front() < 0) g.labels = {0};
+    if (g.labels.empty() || g.labels.front() < kNoClass) g.labels = {0};
     return g;
 }
 
@@ -134,7 +136,8 @@ QJsonObject toJson(const Session& s) {
             {"user_layouts", layouts},
             {"appearance", static_cast<int>(s.appearance)},
             {"device", s.device},
-            {"generate", toJson(s.generate)}};
+            {"generate", toJson(s.generate)},
+            {"generate_text", toJson(s.generateText)}};
 }
 
 Session session(const QJsonObject& json) {
@@ -166,6 +169,7 @@ Session session(const QJsonObject& json) {
     s.appearance = static_cast<Appearance>(std::clamp(json["appearance"].toInt(), 0, 2));
     s.device = json["device"].toString("auto");
     s.generate = generateRequest(json["generate"]);
+    s.generateText = generateRequest(json["generate_text"]);
     return s;
 }
 
@@ -178,7 +182,7 @@ QString sessionPath() {
 LoadedSession loadSession(const QString& path) {
     QFile file(path);
     LoadedSession loaded;
-    loaded.session.generate = generateRequest({});
+    loaded.session.generate = loaded.session.generateText = untouchedSettings();
     if (!file.exists()) return loaded;
     QJsonParseError parsed{};
     QJsonDocument document;

@@ -28,14 +28,16 @@ struct Session {
     std::vector<HeadId> selected;                ///< heads of the current model
     std::vector<std::pair<int, HeadId>> pinned;  ///< index into models, head
     QStringList recentFiles;                     ///< newest first
-    QMap<QString, Convention> conventions;       ///< the user's answers, by absolute path
+    QMap<QString, Convention> conventions;       ///< the user's answers, by file (ModelLoader)
     QMap<QString, MapTokens> mapTokens;          ///< likewise
     QByteArray geometry;
     DockLayout layout;
     QMap<QString, DockLayout> userLayouts;
     Appearance appearance = Appearance::Desktop;
     QString device = "auto";
-    GenerateRequest generate;  ///< its settings; the model in it is not kept
+    // Settings as widgets/kept_settings.h has them; of their models only the LoRAs are kept, no noise of files.
+    GenerateRequest generate;      ///< by class
+    GenerateRequest generateText;  ///< from a prompt
 };
 
 inline constexpr int kRecentFiles = 12;

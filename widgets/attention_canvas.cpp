@@ -5,6 +5,7 @@
 #include <QPainter>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace ropescope {
 namespace {
@@ -41,6 +42,7 @@ AttentionCanvas::AttentionCanvas(QWidget* parent) : QWidget(parent) {
 }
 
 void AttentionCanvas::setFigure(AttentionFigure figure) {
+    if (figure.grid != m_figure.grid) m_pressed = -1, m_dragged.clear();  // of another picture
     m_figure = std::move(figure);
     update();
 }
@@ -54,8 +56,9 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     layout.title = {inside.left(), inside.top(), inside.width(), 2 * line + 4};
     const double top = layout.title.bottom() + 4, height = inside.bottom() - kLegend - top;
     const double room = text ? inside.width() * 0.58 : inside.width();
-    const Grid grid = m_figure.grid.tokens() > 0 ? m_figure.grid : Grid{1, 1};
-    const double scale = std::max(1.0, std::min(room / grid.cols, height / grid.rows));
+    const QSize pixels = m_figure.picture.size().expandedTo({1, 1});
+    const Grid grid = m_figure.grid.tokens() > 0 ? m_figure.grid : Grid{pixels.height(), pixels.width()};
+    const double scale = std::max(1.0 / grid.cols, std::min(room / grid.cols, height / grid.rows));
     const double edge = text ? inside.left() : inside.left() + (inside.width() - scale * grid.cols) / 2;
     layout.picture = {edge, top, scale * grid.cols, scale * grid.rows};
     layout.title.setLeft(edge);
@@ -125,10 +128,11 @@ void AttentionCanvas::drawPicture(QPainter& painter, const Layout& layout, const
     }
     // The outline of the chosen area: sides between a chosen patch and one that is not.
     QVector<QLineF> sides;
-    for (const int patch : m_figure.patches) {
+    const std::set<int>& chosen = m_dragged.empty() ? m_figure.patches : m_dragged;
+    for (const int patch : chosen) {
         if (patch < 0 || patch >= grid.tokens()) continue;
         const QRectF cell = layout.cell(grid, patch);
-        const auto open = [&](bool edge, int neighbour) { return edge || !m_figure.patches.contains(neighbour); };
+        const auto open = [&](bool edge, int neighbour) { return edge || !chosen.contains(neighbour); };
         const int column = patch % grid.cols, row = patch / grid.cols;
         if (open(column == 0, patch - 1)) sides.append({cell.topLeft(), cell.bottomLeft()});
         if (open(column == grid.cols - 1, patch + 1)) sides.append({cell.topRight(), cell.bottomRight()});
@@ -254,18 +258,17 @@ void AttentionCanvas::mouseMoveEvent(QMouseEvent* event) {
     if (m_pressed < 0 || patch < 0 || patch == m_last || !(event->buttons() & Qt::LeftButton)) return;
     m_last = patch;
     const int cols = m_figure.grid.cols;
-    std::set<int> area;
+    m_dragged.clear();
     for (int r = std::min(m_pressed / cols, patch / cols); r <= std::max(m_pressed / cols, patch / cols); ++r)
         for (int c = std::min(m_pressed % cols, patch % cols); c <= std::max(m_pressed % cols, patch % cols); ++c)
-            area.insert(r * cols + c);
-    m_figure.patches = area;  // seen at once, asked for at the end
-    update();
+            m_dragged.insert(r * cols + c);
+    update();  // seen at once, asked for at the end
 }
 
 void AttentionCanvas::mouseReleaseEvent(QMouseEvent*) {
-    const bool dragged = m_pressed >= 0 && m_last != m_pressed;
     m_pressed = -1;
-    if (dragged) emit chosen(m_figure.patches, m_figure.chosenWords);
+    const std::set<int> area = std::exchange(m_dragged, {});
+    if (!area.empty()) emit chosen(area, m_figure.chosenWords);
 }
 
 void AttentionCanvas::leaveEvent(QEvent*) {

@@ -16,7 +16,7 @@ struct AttentionFigure {
     QString title;  ///< "L3.H2, step 4 of 28"
     QImage picture;
     Grid grid;
-    std::vector<float> image;     ///< [rows*cols] row by row; empty: nothing is known yet
+    std::vector<float> image;     ///< [rows*cols] row by row; empty: nothing is known yet, as long as `grid` is 0x0
     std::vector<float> text;      ///< [T]
     std::vector<QString> words;   ///< of the text tokens that are drawn
     std::vector<int> wordNumber;  ///< their numbers among the T
@@ -64,8 +64,9 @@ private:
     void drawShares(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
     AttentionFigure m_figure;
-    int m_pressed = -1;  ///< patch under the press
-    int m_last = -1;     ///< patch under the mouse during the drag
+    int m_pressed = -1;       ///< patch under the press
+    int m_last = -1;          ///< patch under the mouse during the drag
+    std::set<int> m_dragged;  ///< the area of a drag that goes on: shown instead of the chosen patches
 };
 
 }  // namespace ropescope

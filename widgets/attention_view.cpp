@@ -9,6 +9,7 @@
 #include <QPushButton>
 #include <QSlider>
 #include <algorithm>
+#include <climits>
 
 #include "widgets/attention_canvas.h"
 #include "widgets/flow_layout.h"
@@ -37,6 +38,9 @@ AttentionView::AttentionView(OpenModels& models, Selection& selection, QWidget* 
     m_pause.setSingleShot(true);
     m_pause.setInterval(kPauseMs);
     connect(&m_pause, &QTimer::timeout, this, &AttentionView::ask);
+    m_patience.setSingleShot(true);
+    m_patience.setInterval(kPatienceMs);
+    connect(&m_patience, &QTimer::timeout, this, [this] { setStale(m_report.has_value()); });
     connect(&m_selection, &Selection::changed, this, [this] {
         refresh();
         askSoon();
@@ -99,11 +103,17 @@ void AttentionView::beginRun(int model, const GenerateRequest& request) {
     m_pictures.clear();
     m_report.reset();
     m_patches.clear(), m_words.clear();
+    m_pause.stop(), m_patience.stop();
     setRunCommand({});
+    messages().clear();
+    showEmpty(false);
+    refresh();
 }
 
 void AttentionView::addStep(int step, const QImage& picture) {
-    if (!picture.isNull()) m_pictures[step] = picture;
+    if (picture.isNull()) return;
+    m_pictures[step] = picture;
+    refresh();
 }
 
 void AttentionView::endRun(int steps) {
@@ -124,16 +134,16 @@ void AttentionView::setRunCommand(const QString& line) {
 }
 
 void AttentionView::showCommand() {
-    if (m_runCommand.isEmpty()) return setCommandLine({});
+    if (m_runCommand.isEmpty() || !m_report) return setCommandLine({});
     QString line = m_runCommand;
     line.replace(QStringLiteral("ropescope generate "), QStringLiteral("ropescope attention "));
     line.replace(QStringLiteral(" --out IMAGE.png"), QString());
-    line += QStringLiteral(" --head %1 --step %2").arg(QString::fromStdString(m_head.name())).arg(step());
+    line +=
+        QStringLiteral(" --head %1 --step %2").arg(QString::fromStdString(m_answered.head.name())).arg(m_answered.step);
     QStringList patches, words;
-    for (const int patch : m_patches)
-        if (m_report)
-            patches.append(QStringLiteral("%1:%2").arg(patch / m_report->grid.cols).arg(patch % m_report->grid.cols));
-    for (const int word : m_words) words.append(QString::number(word));
+    for (const int patch : m_answered.patches)
+        patches.append(QStringLiteral("%1:%2").arg(patch / m_report->grid.cols).arg(patch % m_report->grid.cols));
+    for (const int word : m_answered.words) words.append(QString::number(word));
     if (!patches.isEmpty()) line += QStringLiteral(" --patches ") + patches.join(QLatin1Char(','));
     if (!words.isEmpty()) line += QStringLiteral(" --words ") + words.join(QLatin1Char(','));
     setCommandLine(line + QStringLiteral(" --out attention.safetensors"));
@@ -163,6 +173,10 @@ void AttentionView::showEvent(QShowEvent* event) {
     askSoon();
 }
 
+void AttentionView::askSoon() {
+    m_pause.start();
+}
+
 /// Only what can be seen is computed.
 void AttentionView::ask() {
     const HeadRef head = m_selection.current();
@@ -174,6 +188,7 @@ void AttentionView::ask() {
     request.patches.assign(m_patches.begin(), m_patches.end());
     request.words.assign(m_words.begin(), m_words.end());
     m_asked.start();
+    m_patience.start();
     emit attentionRequested(request);
 }
 
@@ -183,14 +198,24 @@ void AttentionView::showProgress(const QString& words, double share) {
 }
 
 void AttentionView::take(const AttentionRequest& request, const AttentionReport& report) {
+    if (m_steps == 0) return;  // of a run before
     messages().clear();
-    m_head = request.head;
+    m_answered = request;
     m_report = report;
+    m_patience.stop();
+    setStale(false);
     refresh();
 }
 
 void AttentionView::fail(const Error& error) {
+    cancelled();
     messages().showError(error);
+}
+
+void AttentionView::cancelled() {
+    m_patience.stop();
+    setStale(false);
+    messages().clear();
 }
 
 QImage AttentionView::pictureOf(int step) const {
@@ -214,13 +239,14 @@ QString AttentionView::wordText(int number) const {
 
 QString AttentionView::chosenText() const {
     QStringList parts;
-    if (m_patches.size() == 1 && m_report)
+    const std::vector<int>& patches = m_answered.patches;
+    if (patches.size() == 1)
         parts.append(tr("the patch in row %1, column %2")
-                         .arg(*m_patches.begin() / m_report->grid.cols)
-                         .arg(*m_patches.begin() % m_report->grid.cols));
-    if (m_patches.size() > 1) parts.append(tr("%1 patches").arg(m_patches.size()));
-    for (const int word : m_words)
-        if (parts.size() < 4 && m_report) parts.append(QLatin1Char('"') + wordText(word) + QLatin1Char('"'));
+                         .arg(patches.front() / m_report->grid.cols)
+                         .arg(patches.front() % m_report->grid.cols));
+    if (patches.size() > 1) parts.append(tr("%1 patches").arg(patches.size()));
+    for (const int word : m_answered.words)
+        if (parts.size() < 4) parts.append(QLatin1Char('"') + wordText(word) + QLatin1Char('"'));
     return parts.isEmpty() ? tr("all patches") : parts.join(tr(", "));
 }
 
@@ -228,7 +254,8 @@ void AttentionView::refresh() {
     m_stepText->setText(tr("Step %1 of %2").arg(step() + 1).arg(std::max(1, m_steps)));
     const double kept = m_canvas->figure().high;
     AttentionFigure figure;
-    figure.picture = pictureOf(step());
+    figure.picture = pictureOf(m_report ? m_answered.step : m_steps == 0 ? INT_MAX : step());
+    if (!m_report) figure.title = m_steps == 0 ? tr("The picture is being made") : tr("Being computed");
     figure.opacity = m_opacity->value() / 100.0;
     figure.patches = m_patches, figure.chosenWords = m_words;
     if (m_report) {
@@ -240,8 +267,8 @@ void AttentionView::refresh() {
         const double own = figure.image.empty() ? 0 : *std::max_element(figure.image.begin(), figure.image.end());
         figure.high = m_fixed->isChecked() && kept > 0 ? kept : own;
         figure.title = tr("%1, step %2 of %3, time %4")
-                           .arg(m_models.headName({m_model, m_head}))
-                           .arg(step() + 1)
+                           .arg(m_models.headName({m_model, m_answered.head}))
+                           .arg(m_answered.step + 1)
                            .arg(m_steps)
                            .arg(shortNumber(m_report->time));
         figure.hint = (looks ? tr("From %1") : tr("To %1")).arg(chosenText());

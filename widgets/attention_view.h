@@ -30,7 +30,7 @@ public:
     enum class Direction { Looks, Seen };  ///< what the chosen tokens look at; who looks at them
     AttentionView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
-    // The run: its pictures come while it goes on, questions are asked when it has ended.
+    // The run: its pictures are shown while it goes on, questions are asked when it has ended.
     void beginRun(int model, const GenerateRequest& request);
     void addStep(int step, const QImage& picture);  ///< counted from 0
     void endRun(int steps);                         ///< so many steps can be asked about; 0: none
@@ -46,6 +46,7 @@ public:
     void showProgress(const QString& words, double share);
     void take(const AttentionRequest& request, const AttentionReport& report);
     void fail(const Error& error);
+    void cancelled();  ///< what is shown stays
 
     [[nodiscard]] AttentionCanvas* canvas() const { return m_canvas; }
     [[nodiscard]] QString numbers(QChar separator) const override;
@@ -64,7 +65,7 @@ private:
     void showNothing();
     void showCommand();
     void ask();
-    void askSoon() { m_pause.start(); }
+    void askSoon();
     void refresh();
     [[nodiscard]] QImage pictureOf(int step) const;
     [[nodiscard]] QString chosenText() const;
@@ -78,6 +79,7 @@ private:
     QPushButton* m_all;
     AttentionCanvas* m_canvas;
     QTimer m_pause;         ///< a drag asks when it rests
+    QTimer m_patience;      ///< an answer that takes longer is seen to be awaited
     QElapsedTimer m_asked;  ///< progress is shown of answers that take long
     int m_model = -1;
     GenerateRequest m_run;
@@ -85,7 +87,7 @@ private:
     QString m_runCommand;
     std::map<int, QImage> m_pictures;  ///< by step
     std::set<int> m_patches, m_words;
-    HeadId m_head;  ///< that the report is of
+    AttentionRequest m_answered;  ///< what the report answers: labels are its, whatever is asked meanwhile
     std::optional<AttentionReport> m_report;
 };
 

@@ -23,18 +23,21 @@ class LoraList;
 class PathChoice;
 
 /// What decides a picture, as controls: those of the model at hand are shown (a class, or a prompt with text encoders
-/// and LoRAs; a size in patches, or in pixels), the others keep their values.
+/// and LoRAs; a size in patches, or in pixels). The values are kept as they came, for each kind of model; a control
+/// changes its own only.
 class GenerateSettings : public QWidget {
     Q_OBJECT
 public:
     explicit GenerateSettings(OpenModels& models, QWidget* parent = nullptr);
 
-    void setModel(int model);  ///< fills the classes; keeps the other settings
+    void setModel(int model);  ///< fills the classes; keeps the settings
     [[nodiscard]] int model() const { return m_model; }
-    [[nodiscard]] GenerateRequest request() const;  ///< the settings that the model looks at
-    [[nodiscard]] GenerateRequest all() const;      ///< of every kind of model, as they stand
-    void restore(const GenerateRequest& request);   ///< puts settings back
-    void setSize(Grid patches);                     ///< rows x columns of patches; 0x0: as trained
+    [[nodiscard]] GenerateRequest request() const;  ///< what the model at hand is asked
+    /// Settings for models that draw by class, or from text (widgets/kept_settings.h).
+    [[nodiscard]] const GenerateRequest& kept(bool text) const { return text ? m_fromText : m_byClass; }
+    void setKept(bool text, const GenerateRequest& settings);
+    void restore(const GenerateRequest& request);  ///< puts settings back, for the kind of model at hand
+    void setSize(Grid patches);                    ///< rows x columns of patches, or pixels; 0x0: as usual
     [[nodiscard]] Grid patches() const;
     void rollSeed();
 
@@ -53,13 +56,16 @@ signals:
 private:
     void buildRow();
     void buildMore();
+    void connectControls();
     [[nodiscard]] QWidget* buildSize();
-    [[nodiscard]] bool takesText() const;
-    [[nodiscard]] Grid trainedPatches() const;  ///< 0x0 where no model is open
-    [[nodiscard]] int latentStep() const;       ///< text-to-image: pixels of a token's side
+    [[nodiscard]] GenerateRequest& kept() { return m_text ? m_fromText : m_byClass; }
+    void setSeed(std::uint64_t seed);
     void fillClasses(const OpenModel& open);
-    void takeUsual(const OpenModel& open);
-    void showTextKind();
+    void keepSize(Grid patches);
+    void showKept();  ///< what is kept, in the controls
+    void showKind();
+    void showNoise();
+    void showSides();
     void showSize();
     void showNeed();
     void showMore();
@@ -67,9 +73,9 @@ private:
 
     OpenModels& m_models;
     int m_model = -1;
-    bool m_text = false;       ///< controls of a text-to-image model are shown
-    GenerateRequest m_usual;   ///< steps, guidance and size that the model's kind starts with
-    GenerateRequest m_unseen;  ///< settings without a control
+    bool m_text = false;  ///< controls of a text-to-image model are shown
+    GenerateRequest m_byClass, m_fromText;
+    bool m_showing = false;  ///< the controls change by themselves
     PromptEdit* m_prompt;
     FlowLayout* m_flow = nullptr;
     FlowLayout* m_moreFlow = nullptr;
@@ -77,6 +83,7 @@ private:
     QComboBox* m_class;
     QLineEdit* m_seed;
     QPushButton* m_dice;
+    QPushButton* m_noise;  ///< noise of a file is used: click takes it away
     QSpinBox* m_stepCount;
     QDoubleSpinBox* m_guidance;
     QComboBox* m_sampler;

@@ -101,7 +101,8 @@ void GenerateView::connectSignals() {
     connect(m_settings, &GenerateSettings::entered, this, &GenerateView::requestGenerate);
     connect(m_timeline, &QSlider::valueChanged, this, &GenerateView::showStep);
     connect(m_gallery, &Gallery::shown, this, &GenerateView::showEntry);
-    connect(m_gallery, &Gallery::restoreRequested, this, [this](int row) { restore(m_gallery->request(row)); });
+    connect(m_gallery, &Gallery::restoreRequested, this,
+            [this](int row) { emit settingsWanted(m_gallery->request(row)); });
     connect(m_gallery, &Gallery::saveRequested, this, [this](int row) { emit saveRequested(m_gallery->image(row)); });
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
         if (m_models.find(model()) != nullptr) return;
@@ -258,7 +259,7 @@ void GenerateView::dragEnterEvent(QDragEnterEvent* event) {
 
 void GenerateView::dropEvent(QDropEvent* event) {
     if (event->source() != m_gallery) return emit pictureDropped(droppedPicture(event->mimeData()));
-    if (m_gallery->currentRow() >= 0) restore(m_gallery->request(m_gallery->currentRow()));
+    if (m_gallery->currentRow() >= 0) emit settingsWanted(m_gallery->request(m_gallery->currentRow()));
 }
 
 }  // namespace ropescope

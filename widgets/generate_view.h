@@ -67,7 +67,8 @@ signals:
     void stepShown(int step);  ///< the timeline moved: fields follow
     /// The window asks for a file name and writes the picture with its recipe.
     void saveRequested(const ropescope::GeneratedImage& image);
-    void pictureDropped(const QString& path);  ///< its settings are wanted back
+    void pictureDropped(const QString& path);                         ///< its settings are wanted back
+    void settingsWanted(const ropescope::GenerateRequest& settings);  ///< those of a result
 
 private:
     void buildStage();

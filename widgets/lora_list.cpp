@@ -28,7 +28,7 @@ LoraList::LoraList(QWidget* parent)
 
 std::vector<LoraRef> LoraList::loras() const {
     std::vector<LoraRef> all;
-    for (const Row& row : m_rows) all.push_back({row.path.toStdString(), row.strength->value()});
+    for (const Row& row : m_rows) all.push_back(row.lora);
     return all;
 }
 
@@ -47,7 +47,7 @@ void LoraList::add(const QString& path, double strength) {
     name->setTextFormat(Qt::PlainText);
     name->setToolTip(path);
     auto* value = new QDoubleSpinBox(widget);
-    value->setRange(-10, 10);
+    value->setRange(-100, 100);
     value->setSingleStep(0.05);
     value->setDecimals(2);
     value->setValue(strength);
@@ -60,16 +60,19 @@ void LoraList::add(const QString& path, double strength) {
     row->addWidget(value);
     row->addWidget(away);
     m_layout->insertWidget(static_cast<int>(m_rows.size()), widget);
-    m_rows.push_back({widget, path, value});
-    connect(value, &QDoubleSpinBox::valueChanged, this, &LoraList::changed);
+    m_rows.push_back({widget, {path.toStdString(), strength}});
+    connect(value, &QDoubleSpinBox::valueChanged, this, [this, widget](double changedTo) {
+        std::ranges::find(m_rows, widget, &Row::widget)->lora.strength = changedTo;
+        emit changed();
+    });
     connect(away, &QToolButton::clicked, this, [this, widget] { remove(widget); });
     emit changed();
 }
 
 void LoraList::browse() {
-    const QStringList chosen =
-        QFileDialog::getOpenFileNames(this, tr("LoRA files"), m_rows.empty() ? QString() : m_rows.back().path,
-                                      tr("LoRA weights (*.safetensors *.pt *.pth *.bin)"));
+    const QStringList chosen = QFileDialog::getOpenFileNames(
+        this, tr("LoRA files"), m_rows.empty() ? QString() : QString::fromStdString(m_rows.back().lora.path),
+        tr("LoRA weights (*.safetensors *.pt *.pth *.bin)"));
     for (const QString& path : chosen) add(path);
 }
 

@@ -28,8 +28,7 @@ signals:
 private:
     struct Row {
         QWidget* widget;
-        QString path;
-        QDoubleSpinBox* strength;
+        LoraRef lora;  ///< as it was given until its control is changed
     };
     void browse();
     void remove(QWidget* widget);

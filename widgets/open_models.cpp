@@ -31,7 +31,7 @@ void join(AtlasReport& atlas, const CalibrationReport& calibration) {
 
 int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
     const int key = m_nextKey++;
-    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}};
+    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}, {}};
     emit modelsChanged();
     return key;
 }
@@ -45,6 +45,7 @@ void OpenModels::setAtlas(int model, AtlasReport atlas) {
     if (found == m_models.end()) return;
     found->second.atlas = std::move(atlas);
     if (found->second.calibration) join(*found->second.atlas, *found->second.calibration);
+    for (const HeadNumber& share : found->second.shares) join(*found->second.atlas, share);
     emit atlasChanged(model);
 }
 
@@ -79,29 +80,31 @@ void OpenModels::putFields(int model, const StepFields& fields) {
 
 void OpenModels::joinShares(int model) {
     const auto found = m_models.find(model);
-    if (found == m_models.end() || !found->second.atlas) return;
-    AtlasReport& atlas = *found->second.atlas;
-    const auto count = static_cast<std::size_t>(atlas.layers) * atlas.heads;
+    if (found == m_models.end()) return;
+    OpenModel& own = found->second;
+    const int heads = own.card.heads;
+    const auto count = static_cast<std::size_t>(own.card.layers) * heads;
     std::vector<double> toText(count, 0), toImage(count, 0), steps(count, 0);
-    for (const StepFields& step : found->second.fields)
+    for (const StepFields& step : own.fields)
         for (const HeadField& field : step.heads) {
-            const auto at = static_cast<std::size_t>(field.id.layer * atlas.heads + field.id.head);
+            const auto at = static_cast<std::size_t>(field.id.layer * heads + field.id.head);
             if (at >= count || field.shares.text == 0) continue;
             toText[at] += field.shares.imageToText, toImage[at] += field.shares.textToImage, steps[at] += 1;
         }
     if (std::all_of(steps.begin(), steps.end(), [](double n) { return n == 0; })) return;
     for (std::size_t i = 0; i < count; ++i)  // 0/0 of heads that were not recorded is NaN: not known
         toText[i] /= steps[i], toImage[i] /= steps[i];
-    join(atlas,
-         {"image_to_text", "Picture's attention on text", "share",
-          "Share of the picture tokens' attention that goes to text tokens, mean over the steps of the last run; "
-          "the rest stays in the picture.",
-          About::Head, true, std::nan(""), toText});
-    join(atlas,
-         {"text_to_image", "Text's attention on the picture", "share",
-          "Share of the text tokens' attention that goes to picture tokens, mean over the steps of the last run; "
-          "the rest stays in the text.",
-          About::Head, true, std::nan(""), toImage});
+    own.shares = {
+        {"image_to_text", "Picture's attention on text", "share",
+         "Share of the picture tokens' attention that goes to text tokens, mean over the steps of the last run; "
+         "the rest stays in the picture.",
+         About::Head, true, std::nan(""), toText},
+        {"text_to_image", "Text's attention on the picture", "share",
+         "Share of the text tokens' attention that goes to picture tokens, mean over the steps of the last run; "
+         "the rest stays in the text.",
+         About::Head, true, std::nan(""), toImage}};
+    if (!own.atlas) return;
+    for (const HeadNumber& share : own.shares) join(*own.atlas, share);
     emit atlasChanged(model);
 }
 

@@ -25,13 +25,14 @@ struct OpenModel {
     std::optional<AtlasReport> atlas;
     std::map<HeadId, HeadReport> heads;            ///< reports that have arrived
     std::vector<StepFields> fields;                ///< measured fields by sampling step, of the latest generation
+    std::vector<HeadNumber> shares;                ///< between picture and text, by head, of the latest generation
     std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
     std::optional<SelfCheckReport> check;          ///< whether it computes what it should
 
     /// By class, from a seed: what Generate and measurements do.
     [[nodiscard]] bool drawsImages() const { return card.architecture == "dit"; }
     /// From a prompt.
-    [[nodiscard]] bool takesText() const { return card.architecture == "flux" || card.architecture == "mmdit"; }
+    [[nodiscard]] bool takesText() const { return card.takesText(); }
     [[nodiscard]] bool makesPictures() const { return drawsImages() || takesText(); }
 };
 

@@ -47,6 +47,8 @@ PromptEdit::PromptEdit(QWidget* parent)
     m_pause.setSingleShot(true);
     m_pause.setInterval(kPauseMs);
     connect(m_prompt, &QPlainTextEdit::textChanged, &m_pause, qOverload<>(&QTimer::start));
+    for (QPlainTextEdit* edit : {m_prompt, m_negative})
+        connect(edit, &QPlainTextEdit::textChanged, this, &PromptEdit::changed);
     connect(&m_pause, &QTimer::timeout, this, [this] {
         if (m_prompt->isEnabled()) emit tokensWanted(prompt());
     });
@@ -58,7 +60,7 @@ QString PromptEdit::prompt() const {
 }
 
 QString PromptEdit::negative() const {
-    return m_negative->isHidden() ? QString() : m_negative->toPlainText();
+    return m_negative->toPlainText();
 }
 
 void PromptEdit::setTexts(const QString& prompt, const QString& negative) {

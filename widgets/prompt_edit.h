@@ -32,6 +32,7 @@ public:
     [[nodiscard]] QString tokensText() const;
 
 signals:
+    void changed();                            ///< one of the texts
     void entered();                            ///< Ctrl+Return in a text
     void tokensWanted(const QString& prompt);  ///< the prompt has changed and typing rests
 

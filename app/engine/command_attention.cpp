@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <charconv>
 #include <cstdio>
 #include <memory>
@@ -23,18 +21,19 @@ struct Options {
     std::vector<std::string> patches, words;
 };
 
-/// Two whole numbers around `between`, after `before`: "L3.H2" or "4,7".
+bool readNumber(std::string_view digits, int& value) {
+    const char* end = digits.data() + digits.size();
+    const auto parsed = std::from_chars(digits.data(), end, value);
+    return parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+/// Two whole numbers, not below 0, around `between`, after `before`: "L3.H2" or "4:7".
 bool readPair(std::string_view text, std::string_view before, std::string_view between, int& first, int& second) {
     if (!text.starts_with(before)) return false;
     text.remove_prefix(before.size());
     const auto cut = text.find(between);
-    if (cut == std::string_view::npos) return false;
-    const auto read = [](std::string_view digits, int& value) {
-        const char* end = digits.data() + digits.size();
-        const auto parsed = std::from_chars(digits.data(), end, value);
-        return parsed.ec == std::errc() && parsed.ptr == end && value >= 0;
-    };
-    return read(text.substr(0, cut), first) && read(text.substr(cut + between.size()), second);
+    return cut != std::string_view::npos && readNumber(text.substr(0, cut), first) &&
+           readNumber(text.substr(cut + between.size()), second) && first >= 0 && second >= 0;
 }
 
 Error usage(const std::string& option, const std::string& found, const std::string& expected) {
@@ -55,9 +54,7 @@ Result<std::vector<int>> wordsOf(const Options& o, const GenerateRequest& run, C
     std::vector<std::string> texts;
     for (const std::string& word : o.words) {
         int number = 0;
-        const char* end = word.data() + word.size();
-        const auto parsed = std::from_chars(word.data(), end, number);
-        parsed.ec == std::errc() && parsed.ptr == end ? numbers.push_back(number) : texts.push_back(word);
+        readNumber(word, number) ? numbers.push_back(number) : texts.push_back(word);
     }
     if (texts.empty()) return numbers;
     const auto reply = core.run(TokensRequest{run.model, run.text.encoders, run.text.prompt}, {});

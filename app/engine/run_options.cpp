@@ -52,7 +52,7 @@ Result<GenerateRequest> RunOptions::request() const {
     const bool given = m_prompt || !r.text.embeddings.empty();
     const auto card = openCard(r.model);
     if (!card) return failure(card.error());
-    const bool text = card->architecture == "flux" || card->architecture == "mmdit";
+    const bool text = card->takesText();
     if (given != text)
         return failure({ErrorKind::Usage, "bad-option", place({r.model.path}),
                         text ? "this model takes text" : "this model takes no text", "", "",

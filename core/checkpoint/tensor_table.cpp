@@ -95,6 +95,13 @@ Array gathered(const TensorEntry& entry, const std::vector<std::byte>& bytes) {
     return dense;
 }
 
+/// With every tensor to be found by its name.
+std::shared_ptr<TensorTable::Contents> indexed(std::shared_ptr<TensorTable::Contents> contents) {
+    contents->byName.clear();
+    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
+    return contents;
+}
+
 }  // namespace
 
 std::int64_t TensorEntry::elements() const {
@@ -118,8 +125,7 @@ Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choi
     useModelNames(*contents);
     useFlowNames(*contents);
     useBakedMaps(*contents);
-    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
-    return TensorTable(std::move(contents));
+    return TensorTable(indexed(std::move(contents)));
 }
 
 Result<TensorTable> TensorTable::openPlain(const std::string& path) {
@@ -127,22 +133,25 @@ Result<TensorTable> TensorTable::openPlain(const std::string& path) {
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);
     if (auto read = readByContent(*contents, WeightChoice::Model); !read) return failure(read.error());
-    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
-    return TensorTable(std::move(contents));
+    return TensorTable(indexed(std::move(contents)));
 }
 
-Result<TensorTable> TensorTable::openPart(const std::string& path, const std::string& prefix) {
-    auto plain = openPlain(path);
+Result<TensorTable> TensorTable::openPart(const std::string& path, std::initializer_list<std::string_view> prefixes) {
+    const auto plain = openPlain(path);
     if (!plain) return plain;
     auto contents = std::make_shared<Contents>(*plain->m_contents);
-    contents->byName.clear();
-    std::erase_if(contents->tensors, [&](const TensorEntry& t) { return !t.name.starts_with(prefix); });
-    if (contents->tensors.empty())
-        return failure({ErrorKind::Refused, "TC-05", place({path, prefix}), "the file has no such part", {}, {}, {}});
-    for (TensorEntry& tensor : contents->tensors) tensor.name.erase(0, prefix.size());
+    std::vector<TensorEntry>& tensors = contents->tensors;
+    const auto has = [&](std::string_view prefix) {
+        return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name.starts_with(prefix); });
+    };
+    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), has);
+    if (prefix == prefixes.end())
+        return failure(
+            {ErrorKind::Refused, "TC-05", place({path, *prefixes.begin()}), "the file has no such part", {}, {}, {}});
+    std::erase_if(tensors, [&](const TensorEntry& t) { return !t.name.starts_with(*prefix); });
+    for (TensorEntry& tensor : tensors) tensor.name.erase(0, prefix->size());
     useFlowNames(*contents);
-    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
-    return TensorTable(std::move(contents));
+    return TensorTable(indexed(std::move(contents)));
 }
 
 Result<TensorTable> TensorTable::open(const ModelRef& ref) {
@@ -153,9 +162,7 @@ Result<TensorTable> TensorTable::open(const ModelRef& ref) {
     auto contents = std::make_shared<Contents>(*base->m_contents);
     if (auto joined = addAdapter(*contents, *adapter->m_contents); !joined) return failure(joined.error());
     useBakedMaps(*contents);
-    contents->byName.clear();
-    for (std::size_t i = 0; i < contents->tensors.size(); ++i) contents->byName.emplace(contents->tensors[i].name, i);
-    return TensorTable(std::move(contents));
+    return TensorTable(indexed(std::move(contents)));
 }
 
 TensorTable::TensorTable(std::shared_ptr<const Contents> contents) : m_contents(std::move(contents)) {}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <span>
@@ -47,9 +48,10 @@ public:
     /// A file whose names are its own: nothing is chosen, renamed or joined. For files that hold no model.
     [[nodiscard]] static Result<TensorTable> openPlain(const std::string& path);
 
-    /// One part of a file that holds a whole pipeline: the tensors whose names begin with `prefix`, without it, under
-    /// the models' own names. Errors: those of open(); TC-05 when there are none.
-    [[nodiscard]] static Result<TensorTable> openPart(const std::string& path, const std::string& prefix);
+    /// One part of a file that holds a whole pipeline: the tensors whose names begin with the first of `prefixes`
+    /// that the file has, without it, under the models' own names. Errors: those of open(); TC-05 when it has none.
+    [[nodiscard]] static Result<TensorTable> openPart(const std::string& path,
+                                                      std::initializer_list<std::string_view> prefixes);
 
     [[nodiscard]] const std::string& path() const;
     [[nodiscard]] const std::string& format() const;                ///< safetensors | torch-zip | folder

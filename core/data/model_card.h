@@ -70,6 +70,8 @@ struct ModelCard {
     bool guidanceInput = false;       ///< FLUX dev: guidance is an input of the network
     std::vector<std::string> series;  ///< paths of intermediate checkpoints found beside the file, in training order
 
+    /// FLUX or SD3: text and picture are in one attention, and pictures are made from prompts.
+    [[nodiscard]] bool takesText() const { return architecture == "flux" || architecture == "mmdit"; }
     /// What the names of layer `i`'s attention begin with, its maps' too: "blocks.3.attn.".
     [[nodiscard]] std::string attention(int i) const {
         const bool single = architecture == "flux" && i >= jointLayers;

@@ -13,6 +13,7 @@
 #include "core/engine/device.h"
 #include "core/engine/head_store.h"
 #include "core/engine/heads.h"
+#include "core/engine/request_checks.h"
 #include "core/probe/head_numbers.h"
 #include "core/probe/head_probe.h"
 
@@ -78,7 +79,7 @@ public:
 private:
     const Part* take(bool helper) {
         const std::lock_guard lock(m_mutex);
-        if (m_context.stop.stop_requested()) end({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+        if (m_context.stop.stop_requested()) end(cancelled());
         if (m_ended || m_next == m_parts.size() || (helper && HeavyWork::runs())) return nullptr;
         return &m_parts[m_next++];
     }

@@ -4,7 +4,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
-#include "core/engine/device.h"
+#include <algorithm>
+
 #include "core/engine/drawing.h"
 #include "core/engine/generate.h"
 #include "core/engine/generation_setup.h"
@@ -104,25 +105,18 @@ Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& con
 
 Result<Layer> layerOfDit(const AttentionRequest& request, const JobContext& context) {
     const GenerateRequest run = bare(request.run);
-    const auto device = chooseDevice(run.compute.device);
-    if (!device) return failure(device.error());
-    useThreads(run.compute.threads);
-    const auto model = loadModel(run.model, *device, run.compute.precision);
-    if (!model) return failure(model.error());
-    if (!(*model)->dit)
-        return failure({ErrorKind::Refused, "not-a-generator", place({run.model.path}), "this model draws nothing",
-                        (*model)->card.architecture, "dit, flux or mmdit", "Open a model that generates"});
-    const auto setup = setUpGeneration(run, *model);
+    const auto setup = openGeneration(run);
     if (!setup) return failure(setup.error());
-    if (auto there = checkPlace(request, setup->plan.steps(), (*model)->card.layers, (*model)->card.heads); !there)
+    const LoadedModel& model = *setup->model;
+    if (auto there = checkPlace(request, setup->plan.steps(), model.card.layers, model.card.heads); !there)
         return failure(there.error());
-    at::Tensor x = keptStep(run, model->get(), request.step);
+    at::Tensor x = keptStep(run, &model, request.step);
     if (!x.defined()) {
         // A DiT's run is short; all of it is kept then, for the next step asked about.
         if (auto done = generate(run, telling(context, setup->plan.steps())); !done) return failure(done.error());
-        x = keptStep(run, model->get(), request.step);
+        x = keptStep(run, &model, request.step);
     }
-    const DitInference& dit = *(*model)->dit;
+    const DitInference& dit = *model.dit;
     Layer out;
     out.grid = setup->grid;
     out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
@@ -130,7 +124,7 @@ Result<Layer> layerOfDit(const AttentionRequest& request, const JobContext& cont
     recording.layers.assign(dit.shape().layers, false);
     recording.watched = request.head.layer;
     const DitConditions conditions =
-        dit.conditions({out.time}, {setup->labels[0]}, setup->grid, run.extrapolate, (*model)->card.grid);
+        dit.conditions({out.time}, {setup->labels[0]}, setup->grid, run.extrapolate, model.card.grid);
     (void)dit.forward(x, conditions, 0, &recording);
     out.queries = recording.queries, out.keys = recording.keys;
     return out;
@@ -146,12 +140,11 @@ Result<Layer> layerOf(const AttentionRequest& request, const JobContext& context
     static KeptLayer kept;  // of the heavy lane, which is one thread
     const auto card = openCard(request.run.model);
     if (!card) return failure(card.error());
-    const std::string key = runKey(request.run) + card->fileSha256 + " " + std::to_string(request.step) + " " +
-                            std::to_string(request.head.layer);
+    const std::string key =
+        runKey(request.run) + " " + std::to_string(request.step) + " " + std::to_string(request.head.layer);
     if (kept.key == key && request.head.head >= 0 && request.head.head < card->heads) return kept.layer;
     kept = {};
-    const bool text = card->architecture == "flux" || card->architecture == "mmdit";
-    auto layer = text ? layerOfText(request, context) : layerOfDit(request, context);
+    auto layer = card->takesText() ? layerOfText(request, context) : layerOfDit(request, context);
     if (!layer) return layer;
     if (context.stop.stop_requested() || !layer->queries.defined()) return failure(cancelled());
     kept = {key, *layer};
@@ -176,6 +169,9 @@ Result<std::vector<std::int64_t>> chosen(const AttentionRequest& request, const 
     if (auto done = add(request.patches, layer.text, patches, "patches"); !done) return failure(done.error());
     for (std::int64_t i = 0; i < patches && request.words.empty() && request.patches.empty(); ++i)
         tokens.push_back(layer.text + i);
+    // Given twice (both CLIPs number theirs from 0) it is still one token.
+    std::sort(tokens.begin(), tokens.end());
+    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
     return tokens;
 }
 

@@ -12,6 +12,7 @@
 #include "core/engine/loaded_model.h"
 #include "core/engine/picture.h"
 #include "core/engine/preprocess.h"
+#include "core/engine/request_checks.h"
 #include "core/probe/token_field.h"
 #include "core/training/media_library.h"
 
@@ -126,8 +127,7 @@ Result<CalibrationReport> calibrateOnFolder(const CalibrateRequest& request, Hea
     Result<void> unreadable;
     int done = 0;
     for (const std::string& file : files) {
-        if (context.stop.stop_requested())
-            return failure(Error{ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+        if (context.stop.stop_requested()) return failure(cancelled());
         const auto pixels = (*media)->readImage(file);
         const auto input = pixels ? classifierInput(*pixels, card.preprocessing) : pixels;
         if (input) {

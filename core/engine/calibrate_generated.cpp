@@ -8,6 +8,7 @@
 #include "core/engine/calibration_sources.h"
 #include "core/engine/device.h"
 #include "core/engine/generation_setup.h"
+#include "core/engine/request_checks.h"
 #include "core/sampling/sampler.h"
 
 namespace ropescope {
@@ -163,7 +164,7 @@ Result<CalibrationReport> calibrateOnGenerated(const CalibrateRequest& request, 
         for (int i = 0; i < request.images; ++i)
             if (const auto done = network.image(i); !done) return failure(done.error());
     } catch (const Stopped&) {
-        return failure(Error{ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+        return failure(cancelled());
     }
     CalibrationReport report = calibration.report((*model)->card.layers, (*model)->card.heads);
     report.source = sourceOf(request, *plan);

@@ -11,6 +11,7 @@
 #include "core/engine/calibrate.h"
 #include "core/engine/device.h"
 #include "core/engine/head_store.h"
+#include "core/engine/request_checks.h"
 #include "core/probe/compare.h"
 #include "core/probe/frequencies.h"
 #include "core/probe/kernel.h"
@@ -86,8 +87,7 @@ std::vector<HeadId> headsOf(const CompareRequest& request, const ModelCard& card
 Result<void> addFromWeights(const CompareRequest& request, int model, Comparison& c, const JobContext& context) {
     HeadStore& store = *c.stores[model];
     for (HeadId id : headsOf(request, store.card())) {
-        if (context.stop.stop_requested())
-            return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+        if (context.stop.stop_requested()) return failure(cancelled());
         const Result<const std::vector<LoadedHead>*> layer = store.layer(id.layer);
         if (!layer) return failure(layer.error());
         const LoadedHead& head = (**layer)[id.head];

@@ -18,9 +18,8 @@ Result<std::optional<TensorTable>> tableOf(const std::string& file, const std::s
     std::error_code ignored;
     const bool folder = std::filesystem::is_directory(beside, ignored);
     const std::string path = !file.empty() ? file : folder ? beside.string() : model;
-    for (const char* part : {"first_stage_model.", "vae."}) {
-        if (!path.ends_with(".safetensors")) break;  // no other files with whole pipelines are known
-        auto inside = TensorTable::openPart(path, part);
+    if (path.ends_with(".safetensors")) {  // no other files with whole pipelines are known
+        auto inside = TensorTable::openPart(path, {"first_stage_model.", "vae."});
         if (inside) return std::optional(std::move(*inside));
         if (inside.error().code != "TC-05") return failure(inside.error());
     }

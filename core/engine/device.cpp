@@ -2,6 +2,7 @@
 #include "core/engine/device.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -157,6 +158,10 @@ std::string describeCompute(at::Device device, Precision precision, int threads)
 
 std::uint64_t freeBytes(at::Device device) {
     if (device.is_cuda()) {
+        // Memory that LibTorch keeps for later is free: it is given back first.
+        c10::Allocator* own = c10::GetAllocator(c10::kCUDA);
+        if (auto* caching = dynamic_cast<c10::DeviceAllocator*>(own); caching && caching->initialized())
+            caching->emptyCache();
         // LibTorch's context is current on the threads that use it.
         void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
         using Info = int (*)(std::size_t*, std::size_t*);

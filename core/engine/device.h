@@ -46,7 +46,8 @@ public:
 /// "CPU, 2 threads, fp32" or "NVIDIA H200, bf16".
 [[nodiscard]] std::string describeCompute(at::Device device, Precision precision, int threads);
 
-/// Memory that can still be taken there, in bytes: of the machine without swap, or of the GPU. 0: not known.
+/// Memory that can still be taken there, in bytes: of the machine without swap, or of the GPU, after what
+/// LibTorch only keeps for later has been given back. 0: not known.
 [[nodiscard]] std::uint64_t freeBytes(at::Device device);
 
 [[nodiscard]] DevicesReport devicesReport();

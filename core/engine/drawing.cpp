@@ -5,6 +5,7 @@
 
 #include "core/engine/device.h"
 #include "core/engine/flow_inputs.h"
+#include "core/engine/picture.h"
 #include "core/engine/request_checks.h"
 #include "core/engine/run_memory.h"
 #include "core/kernel/joint_field.h"
@@ -93,6 +94,9 @@ Result<Prompt> encodePrompts(const GenerateRequest& request, const Painter& pain
                          [&](const std::string& encoder) {
                              if (context.stop.stop_requested()) throw Stopped{};
                              if (context.onShare) context.onShare(-1, "reading the prompt: " + encoder);
+                         },
+                         [&] {
+                             if (context.stop.stop_requested()) throw Stopped{};
                          }};
     auto own = embedText(request.text.encoders, request.model.path, request.text.prompt, painter.text, run);
     if (!own) return failure(own.error());
@@ -104,12 +108,6 @@ Result<Prompt> encodePrompts(const GenerateRequest& request, const Painter& pain
     if (!other) return failure(other.error());
     prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
     return prompt;
-}
-
-std::vector<float> floats(const at::Tensor& t) {
-    const at::Tensor dense = t.to(at::kCPU, at::kFloat).contiguous();
-    const float* first = dense.const_data_ptr<float>();
-    return {first, first + dense.numel()};
 }
 
 /// Listens to the recorded heads of one evaluation.
@@ -144,8 +142,8 @@ private:
             const auto number = [&](const at::Tensor& values) { return values[at].item<double>(); };
             m_fields.push_back({{layer, static_cast<int>(wanted->second[i])},
                                 m_setup.grid,
-                                floats(joint.field.sum[at]),
-                                floats(mean[at]),
+                                floatsOf(joint.field.sum[at]),
+                                floatsOf(mean[at]),
                                 number(joint.field.entropy),
                                 {static_cast<int>(text), number(joint.imageToText), number(joint.textToImage)}});
         }

@@ -184,7 +184,7 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     const auto card = recognise(*table, command.model);
     if (!card) return failure(card.error());
     Arrays out;
-    if (card->architecture == "flux" || card->architecture == "mmdit" || card->architecture == "vae") {
+    if (card->takesText() || card->architecture == "vae") {
         if (auto done = forwardFlow(command, *table, *card, *device, out); !done) return done;
         return writeSafetensors(command.out, out);
     }

@@ -27,12 +27,6 @@ double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::vector<float> floats(const at::Tensor& t) {
-    const at::Tensor dense = t.to(at::kCPU, at::kFloat).contiguous();
-    const float* first = dense.const_data_ptr<float>();
-    return {first, first + dense.numel()};
-}
-
 /// Thrown out of the sampler's callbacks, caught in this file only.
 struct Stopped {};
 
@@ -44,7 +38,7 @@ public:
         for (int i = 0; i < setup.batch(); ++i) m_noise.emplace_back(request.seed + static_cast<std::uint64_t>(i));
         m_rows = setup.labels;
         const Grid grid = setup.grid;
-        m_perPair = floats(fieldMean(at::ones({2 * grid.rows - 1, 2 * grid.cols - 1}), grid));
+        m_perPair = floatsOf(fieldMean(at::ones({2 * grid.rows - 1, 2 * grid.cols - 1}), grid));
         if (setup.guided > 0) m_rows.insert(m_rows.end(), setup.batch(), setup.model->dit->shape().classes);
     }
 
@@ -82,7 +76,7 @@ public:
         for (const HeadId& id : m_setup.heads) {  // sorted: the heads of a layer follow each other
             if (out.heads.empty() || out.heads.back().id.layer != id.layer) {
                 const AttentionField& field = m_recording.fields[id.layer];
-                sums = floats(field.sum), entropies = floats(field.entropy);
+                sums = floatsOf(field.sum), entropies = floatsOf(field.entropy);
                 means = sums;
                 for (std::size_t i = 0; i < means.size(); ++i) means[i] *= m_perPair[i % m_perPair.size()];
             }
@@ -157,9 +151,9 @@ Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSet
 }
 
 GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& setup, const at::Tensor& latents,
-                        const Decoder* decoder, const std::stop_token& stop, int threads) {
+                        const Decoder* decoder, const std::stop_token& stop) {
     GenerateResult result;
-    result.device = describeCompute(setup.model->dit->device(), request.compute.precision, threads);
+    result.device = describeCompute(setup.model->dit->device(), request.compute.precision, setup.threads);
     result.note = decoder ? "" : pictureNote(setup.channels);
     result.latents = arrayOf(latents);
     for (int i = 0; i < setup.batch(); ++i) {
@@ -180,27 +174,20 @@ GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& s
 Result<GenerateResult> generate(const GenerateRequest& request, const JobContext& context) {
     const auto card = openCard(request.model);
     if (!card) return failure(card.error());
-    if (card->architecture == "flux" || card->architecture == "mmdit") return drawFromText(request, context);
+    if (card->takesText()) return drawFromText(request, context);
     const Clock::time_point start = Clock::now();
     const c10::InferenceMode inference;
-    const auto device = chooseDevice(request.compute.device);
-    if (!device) return failure(device.error());
-    const int threads = useThreads(request.compute.threads);
-    const auto model = loadModel(request.model, *device, request.compute.precision);
-    if (!model) return failure(model.error());
-    if (!(*model)->dit)
-        return failure({ErrorKind::Refused, "not-a-generator", place({request.model.path}), "this model draws nothing",
-                        (*model)->card.architecture, "dit, flux or mmdit", "Open a model that generates"});
-    const auto setup = setUpGeneration(request, *model);
+    const auto setup = openGeneration(request);
     if (!setup) return failure(setup.error());
-    const auto decoder = decoderFor(request.vae, request.model.path, (*model)->card.inChannels, *device);
+    const auto decoder =
+        decoderFor(request.vae, request.model.path, setup->model->card.inChannels, setup->model->dit->device());
     if (!decoder) return failure(decoder.error());
     try {
         std::vector<StepFields> fields;
         const auto latents = sampleAll(request, *setup, context, fields);
         if (!latents) return failure(latents.error());
         if (context.stop.stop_requested()) return failure(cancelled());
-        GenerateResult result = assemble(request, *setup, *latents, decoder->get(), context.stop, threads);
+        GenerateResult result = assemble(request, *setup, *latents, decoder->get(), context.stop);
         result.fields = std::move(fields);
         result.seconds = secondsSince(start);
         return result;

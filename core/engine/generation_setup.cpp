@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/encoding/extrapolation.h"
+#include "core/engine/device.h"
 #include "core/engine/request_checks.h"
 
 namespace ropescope {
@@ -151,6 +152,20 @@ Result<GenerationSetup> setUpGeneration(const GenerateRequest& request, std::sha
     if (auto done = chooseLabels(request, setup); !done) return failure(done.error());
     chooseGuidance(request, setup);
     if (auto done = chooseHeads(request, setup); !done) return failure(done.error());
+    return setup;
+}
+
+Result<GenerationSetup> openGeneration(const GenerateRequest& request) {
+    const auto device = chooseDevice(request.compute.device);
+    if (!device) return failure(device.error());
+    const int threads = useThreads(request.compute.threads);
+    const auto model = loadModel(request.model, *device, request.compute.precision);
+    if (!model) return failure(model.error());
+    if (!(*model)->dit)
+        return failure({ErrorKind::Refused, "not-a-generator", place({request.model.path}), "this model draws nothing",
+                        (*model)->card.architecture, "dit, flux or mmdit", "Open a model that generates"});
+    auto setup = setUpGeneration(request, *model);
+    if (setup) setup->threads = threads;
     return setup;
 }
 

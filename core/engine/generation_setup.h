@@ -25,11 +25,16 @@ struct GenerationSetup {
     std::vector<HeadId> heads;  ///< recorded heads, sorted
     at::Tensor noise;           ///< [B,C,h,w] float32; undefined: from the seed
     at::Tensor stepNoise;       ///< [steps,C,h,w] float32; undefined: from the seed
+    int threads = 1;
     [[nodiscard]] int batch() const { return static_cast<int>(labels.size()); }
 };
 
 /// Errors: Usage naming the option that does not fit; those of reading the noise files.
 [[nodiscard]] Result<GenerationSetup> setUpGeneration(const GenerateRequest& request,
                                                       std::shared_ptr<const LoadedModel> model);
+
+/// The same with the model of the request loaded on its device. Errors: those, and of loading; Refused when the model
+/// draws nothing.
+[[nodiscard]] Result<GenerationSetup> openGeneration(const GenerateRequest& request);
 
 }  // namespace ropescope

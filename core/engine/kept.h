@@ -14,8 +14,15 @@
 
 namespace ropescope {
 
+/// Number, size and time of a file; of a folder those of all files in it and one folder below; of an index of shards
+/// those of the shards too. Of what decides beside it how it is read (NAME.config.json, config.json,
+/// adapter_config.json) likewise. Nothing for an empty path.
+[[nodiscard]] std::vector<std::int64_t> stampOf(const std::string& path);
+/// Of all files of a model.
+[[nodiscard]] std::vector<std::int64_t> stampOf(const ModelRef& ref);
+
 /// What must not change for something made of a model's files to be made of those files still: everything that decides
-/// how they are read, and of each file its number, size and time.
+/// how they are read, and the files' stamps.
 struct Identity {
     ModelRef ref;
     std::string device;

@@ -2,38 +2,22 @@
 #include "core/engine/recipe.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/data/codec.h"
+#include "core/data/command_line.h"
 #include "core/data/enum_names.h"
 #include "core/sampling/schedule.h"
 
 namespace ropescope {
 namespace {
 
-std::string sizeText(Grid size) {
-    return std::to_string(size.rows) + "x" + std::to_string(size.cols);
-}
-
-/// The shortest text that reads back as the same number.
-std::string numberText(double value) {
-    char text[32];
-    return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
 std::string extrapolationOptions(const Extrapolate& e) {
     if (e.method == Extrapolation::None) return "";
     std::string text = " --extrapolation " + std::string(enumName(e.method));
-    if (e.trained != Grid{}) text += " --trained-grid " + sizeText(e.trained);
+    if (e.trained != Grid{}) text += " --trained-grid " + sizeWord(e.trained);
     return e.coupled ? text : text + " --per-axis";
-}
-
-bool isText(const ModelCard& card) {
-    return card.architecture == "flux" || card.architecture == "mmdit";
 }
 
 std::string textOptions(const TextSettings& t) {
@@ -45,20 +29,20 @@ std::string textOptions(const TextSettings& t) {
     } else {
         text += " --embeddings " + shellWord(t.embeddings);
     }
-    if (t.shift > 0) text += " --shift " + numberText(t.shift);
+    if (t.shift > 0) text += " --shift " + numberWord(t.shift);
     if (t.memory > 0) text += " --memory " + std::to_string(t.memory);
     return text;
 }
 
 std::string commandOf(const GenerateRequest& r, const ModelCard& card, const Decided& d, std::uint64_t seed) {
     std::string text = "ropescope generate " + shellWord(r.model.path) + modelOptions(r.model);
-    text += isText(card) ? textOptions(r.text) : " --class " + std::to_string(d.label);
+    text += card.takesText() ? textOptions(r.text) : " --class " + std::to_string(d.label);
     text += " --seed " + std::to_string(seed);
-    text += " --steps " + std::to_string(r.steps) + " --guidance " + numberText(r.guidance);
+    text += " --steps " + std::to_string(r.steps) + " --guidance " + numberWord(r.guidance);
     if (d.guidedChannels == 3) text += " --guidance-channels 3";
     if (d.guidedChannels > 3) text += " --guidance-channels all";
     text += std::string(" --sampler ") + samplerName(d.sampler);
-    if (r.noiseFile.empty() || !isText(card)) text += " --size " + sizeText(d.size);
+    if (r.noiseFile.empty() || !card.takesText()) text += " --size " + sizeWord(d.size);
     text += extrapolationOptions(r.extrapolate);
     if (!r.noiseFile.empty()) text += " --noise " + shellWord(r.noiseFile);
     if (!r.stepNoiseFile.empty()) text += " --step-noise " + shellWord(r.stepNoiseFile);
@@ -102,27 +86,6 @@ void addText(nlohmann::ordered_json& json, const GenerateRequest& r, const Decid
 
 }  // namespace
 
-std::string modelOptions(const ModelRef& ref) {
-    std::string text;
-    if (ref.weights == WeightChoice::Model) text += " --weights model";
-    if (ref.convention != Convention::Unknown) text += " --convention " + std::string(enumName(ref.convention));
-    if (ref.heads > 0) text += " --heads " + std::to_string(ref.heads);
-    if (ref.grid != Grid{}) text += " --grid " + sizeText(ref.grid);
-    if (ref.theta > 0) text += " --theta " + numberText(ref.theta);
-    if (!ref.config.empty()) text += " --config " + shellWord(ref.config);
-    if (!ref.adapter.empty()) text += " --adapter " + shellWord(ref.adapter);
-    for (const LoraRef& lora : ref.loras) text += " --lora " + shellWord(lora.path + ":" + numberText(lora.strength));
-    return text;
-}
-
-std::string shellWord(const std::string& word) {
-    const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_-./=:,+@%", c) != nullptr; };
-    if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-    std::string quoted = "'";
-    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
-
 std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Decided& d) {
     const std::uint64_t seed = r.seed + static_cast<std::uint64_t>(d.image);
     nlohmann::ordered_json json = {
@@ -140,11 +103,11 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
         {"steps", r.steps},
         {"guidance", r.guidance},
         {"sampler", samplerName(d.sampler)},
-        {"size", sizeText(d.size)},
+        {"size", sizeWord(d.size)},
         {"precision", enumName(r.compute.precision)},
         {"device", d.device},
     };
-    if (isText(card)) {
+    if (card.takesText()) {
         addText(json, r, d);
     } else {
         json["label"] = d.label, json["guided_channels"] = d.guidedChannels;
@@ -153,7 +116,7 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
     if (r.extrapolate.method != Extrapolation::None) {
         const Grid trained = r.extrapolate.trained == Grid{} ? card.grid : r.extrapolate.trained;
         json["extrapolation"] = enumName(r.extrapolate.method);
-        json["trained_grid"] = sizeText(trained);
+        json["trained_grid"] = sizeWord(trained);
         json["one_scale_for_both_axes"] = r.extrapolate.coupled;
     }
     if (!r.model.config.empty()) json["config"] = r.model.config;

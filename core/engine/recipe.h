@@ -27,11 +27,4 @@ struct Decided {
 /// under "settings", the request itself, which settingsOfTexts() reads back.
 [[nodiscard]] std::string recipeOf(const GenerateRequest& request, const ModelCard& card, const Decided& decided);
 
-/// The options that say how to read the model's file, each with a space before it, where they differ from the file's
-/// own word; adapter and LoRAs too.
-[[nodiscard]] std::string modelOptions(const ModelRef& ref);
-
-/// A word for a POSIX shell: quoted when it holds anything but letters, digits and _-./=:,+@%.
-[[nodiscard]] std::string shellWord(const std::string& word);
-
 }  // namespace ropescope

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/codec.h"
+#include "core/engine/kept.h"
 
 namespace ropescope {
 namespace {
@@ -30,7 +31,15 @@ std::string runKey(GenerateRequest request) {
     if (request.noiseFile.empty()) request.batch = 1;
     if (request.labels.size() > 1) request.labels.resize(1);
     request.vae.clear(), request.compute.threads = 0;
-    return settingsJson(request);
+    std::string key = settingsJson(request);
+    const auto add = [&](const std::vector<std::int64_t>& stamp) {
+        for (const std::int64_t value : stamp) key += " " + std::to_string(value);
+    };
+    add(stampOf(request.model));
+    for (const std::string& path :
+         {request.noiseFile, request.stepNoiseFile, request.text.encoders, request.text.embeddings})
+        add(stampOf(path));
+    return key;
 }
 
 void beginRun(const GenerateRequest& request, const std::shared_ptr<const void>& model) {

@@ -12,7 +12,7 @@
 
 namespace ropescope {
 
-/// The same for runs whose first image is the same.
+/// The same for runs whose first image is the same, of the same files.
 [[nodiscard]] std::string runKey(GenerateRequest request);
 
 /// A run of `model` begins; what was kept of the one before is dropped.

@@ -10,6 +10,7 @@
 #include "core/engine/device.h"
 #include "core/engine/head_store.h"
 #include "core/engine/parity.h"
+#include "core/engine/request_checks.h"
 #include "core/engine/self_check_rows.h"
 
 namespace ropescope {
@@ -82,8 +83,7 @@ public:
         const ModelCard& card = m_store->card();
         std::vector<std::string> problems;
         for (int layer = 0; layer < card.layers; ++layer) {
-            if (context.stop.stop_requested())
-                return failure({ErrorKind::Cancelled, "cancelled", "", "cancelled", "", "", ""});
+            if (context.stop.stop_requested()) return failure(cancelled());
             const Result<std::vector<LoadedHead>> heads = m_store->passing(layer);
             if (!heads) return failure(heads.error());
             std::vector<bool> sound;

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/engine/flow_inputs.h"
+#include "core/engine/kept.h"
 #include "core/model/clip.h"
 #include "core/model/t5.h"
 #ifdef ROPESCOPE_HAS_TEXT
@@ -77,48 +78,40 @@ public:
         std::int64_t width = 0, pooled = 0;  ///< of what the encoder will give; T5 pools nothing
     };
     Result<Encoded> clipTokens(int number, const std::string& text, int first) const {
-        const auto table = open(number);
-        if (!table) return failure(table.error());
-        const auto shape = clipShape(*table, config(number));
-        if (!shape) return failure(shape.error());
-        auto out = encoded(openClip(number), number, text, shape->positions, first);
+        const auto own = shaped(number, clipShape);
+        if (!own) return failure(own.error());
+        auto out = encoded(openClip(number), number, text, own->shape.positions, first);
         if (!out) return out;
-        const TensorEntry* projection = table->find("text_projection.weight");
-        out->width = shape->width;
-        out->pooled = !m_flux && projection && !projection->shape.empty() ? projection->shape[0] : shape->width;
+        const TensorEntry* projection = own->table.find("text_projection.weight");
+        out->width = own->shape.width;
+        out->pooled = !m_flux && projection && !projection->shape.empty() ? projection->shape[0] : own->shape.width;
         return out;
     }
     Result<Encoded> t5Tokens(int number, const std::string& text, int length, int first) const {
-        const auto table = open(number);
-        if (!table) return failure(table.error());
-        const auto shape = t5Shape(*table, config(number));
-        if (!shape) return failure(shape.error());
-        const fs::path own = fs::path(m_folder) / numbered("tokenizer", number);
-        auto out =
-            encoded(openT5Tokenizer((isFolder(own) ? own : fs::path(m_folder)).string()), number, text, length, first);
-        if (out) out->width = shape->width;
+        const auto own = shaped(number, t5Shape);
+        if (!own) return failure(own.error());
+        const fs::path folder = fs::path(m_folder) / numbered("tokenizer", number);
+        auto out = encoded(openT5Tokenizer((isFolder(folder) ? folder : fs::path(m_folder)).string()), number, text,
+                           length, first);
+        if (out) out->width = own->shape.width;
         return out;
     }
 
     Result<ClipOutput> clip(int number, const std::vector<int>& ids, const EncoderRun& run) const {
         if (run.begun) run.begun(numbered("text_encoder", number));
-        const auto table = open(number);
-        if (!table) return failure(table.error());
-        const auto shape = clipShape(*table, config(number));
-        if (!shape) return failure(shape.error());
-        auto weights = storeUnder(run.memory, *table, run.type, run.device);
+        const auto own = shaped(number, clipShape);
+        if (!own) return failure(own.error());
+        auto weights = storeUnder(run.memory, own->table, run.type, run.device);
         if (!weights) return failure(weights.error());
-        return clipForward(*weights, *shape, ids);
+        return clipForward(*weights, own->shape, ids, run.between);
     }
     Result<at::Tensor> t5(int number, const std::vector<int>& ids, const EncoderRun& run) const {
         if (run.begun) run.begun(numbered("text_encoder", number));
-        const auto table = open(number);
-        if (!table) return failure(table.error());
-        const auto shape = t5Shape(*table, config(number));
-        if (!shape) return failure(shape.error());
-        auto weights = storeUnder(run.memory, *table, run.type, run.device);
+        const auto own = shaped(number, t5Shape);
+        if (!own) return failure(own.error());
+        auto weights = storeUnder(run.memory, own->table, run.type, run.device);
         if (!weights) return failure(weights.error());
-        return t5Forward(*weights, *shape, ids);
+        return t5Forward(*weights, own->shape, ids, run.between);
     }
 
     [[nodiscard]] tl::unexpected<Error> refused(const std::string& part, const std::string& reason,
@@ -130,17 +123,8 @@ public:
     /// What changes when a part is replaced.
     [[nodiscard]] std::string stamp() const {
         std::string text = m_folder + " " + m_model;
-        const auto add = [&](const fs::path& path) {
-            std::error_code missing;
-            const auto time = fs::last_write_time(path, missing);
-            text += " " + (missing ? "-" : std::to_string(time.time_since_epoch().count()));
-        };
-        add(m_folder), add(m_model);
-        for (int number = 1; number <= 3; ++number) {
-            add(fs::path(m_folder) / numbered("text_encoder", number));
-            add(fs::path(m_folder) / numbered("tokenizer", number));
-            if (const fs::path file = fileOf(number); !file.empty()) add(file);
-        }
+        for (const std::string& path : {m_folder, m_folder == m_model ? std::string() : m_model})
+            for (const std::int64_t value : stampOf(path)) text += " " + std::to_string(value);
         return text;
     }
 
@@ -173,13 +157,28 @@ private:
         const fs::path first = fs::path(m_folder) / "tokenizer";
         return openClipTokenizer((isFolder(first) ? first : fs::path(m_folder)).string(), number == 2 ? "!" : "");
     }
+    template <class Shape>
+    struct Shaped {
+        TensorTable table;
+        Shape shape;
+    };
+    /// The opened weights of an encoder with the sizes that `read` finds in them.
+    template <class Shape>
+    [[nodiscard]] Result<Shaped<Shape>> shaped(int number,
+                                               Result<Shape> (*read)(const TensorTable&, const std::string&)) const {
+        auto table = open(number);
+        if (!table) return failure(table.error());
+        const auto shape = read(*table, config(number));
+        if (!shape) return failure(shape.error());
+        return Shaped<Shape>{std::move(*table), *shape};
+    }
     [[nodiscard]] Result<TensorTable> open(int number) const {
         const std::string name = numbered("text_encoder", number);
         if (isFolder(part(number))) return TensorTable::open(part(number).string());
         if (const fs::path file = fileOf(number); !file.empty()) return TensorTable::open(file.string());
         if (m_model.ends_with(".safetensors")) {
-            auto inside = TensorTable::openPart(
-                m_model, "text_encoders." + std::string(kindOf(m_flux, number)) + ".transformer.");
+            const std::string prefix = "text_encoders." + std::string(kindOf(m_flux, number)) + ".transformer.";
+            auto inside = TensorTable::openPart(m_model, {prefix});
             if (inside || inside.error().code != "TC-05") return inside;
         }
         return refused(name, "this part is missing", "",

@@ -34,6 +34,7 @@ struct EncoderRun {
     at::Device device = at::kCPU;
     std::uint64_t memory = 0;                            ///< bytes; 0: what is free
     std::function<void(const std::string&)> begun = {};  ///< hears which encoder starts; may be empty
+    std::function<void()> between = {};                  ///< called before every layer; may throw, may be empty
 };
 
 /// Encodes a text with the encoders and tokenizers of `folder` (empty: of `model`), which is a diffusers folder or

@@ -80,7 +80,8 @@ Result<ClipShape> clipShape(const TensorTable& table, const std::string& config)
     return shape;
 }
 
-ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids) {
+ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids,
+                       const std::function<void()>& between) {
     const auto n = static_cast<std::int64_t>(ids.size());
     if (n < 1 || n > shape.positions) throw std::invalid_argument("as many tokens as the encoder has places");
     const std::string prefix = prefixOf(weights);
@@ -92,6 +93,7 @@ ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::
     x = x.unsqueeze(0);
     ClipOutput out;
     for (int i = 0; i < shape.layers; ++i) {
+        if (between) between();
         if (i == shape.layers - 1) out.hidden = x;
         x = block(weights.block(prefix + "encoder.layers." + std::to_string(i) + "."), shape, x);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "core/model/weight_store.h"
 
 // The text encoder of CLIP (arXiv 2103.00020) as SD3 and FLUX use it, under transformers' names with or without
@@ -25,7 +27,9 @@ struct ClipOutput {
     at::Tensor pooled;       ///< [1,width] of `last` at the end token; projected where the file has text_projection
     at::Tensor unprojected;  ///< the same without the projection, as FLUX takes it
 };
-/// `ids`: n tokens, at most shape.positions (std::invalid_argument).
-[[nodiscard]] ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids);
+/// `ids`: n tokens, at most shape.positions (std::invalid_argument). `between` is called before every layer and may
+/// throw.
+[[nodiscard]] ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids,
+                                     const std::function<void()>& between = {});
 
 }  // namespace ropescope

@@ -28,9 +28,11 @@ enum class Part { None, Down, Up, Alpha, OtherKind };
 
 /// The module and the part that a tensor of the file is for.
 std::pair<std::string, Part> partOf(const std::string& name) {
-    for (const char* kind : {"dora_scale", "lora_magnitude_vector", "lokr_", "hada_", "oft_", "lora_mid", ".diff",
-                             "lora_B.bias", "lora_up.bias"})
+    for (const char* kind :
+         {"dora_scale", "lora_magnitude_vector", "lokr_", "hada_", "oft_", "lora_mid", "lora_B.bias", "lora_up.bias"})
         if (name.find(kind) != std::string::npos) return {name, Part::OtherKind};
+    for (const char* whole : {".diff", ".diff_b"})
+        if (name.ends_with(whole)) return {name, Part::OtherKind};
     static const std::pair<const char*, Part> ends[] = {
         {".lora_A.weight", Part::Down},    {".lora_down.weight", Part::Down}, {".lora_A.default.weight", Part::Down},
         {".lora_B.weight", Part::Up},      {".lora_up.weight", Part::Up},     {".lora_B.default.weight", Part::Up},

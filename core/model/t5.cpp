@@ -92,7 +92,8 @@ Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config) {
     return shape;
 }
 
-at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vector<int>& ids) {
+at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vector<int>& ids,
+                     const std::function<void()>& between) {
     if (ids.empty()) throw std::invalid_argument("at least one token");
     const std::string name = weights.has("shared.weight") ? "shared" : "encoder.embed_tokens";
     const at::Tensor words = weights.block(name).at(".weight");
@@ -100,6 +101,7 @@ at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vect
     at::Tensor x = words.index_select(0, index.to(words.device())).unsqueeze(0);
     const at::Tensor bias = positionBias(weights, shape, x.size(1));
     for (int i = 0; i < shape.layers; ++i) {
+        if (between) between();
         const WeightTable w = weights.block("encoder.block." + std::to_string(i) + ".");
         x = x + attention(w, shape, rmsNorm(x, w.at("layer.0.layer_norm.weight")), bias);
         x = x + mlp(w, rmsNorm(x, w.at("layer.1.layer_norm.weight")));

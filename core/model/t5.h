@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "core/model/weight_store.h"
 
 // The encoder of T5 v1.1 (arXiv 2002.05202, 1910.10683) under transformers' names. Equal to transformers
@@ -18,7 +20,9 @@ struct T5Shape {
 [[nodiscard]] Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config);
 
 /// The last hidden states [1,n,width]; padding attends and is attended, as in the pipelines of FLUX and SD3.
-[[nodiscard]] at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vector<int>& ids);
+/// `between` is called before every layer and may throw.
+[[nodiscard]] at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vector<int>& ids,
+                                   const std::function<void()>& between = {});
 
 /// Bucket of key - query: 0 .. buckets-1, both directions (arXiv 1910.10683, as transformers computes it).
 [[nodiscard]] int t5Bucket(int offset, int buckets, int maxDistance);

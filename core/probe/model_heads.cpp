@@ -312,8 +312,7 @@ Error unsuitable(const ModelCard& card, std::string reason, std::string found, s
 }  // namespace
 
 Result<EncodingSpec> encodingOf(const ModelCard& card) {
-    const bool flow = card.architecture == "flux" || card.architecture == "mmdit";
-    if (card.architecture != "dit" && card.architecture != "vit" && !flow)
+    if (card.architecture != "dit" && card.architecture != "vit" && !card.takesText())
         return failure(
             unsuitable(card, "no weight views for this network", card.architecture, "dit, vit, mmdit or flux"));
     const Result<const Encoding*> encoding = findEncoding(card.encoding);

@@ -16,7 +16,8 @@ ModelCard fakeCard(const ModelRef& ref) {
     card.format = "safetensors";
     card.architecture = "dit";
     card.encoding = "harope";
-    const bool silent = card.name.starts_with("unknown") && ref.convention == Convention::Unknown;
+    const bool unknown = (ref.adapter.empty() ? ref.path : ref.adapter).find("unknown") != std::string::npos;
+    const bool silent = unknown && ref.convention == Convention::Unknown;
     card.convention = silent                                  ? Convention::Unknown
                       : ref.convention == Convention::Inverse ? Convention::Inverse
                                                               : Convention::Same;

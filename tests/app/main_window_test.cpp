@@ -16,6 +16,7 @@
 #include "app/ask_bar.h"
 #include "app/command_palette.h"
 #include "app/engine_status.h"
+#include "core/data/codec.h"
 #include "core/data/kernel_series.h"
 #include "tests/app/fake_script.h"
 #include "widgets/atlas_view.h"
@@ -191,6 +192,93 @@ private slots:
         QCOMPARE(second.ref.adapter, std::string("/m/maps.safetensors"));
         QCOMPARE(second.card.name, std::string("flux + maps"));
         QTRY_COMPARE(w->panels().generate->request().model.adapter, std::string("/m/maps.safetensors"));
+    }
+
+    void answersAndModelsOfOneFileAreToldApartByTheirAdapter() {
+        script("{}");
+        const auto answer = [](MainWindow& w, int button) {
+            QTRY_VERIFY(w.panels().questions->isVisible());
+            QTest::mouseClick(w.panels().questions->findChildren<QPushButton*>()[button], Qt::LeftButton);
+        };
+        {
+            const auto w = window({"/m/flux-unknown.safetensors"});
+            answer(*w, 0);
+            QTRY_VERIFY(ready(*w));
+            const int base = w->models().all().begin()->first;
+            emit w->panels().generate->settings().adapterRequested(base, "/m/unknown-maps.safetensors");
+            answer(*w, 1);
+            QTRY_COMPARE(w->models().all().size(), 2u);
+            w->close();
+        }
+        const auto again = window({});
+        QTRY_COMPARE(again->models().all().size(), 2u);
+        std::map<std::string, Convention> found;
+        for (const auto& [key, model] : again->models().all()) found[model.ref.adapter] = model.card.convention;
+        QVERIFY(found[""] == Convention::Same);
+        QVERIFY(found["/m/unknown-maps.safetensors"] == Convention::Inverse);
+        // The answers hold for files that are opened anew, each its own.
+        while (!again->models().all().empty()) again->closeCurrentModel();
+        again->openFiles({"/m/flux-unknown.safetensors"});
+        QTRY_COMPARE(again->models().all().size(), 1u);
+        const auto& [base, model] = *again->models().all().begin();
+        QVERIFY(model.card.convention == Convention::Same);
+        emit again->panels().generate->settings().adapterRequested(base, "/m/unknown-maps.safetensors");
+        QTRY_COMPARE(again->models().all().size(), 2u);
+        QVERIFY(again->models().all().rbegin()->second.card.convention == Convention::Inverse);
+        QVERIFY(!again->panels().questions->isVisible());
+    }
+
+    void settingsOfBothKindsComeBackAtTheNextStart() {
+        script("{}");
+        GenerateRequest text, byClass;
+        {
+            const auto w = window({"/m/flux.safetensors", "/m/second.safetensors"});
+            QTRY_COMPARE(w->models().all().size(), 2u);
+            QTRY_VERIFY(ready(*w));
+            GenerateView& view = *w->panels().generate;
+            std::map<bool, int> keys;
+            for (const auto& [key, model] : w->models().all()) keys[model.takesText()] = key;
+            w->selection().select({keys[true], {0, 0}});
+            QCOMPARE(view.model(), keys[true]);
+            text = view.request();
+            text.text.prompt = "a cat", text.text.shift = 1.23456, text.steps = 20, text.size = {320, 640};
+            text.model.loras = {{"/l.safetensors", 0.333}};
+            view.restore(text);
+            w->selection().select({keys[false], {0, 0}});
+            byClass = view.request();
+            byClass.labels = {2}, byClass.guidance = 2.34567, byClass.size = {8, 10};  // no class
+            view.restore(byClass);
+            w->close();
+        }
+        const auto again = window({});
+        QTRY_COMPARE(again->models().all().size(), 2u);
+        QTRY_VERIFY(ready(*again));
+        for (const auto& [key, model] : again->models().all()) {
+            again->selection().select({key, {0, 0}});
+            QCOMPARE(again->panels().generate->model(), key);
+            QCOMPARE(settingsJson(again->panels().generate->request()),
+                     settingsJson(model.takesText() ? text : byClass));
+        }
+    }
+
+    void aNewRunEndsQuestionsAboutTheOneBefore() {
+        script(R"({"GenerateRequest":"steps:5:10","AttentionRequest":"steps:1000:10"})");
+        const auto w = window({"/m/first.safetensors", "/m/second.safetensors"});
+        QTRY_COMPARE(w->models().all().size(), 2u);
+        QTRY_VERIFY(ready(*w));
+        w->docks().attention->raise();
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(w->panels().attention->hasRun());
+        QTRY_VERIFY(w->panels().attention->messages().text().contains("step 2"));
+        w->panels().generate->requestGenerate();
+        QTRY_COMPARE(diary().filter(QRegularExpression("^cancelled after ")).size(), 1);
+        // A model that is selected meanwhile is the one to generate with afterwards.
+        const int first = w->models().all().begin()->first, second = w->models().all().rbegin()->first;
+        const int other = w->panels().generate->model() == first ? second : first;
+        QVERIFY(w->generation().isRunning());
+        w->selection().select({other, {0, 0}});
+        QTRY_VERIFY(!w->generation().isRunning());
+        QCOMPARE(w->panels().generate->model(), other);
     }
 
     void cancelEndsWithinAStepAndKeepsTheRest() {

@@ -7,6 +7,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "widgets/kept_settings.h"
+
 namespace ropescope {
 
 class SessionTest : public QObject {
@@ -46,6 +48,10 @@ class SessionTest : public QObject {
         s.generate.guidance = 3.25;
         s.generate.sampler = Sampler::Heun;
         s.generate.record = RecordFields::None;
+        s.generate.noiseFile = "/noise.safetensors";
+        s.generateText.text.prompt = "a cat";
+        s.generateText.model.loras = {{"/l.safetensors", 0.3}};
+        s.generateText.size = {512, 640};
         return s;
     }
 
@@ -82,6 +88,10 @@ private slots:
         QCOMPARE(t.generate.guidance, s.generate.guidance);
         QVERIFY(t.generate.sampler == s.generate.sampler);
         QVERIFY(t.generate.record == s.generate.record);
+        QVERIFY(t.generate.noiseFile.empty());  // a seed is shown, and it is what counts
+        QCOMPARE(t.generateText.text.prompt, s.generateText.text.prompt);
+        QVERIFY(t.generateText.model.loras == s.generateText.model.loras);
+        QVERIFY(t.generateText.size == s.generateText.size);
     }
 
     void brokenFilesAreKeptAsideAndTold() {  // GU-08
@@ -109,7 +119,7 @@ private slots:
         const Session s = loadSession(path()).session;
         QCOMPARE(s.models.size(), 2u);
         QVERIFY(s.models[0].path.empty());
-        QCOMPARE(s.generate.steps, GenerateRequest{}.steps);
+        QCOMPARE(s.generate.steps, kUsualSteps);
         QVERIFY(s.appearance == Appearance::Dark);
         QVERIFY(s.recentFiles.isEmpty());
     }
@@ -121,7 +131,7 @@ private slots:
         file.write(QJsonDocument(QJsonObject{{"version", 1}, {"generate", settings}}).toJson());
         file.close();
         const Session s = loadSession(path()).session;
-        QCOMPARE(s.generate.steps, 1);
+        QCOMPARE(s.generate.steps, kUsualSteps);
         QCOMPARE(s.generate.guidance, 100.0);
         QCOMPARE(s.generate.seed, 3u);
     }

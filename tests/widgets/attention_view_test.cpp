@@ -110,6 +110,7 @@ private slots:
         AttentionCanvas* canvas = s.view.canvas();
         QTest::mouseClick(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(4));
         QTRY_COMPARE(s.asked.patches, std::vector<int>({4}));
+        s.view.take(s.asked, report());
         QVERIFY(canvas->figure().hint.contains("row 1, column 1"));
         QTest::mouseClick(canvas, Qt::LeftButton, Qt::ShiftModifier, canvas->placeOfWord(1));
         QTRY_COMPARE(s.asked.words, std::vector<int>({1}));
@@ -122,6 +123,54 @@ private slots:
         QTest::mouseMove(canvas, canvas->placeOfPatch(5));
         QTest::mouseRelease(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(5));
         QTRY_COMPARE(s.asked.patches, std::vector<int>({1, 2, 4, 5}));
+    }
+    void labelsAreThoseOfTheAnswer() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        s.view.take(s.asked, report());
+        const AttentionFigure answered = s.view.canvas()->figure();
+        s.view.setStep(0);
+        s.view.choose({4}, {});
+        s.selection.select(s.head(5, 0));
+        const AttentionFigure& shown = s.view.canvas()->figure();
+        QCOMPARE(shown.title, answered.title);
+        QCOMPARE(shown.hint, answered.hint);
+        QCOMPARE(shown.picture, answered.picture);
+        QVERIFY(shown.patches == std::set<int>{4});  // seen at once
+        QTRY_COMPARE(s.count, 2);
+        s.view.take(s.asked, report());
+        QVERIFY(shown.title.contains("L5.H0, step 1 of 4"));
+        QVERIFY(shown.hint.contains("row 1, column 1"));
+        QCOMPARE(shown.picture, imageOf(samplePicture(0)));
+    }
+    void anAnswerDoesNotEndADrag() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        s.view.take(s.asked, report());
+        AttentionCanvas* canvas = s.view.canvas();
+        QTest::mousePress(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(1));
+        QTest::mouseMove(canvas, canvas->placeOfPatch(4));
+        QTRY_COMPARE(s.count, 2);
+        s.view.take(s.asked, report());  // about the patch that was pressed
+        QTest::mouseMove(canvas, canvas->placeOfPatch(5));
+        QTest::mouseRelease(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(5));
+        QTRY_COMPARE(s.asked.patches, std::vector<int>({1, 2, 4, 5}));
+    }
+    void aNewRunShowsItsPictures() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        const AttentionRequest before = s.asked;
+        s.view.take(before, report());
+        s.view.beginRun(s.model, {});
+        QVERIFY(s.view.canvas()->figure().image.empty());
+        s.view.addStep(0, imageOf(samplePicture(5)));
+        QCOMPARE(s.view.canvas()->figure().picture, imageOf(samplePicture(5)));
+        s.view.take(before, report());  // too late
+        QVERIFY(s.view.canvas()->figure().image.empty());
+        QVERIFY(coloursShown(s.view) > 10);
     }
     void theNumbersAreThoseOfAllTokens() {
         Shown s;
@@ -159,6 +208,11 @@ private slots:
         QVERIFY(std::isnan(number.values[0]));
         s.models.joinShares(s.model);
         QCOMPARE(s.models.find(s.model)->atlas->numbers.size(), before + 2);
+        // They stay when layers of the Atlas still arrive.
+        AtlasReport later = *s.models.find(s.model)->atlas;
+        later.numbers.resize(before);
+        s.models.setAtlas(s.model, later);
+        QCOMPARE(s.models.find(s.model)->atlas->numbers.back().key, std::string("text_to_image"));
     }
 };
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/generate_view.h"
 
+#include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSlider>
+#include <QSpinBox>
 #include <QTest>
 #include <QToolButton>
 
+#include "core/data/codec.h"
 #include "tests/widgets/opened_sample.h"
 #include "widgets/generate_settings.h"
+#include "widgets/kept_settings.h"
 #include "widgets/lora_list.h"
 #include "widgets/message_bar.h"
 #include "widgets/preview_image.h"
@@ -121,8 +125,82 @@ private slots:
         view.setModel(models.all().begin()->first);
         QVERIFY(view.request().text.prompt.empty());
         QVERIFY(view.request().model.loras.empty());
-        QCOMPARE(view.request().steps, 7);
-        QCOMPARE(view.settings().all().text.prompt, own.text.prompt);
+        QCOMPARE(view.request().steps, 20);  // each kind has its own
+        QCOMPARE(view.settings().kept(true).text.prompt, own.text.prompt);
+        view.restore(madeRequest());
+        view.setModel(models.all().rbegin()->first);
+        QCOMPARE(settingsJson(view.request()), settingsJson(own));
+    }
+    void restoredSettingsAreExact() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("flux");
+        card.architecture = "flux", card.guidanceInput = true, card.patch = 1;
+        view.setModel(models.add({}, card));
+        GenerateRequest own = view.request();
+        own.seed = ~0ULL;
+        own.guidance = 3.14159, own.batch = 3, own.steps = 999;
+        own.text = {"a cat", "", "", "/e.safetensors", 1.15789, 6'123'456'789};
+        own.model.loras = {{"/a.safetensors", 0.12345}, {"/b.safetensors", -12.5}};
+        own.size = {512, 768};
+        own.noiseFile = "/noise.safetensors", own.stepNoiseFile = "/steps.safetensors";
+        own.guidanceChannels = GuidanceChannels::All;
+        view.restore(own);
+        QCOMPARE(settingsJson(view.request()), settingsJson(own));
+        // A control changes its own value only; a seed of one's own takes the file's noise away.
+        view.settings().findChild<QLineEdit*>("seed")->setText("");
+        QTest::keyClicks(view.settings().findChild<QLineEdit*>("seed"), "77");
+        own.seed = 77, own.noiseFile.clear(), own.stepNoiseFile.clear();
+        QCOMPARE(settingsJson(view.request()), settingsJson(own));
+
+        ModelCard classes = sampleCard("classes");
+        classes.patch = 4, classes.classes = 10;
+        view.setModel(models.add({}, classes));
+        GenerateRequest drawn = view.request();
+        drawn.labels = {10};  // no class
+        drawn.size = {40, 48};
+        drawn.extrapolate = {Extrapolation::NtkAware, {9, 9}, false};
+        drawn.guidance = 100;
+        view.restore(drawn);
+        QCOMPARE(settingsJson(view.request()), settingsJson(drawn));
+        classes.classes = 1000;
+        view.setModel(models.add({}, classes));
+        QCOMPARE(view.request().labels, std::vector<int>{1000});
+    }
+    void settingsAreKeptBeforeAModelIsOpen() {
+        OpenModels models;
+        GenerateView view(models);
+        GenerateRequest saved = untouchedSettings();
+        saved.steps = 20, saved.guidance = 2, saved.size = {640, 512}, saved.labels = {7};
+        view.settings().setKept(true, saved);
+        GenerateRequest byClass = untouchedSettings();
+        byClass.labels = {7}, byClass.size = {36, 40};
+        view.settings().setKept(false, byClass);
+        ModelCard card = sampleCard("classes");
+        card.patch = 4, card.classes = 10;
+        view.setModel(models.add({}, card));
+        QCOMPARE(view.request().labels, std::vector<int>{7});
+        QVERIFY((view.request().size == Grid{36, 40}));
+        card.architecture = "flux", card.guidanceInput = true;
+        view.setModel(models.add({}, card));
+        QCOMPARE(view.request().steps, 20);
+        QCOMPARE(view.request().guidance, 2.0);
+        QVERIFY((view.request().size == Grid{640, 512}));
+        QCOMPARE(view.settings().kept(false).labels, std::vector<int>{7});
+    }
+    void sizesAreTypedFreelyAndEndInMultiples() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("flux");
+        card.architecture = "flux", card.patch = 1;
+        view.setModel(models.add({}, card));
+        auto* rows = view.settings().findChild<QSpinBox*>("rows");
+        rows->selectAll();
+        QTest::keyClicks(rows, "1000");
+        QCOMPARE(rows->value(), 1000);
+        QCOMPARE(view.request().size.rows, 992);
+        QTest::keyClick(rows, Qt::Key_Return);
+        QCOMPARE(rows->value(), 992);
     }
     void theSizeFitsTheTableOfPositions() {
         OpenModels models;

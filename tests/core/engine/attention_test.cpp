@@ -79,6 +79,15 @@ TEST(Attention, RowsColumnsAndSharesAreThoseOfTheNetwork) {
     }
 }
 
+TEST(Attention, ATokenGivenTwiceIsOne) {
+    AttentionRequest once = flux(), twice = flux();
+    once.words = {1, 4}, once.patches = {3};
+    twice.words = {4, 1, 1}, twice.patches = {3, 3};
+    const AttentionReport a = asked(once), b = asked(twice);
+    EXPECT_EQ(a.looks.image, b.looks.image);
+    EXPECT_EQ(a.seen.text, b.seen.text);
+}
+
 TEST(Attention, ANewStartOfTheEngineGivesTheSame) {
     AttentionRequest r = flux();
     r.patches = {5};

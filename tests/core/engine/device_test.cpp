@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "core/engine/picture.h"
-#include "core/engine/recipe.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {
@@ -54,12 +53,6 @@ TEST(Picture, LatentsBecomeColoursAndSaySo) {
     EXPECT_EQ(bytes[3], 165);  // 127.5 + 127.5 * 0.298
     EXPECT_FALSE(pictureNote(4).empty());
     EXPECT_EQ(pictureOf(at::rand({16, 3, 3})).shape, (std::vector<std::int64_t>{3, 3, 3}));
-}
-
-TEST(Recipe, QuotesWordsForTheShell) {
-    EXPECT_EQ(shellWord("/a/b-c_1.pt"), "/a/b-c_1.pt");
-    EXPECT_EQ(shellWord("it's here; rm"), "'it'\\''s here; rm'");
-    EXPECT_EQ(shellWord(""), "''");
 }
 
 }  // namespace

@@ -2,12 +2,15 @@
 // FLUX and SD3 from given embeddings, against the pictures of diffusers' pipelines.
 #include "core/engine/draw.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
 #include "core/data/picture_settings.h"
+#include "core/engine/attention.h"
 #include "core/engine/text_prompt.h"
 #include "core/sampling/flow_schedule.h"
 #include "tests/core/engine/weight_files.h"
@@ -163,6 +166,39 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     EXPECT_EQ(told.error().code, "text-encoder") << "known before anything runs";
     ASSERT_FALSE(wide);
     EXPECT_EQ(wide.error().code, "text-encoder") << wide.error().message();
+}
+
+TEST_F(DrawFolder, ReplacedPartsAreReadAgain) {
+    weights("flux_tiny", "transformer");
+    GenerateRequest c = command("flux_noise");
+    c.text.embeddings = path("words.safetensors");
+    const auto embeddings = [&](double factor) {
+        Tensors both;
+        for (const char* name : {"encoder_hidden_states", "pooled_projections"})
+            both[name] = factor * goldenTensor(goldenPath("pipelines.safetensors"), name);
+        writeWeights(c.text.embeddings, both);
+    };
+    embeddings(1);
+    const Array before = drawn(c).latents;
+    EXPECT_EQ(drawn(c).latents, before);
+    AttentionRequest question{c, 1, {1, 1}, {2}, {0}};
+    const auto looks = [&] { return attentionOf(question, {}).value().looks.image; };
+    const std::vector<float> saw = looks();
+    // The same size, inside the folder.
+    const std::string file = path("m/transformer/diffusion_pytorch_model.safetensors");
+    const TensorTable plain = TensorTable::openPlain(file).value();
+    std::map<std::string, Array> changed;
+    for (const TensorEntry& entry : plain.tensors()) {
+        std::vector<float> values = plain.readFloat(entry.name).value();
+        if (entry.name == "x_embedder.weight") std::ranges::transform(values, values.begin(), std::negate());
+        changed[entry.name] = makeArray(std::span<const float>(values), entry.shape);
+    }
+    ASSERT_TRUE(writeSafetensors(file, changed));
+    const std::vector<float> after = looks();
+    EXPECT_NE(after, saw);
+    EXPECT_NE(drawn(c).latents, before);
+    embeddings(2);
+    EXPECT_NE(looks(), after);
 }
 
 /// One file as Stability AI publishes them: transformer, text encoders and VAE under prefixes.

@@ -60,6 +60,23 @@ TEST_F(Lora, EqualsPeftUnderDiffusersAndKohyasNames) {
     }
 }
 
+TEST_F(Lora, OriginalPrefixesAreTheSameLayers) {
+    const TensorTable peft = TensorTable::openPlain(goldenPath("lora_tiny_diffusers.safetensors")).value();
+    for (const std::string prefix : {"diffusion_model.", "model.diffusion_model."}) {
+        SCOPED_TRACE(prefix);
+        std::map<std::string, Array> renamed;
+        for (const TensorEntry& entry : peft.tensors()) {
+            ASSERT_TRUE(entry.name.starts_with("transformer.")) << entry.name;
+            const std::vector<float> values = peft.readFloat(entry.name).value();
+            renamed[prefix + entry.name.substr(12)] = makeArray(std::span<const float>(values), entry.shape);
+        }
+        ASSERT_TRUE(writeSafetensors(path("renamed.safetensors"), renamed, peft.metadata()));
+        ModelRef ref = base();
+        ref.loras = {{path("renamed.safetensors"), 0.7}};
+        expectClose(output(ref), expected("lora_tiny_diffusers"));
+    }
+}
+
 TEST_F(Lora, TwoAddUpAndNoneLeavesEveryBit) {
     const at::Tensor plain = output(base());
     ModelRef ref = base();
@@ -85,6 +102,7 @@ TEST_F(Lora, SaysHowManyLayersMatchAndRefusesWhatDoesNotFit) {
     EXPECT_EQ(refusal({{q + ".lora_A.weight", filled({2, 15})}, {q + ".lora_B.weight", b}}).code, "LO-03");
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".dora_scale", filled({16})}}).code,
               "LO-04");
+    EXPECT_EQ(refusal({{"diffusion_model.double_blocks.0.img_attn.proj.diff", filled({16, 16})}}).code, "LO-04");
     std::vector<float> zero(1, 0.f);
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a},
                        {q + ".lora_B.weight", b},

@@ -31,7 +31,11 @@ TEST(TextEncoder, ClipPoolsAtTheFirstEndAsTransformersDoes) {
     EXPECT_EQ(shape->layers, 3);
     EXPECT_TRUE(shape->quickGelu);
     WeightStore weights(table, at::kFloat, at::kCPU, 1 << 30);
-    const ClipOutput out = clipForward(weights, *shape, ids("clip_ids"));
+    int layers = 0;
+    const ClipOutput out = clipForward(weights, *shape, ids("clip_ids"), [&] { ++layers; });
+    EXPECT_EQ(layers, 3);
+    struct Ended {};
+    EXPECT_THROW((void)clipForward(weights, *shape, ids("clip_ids"), [] { throw Ended{}; }), Ended);
     expectClose(out.pooled, goldenTensor(kExpected, "clip_pooled"), 1e-5);
     EXPECT_EQ(out.hidden.sizes(), (at::IntArrayRef{1, 77, 8}));
     EXPECT_THROW((void)clipForward(weights, *shape, std::vector<int>(78, 1)), std::invalid_argument);
@@ -45,7 +49,9 @@ TEST(TextEncoder, T5EqualsTransformersStreamedOrNot) {
     EXPECT_EQ(shape->layers, 2);
     EXPECT_EQ(shape->heads, 3);
     WeightStore kept(table, at::kFloat, at::kCPU, 1 << 30), streamed(table, at::kFloat, at::kCPU, 0);
-    const at::Tensor out = t5Forward(kept, *shape, ids("t5_ids"));
+    int layers = 0;
+    const at::Tensor out = t5Forward(kept, *shape, ids("t5_ids"), [&] { ++layers; });
+    EXPECT_EQ(layers, 2);
     expectClose(out.narrow(1, 0, 32), goldenTensor(kExpected, "t5_words"), 1e-5);
     EXPECT_TRUE(at::equal(out, t5Forward(streamed, *shape, ids("t5_ids"))));
     EXPECT_LT(streamed.largestBlock(), streamed.totalBytes());

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/kept_settings.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ropescope {
+namespace {
+
+constexpr int kPixelsPerLatent = 8;
+constexpr int kUsualPixels = 1024;  // what FLUX.1 and SD3 are made for
+
+Grid inMultiples(Grid size, int step) {
+    return {std::max(1, size.rows / step) * step, std::max(1, size.cols / step) * step};
+}
+
+void settleText(GenerateRequest& r, const OpenModel& model) {
+    r.labels = {0};
+    r.size = inMultiples(r.size, sizeStep(model.card));
+    if (model.card.architecture != "flux") return;
+    r.text.negative.clear();
+    if (!model.card.guidanceInput) r.guidance = usualSettings(model).guidance;
+}
+
+void settleClass(GenerateRequest& r, const OpenModel& model) {
+    r.text = {}, r.model.loras.clear();
+    if (r.labels.size() != static_cast<std::size_t>(r.batch)) r.labels.resize(1, 0);
+    const int classes = model.card.classes;
+    for (int& label : r.labels) label = label < 0 ? classes : std::min(label, std::max(0, classes - 1));
+    const int patch = model.card.patch;
+    if (patch == 0 || (r.size != Grid{} && Grid{r.size.rows / patch, r.size.cols / patch} == model.card.grid))
+        r.size = {};
+    if (r.size == Grid{}) {
+        r.extrapolate.method = Extrapolation::None;  // nothing to stretch
+        return;
+    }
+    r.size = inMultiples(r.size, patch);
+    // A table of absolute positions can only be resized.
+    if (model.card.encoding == "absolute") r.extrapolate.method = Extrapolation::Interpolation;
+}
+
+}  // namespace
+
+GenerateRequest untouchedSettings() {
+    return {.seed = 42, .steps = kUsualSteps, .guidance = kUsualGuidance, .record = RecordFields::All};
+}
+
+int sizeStep(const ModelCard& card) {
+    if (!card.takesText()) return card.patch;
+    return kPixelsPerLatent * (card.architecture == "mmdit" ? std::max(1, card.patch) : 2);
+}
+
+bool drawsLatents(const OpenModel& model) {
+    return model.takesText() || (model.drawsImages() && model.card.inChannels != 1 && model.card.inChannels != 3);
+}
+
+GenerateRequest usualSettings(const OpenModel& model) {
+    GenerateRequest usual;
+    if (!model.takesText()) return usual;
+    const bool schnell = model.card.architecture == "flux" && !model.card.guidanceInput;
+    usual.steps = schnell ? 4 : 28;
+    usual.guidance = schnell ? 1 : 3.5;
+    const int table = static_cast<int>(std::lround(std::sqrt(std::max(0, model.card.positionRows))));
+    const int side = table > 0 ? std::min(kUsualPixels, table * sizeStep(model.card)) : kUsualPixels;
+    usual.size = {side, side};
+    return usual;
+}
+
+GenerateRequest settled(GenerateRequest kept, const OpenModel& model) {
+    const GenerateRequest usual = usualSettings(model);
+    const std::vector<LoraRef> loras = kept.model.loras;
+    kept.model = model.ref;
+    kept.model.loras = loras;
+    if (kept.steps == kUsualSteps) kept.steps = usual.steps;
+    if (kept.guidance == kUsualGuidance) kept.guidance = usual.guidance;
+    if (kept.size == Grid{}) kept.size = usual.size;
+    if (!drawsLatents(model)) kept.vae.clear();
+    model.takesText() ? settleText(kept, model) : settleClass(kept, model);
+    return kept;
+}
+
+}  // namespace ropescope
