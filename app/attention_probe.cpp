@@ -13,9 +13,9 @@ namespace ropescope {
 
 AttentionProbe::AttentionProbe(EngineClient& engine, Generation& generation, AttentionView& view, QObject* parent)
     : QObject(parent), m_engine(engine), m_view(view) {
+    connect(&generation, &Generation::starting, this, [this] { m_engine.cancel(m_job); });  // a picture does not wait
     connect(&generation, &Generation::started, this, [this](int model, const GenerateRequest& request) {
         ++m_run;
-        m_engine.cancel(m_job);  // the picture does not wait for it
         m_view.beginRun(model, request);
     });
     connect(&generation, &Generation::progressed, &view, [&view](const GenerateProgress& progress) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "widgets/generate_settings.h"
+#include "widgets/lora_list.h"
 #include "widgets/message_bar.h"
 
 namespace ropescope {
@@ -27,6 +28,7 @@ GenerateRequest overlaid(GenerateRequest now, const PictureSettings& found) {
         if (name == "negative prompt") now.text.negative = s.text.negative;
         if (name == "steps") now.steps = s.steps;
         if (name == "guidance") now.guidance = s.guidance;
+        if (name == "true guidance") now.text.trueGuidance = s.text.trueGuidance;
         if (name == "seed") now.seed = s.seed, now.noiseFile.clear(), now.stepNoiseFile.clear();
         if (name == "size") now.size = s.size;
         if (name == "class") now.labels = s.labels;
@@ -42,11 +44,13 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
     : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_view(view) {
     connect(&m_view, &GenerateView::generateRequested, this, &Generation::run);
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
+    connect(&m_view, &GenerateView::decodeRequested, this, &Generation::decode);
     connect(&m_view, &GenerateView::pictureDropped, this, &Generation::restoreFrom);
     connect(&m_view, &GenerateView::settingsWanted, this, [this](const GenerateRequest& settings) {
         takeSettings({.path = "this picture", .settings = settings, .complete = true});
     });
     connect(&m_view.settings(), &GenerateSettings::tokensWanted, this, &Generation::askTokens);
+    connect(&m_view.settings(), &GenerateSettings::lorasWanted, this, &Generation::askLoras);
     m_fieldsPause.setSingleShot(true);
     m_fieldsPause.setInterval(kFieldsPauseMs);
     connect(&m_fieldsPause, &QTimer::timeout, this, &Generation::showNewFields);
@@ -67,15 +71,17 @@ void Generation::run(GenerateRequest request) {
             if (head.model == m_model) request.recordHeads.push_back(head.id);
         }
     }
-    m_models.clearFields(m_model);
+    m_engine.cancel(m_decoding);
+    m_begun = false;
+    m_next = request;
     m_view.start(request.steps);
-    m_steps = 0;
-    emit started(m_model, request);
+    emit starting();
     m_job = m_engine.request(
         request, "generate", [this, request](const Result<Reply>& reply) { finish(request, reply); },
         Watch{
             .picture =
                 [this](const GenerateProgress& progress) {
+                    begin();
                     m_newFields.push_back(progress.fields);
                     m_steps = progress.step;
                     if (!m_fieldsPause.isActive()) showNewFields();
@@ -85,6 +91,16 @@ void Generation::run(GenerateRequest request) {
             .share = [this](const ShareProgress& progress) { m_view.showWords(QString::fromStdString(progress.word)); },
             .atlas = {}});
     emit runningChanged(true);
+}
+
+/// A run that is refused leaves what was there.
+void Generation::begin() {
+    if (std::exchange(m_begun, true)) return;
+    m_run = m_next;
+    m_runModel = m_model;
+    m_steps = 0;
+    m_models.clearFields(m_model);
+    emit started(m_model, m_run);
 }
 
 void Generation::cancel() {
@@ -113,26 +129,45 @@ void Generation::finish(const GenerateRequest& request, const Result<Reply>& rep
     m_fieldsPause.stop();
     takeFields(std::exchange(m_newFields, {}));
     if (reply) {
+        begin();
         const auto& result = std::get<GenerateResult>(*reply);
         for (const StepFields& step : result.fields)
             m_models.putFields(m_model, step);  // steps whose preview was skipped
         m_steps = request.steps;
         m_view.finish(request, result);
+        emit finished(result);
         if (!result.images.empty()) emit pictureMade(result.images.front());
     } else if (reply.error().kind == ErrorKind::Cancelled) {
         m_view.cancelled();
     } else {
         m_view.fail(reply.error());
     }
-    m_models.joinShares(m_model);
+    if (m_begun) m_models.joinShares(m_model);
     emit runningChanged(false);
-    emit ended(m_steps);
+    if (m_begun) emit ended(m_steps);
 }
 
 void Generation::askTokens(const TokensRequest& request) {
     m_engine.request(request, "tokens", [this](const Result<Reply>& reply) {
         if (reply) return m_view.settings().prompt().showTokens(std::get<TokensReport>(*reply));
         if (reply.error().kind != ErrorKind::Cancelled) m_view.settings().prompt().showProblem(reply.error());
+    });
+}
+
+/// Before the run, which says the same of what it uses.
+void Generation::askLoras(const LorasRequest& request) {
+    m_engine.request(request, "loras", [this](const Result<Reply>& reply) {
+        if (reply) m_view.settings().loras().showMatches(std::get<LorasReport>(*reply));
+    });
+}
+
+void Generation::decode(int step) {
+    // The autoencoder may have been chosen after the run.
+    const std::string vae = m_view.model() == m_runModel ? m_view.settings().request().vae : m_run.vae;
+    m_decoding = m_engine.request(DecodeRequest{m_run, step, vae}, "decode", [this, step](const Result<Reply>& reply) {
+        if (m_job != 0) return;  // another run has begun
+        if (reply) return m_view.showDecoded(step, std::get<DecodedStep>(*reply).pixels);
+        if (reply.error().kind != ErrorKind::Cancelled) m_view.fail(reply.error());
     });
 }
 
@@ -147,8 +182,8 @@ void Generation::restoreFrom(const QString& path) {
 void Generation::takeSettings(const PictureSettings& found) {
     const QString path = QString::fromStdString(found.path);
     if (!found.complete) {
-        const OpenModel* shown = m_models.find(m_view.model());
-        m_view.restore(overlaid(m_view.settings().kept(shown && shown->takesText()), found));
+        const GenerateSettings& settings = m_view.settings();
+        m_view.restore(overlaid(settings.kept(settings.kind()), found));
         QStringList names;
         for (const std::string& name : found.taken) names.append(QString::fromStdString(name));
         return m_view.messages().showNote(

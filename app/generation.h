@@ -14,7 +14,7 @@
 namespace ropescope {
 
 /// Runs what the Generate view asks for: one run at a time, previews and measured fields as they come; tokens of a
-/// prompt while it is written; settings out of saved pictures.
+/// prompt while it is written; steps through the autoencoder; settings out of saved pictures.
 class Generation : public QObject {
     Q_OBJECT
 public:
@@ -35,17 +35,22 @@ public:
 
 signals:
     void runningChanged(bool running);
-    void started(int model, const ropescope::GenerateRequest& request);
+    void starting();  ///< a run is asked for; what the one before left is still there
+    void started(int model, const ropescope::GenerateRequest& request);  ///< its first step is done
     void progressed(const ropescope::GenerateProgress& progress);
     void ended(int steps);  ///< steps that were taken
+    void finished(const ropescope::GenerateResult& result);
     void pictureMade(const ropescope::GeneratedImage& first);
     void modelWanted(const ropescope::ModelRef& ref);
 
 private:
+    void begin();
     void finish(const GenerateRequest& request, const Result<Reply>& reply);
     void showNewFields();
     void takeFields(const std::vector<StepFields>& steps);
     void askTokens(const TokensRequest& request);
+    void askLoras(const LorasRequest& request);
+    void decode(int step);
     void takeSettings(const PictureSettings& found);
 
     EngineClient& m_engine;
@@ -54,8 +59,13 @@ private:
     GenerateView& m_view;
     QString m_device = "auto";
     quint64 m_job = 0;
+    quint64 m_decoding = 0;
     int m_model = -1;
-    int m_steps = 0;                           ///< taken by the run so far
+    GenerateRequest m_run;   ///< the latest
+    GenerateRequest m_next;  ///< asked for
+    int m_runModel = -1;
+    bool m_begun = false;                      ///< it has taken the place of the one before
+    int m_steps = 0;                           ///< taken by it so far
     std::vector<StepFields> m_newFields;       ///< not yet given to the views
     std::optional<PictureSettings> m_waiting;  ///< for its model
     QTimer m_fieldsPause;

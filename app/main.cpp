@@ -16,6 +16,7 @@
 
 #include "app/main_window.h"
 #include "app/measure.h"
+#include "app/picture_store.h"
 #include "app/pictures.h"
 #include "app/resources.h"
 #include "app/subcommands.h"
@@ -38,6 +39,13 @@ int handOver(char** argv) {
 
 int main(int argc, char** argv) {
     if (argc > 1 && ropescope::isSubcommand(argv[1])) return handOver(argv);
+    // A mistyped subcommand is no file to open: said here, before a display is needed.
+    if (std::error_code ignored; argc > 1 && argv[1][0] != '-' && !std::filesystem::exists(argv[1], ignored) &&
+                                 std::string_view(argv[1]).find_first_of("/.") == std::string_view::npos) {
+        std::fprintf(stderr, "[usage] %s: no such file or folder, and no subcommand (%s). See --help.\n", argv[1],
+                     ropescope::subcommandList().c_str());
+        return 2;
+    }
     const bool asks = std::any_of(argv + 1, argv + argc, [](std::string_view word) {
         return word == "--help" || word == "-h" || word == "--version" || word == "-v";
     });
@@ -52,9 +60,9 @@ int main(int argc, char** argv) {
     QCoreApplication::setApplicationVersion(ROPESCOPE_VERSION);
     QCommandLineParser parser;
     parser.setApplicationDescription(
-        "Opens image transformers and shows what their positional encodings have learned.\n"
-        "ropescope SUBCOMMAND ... runs the command line: info, check, inspect, forward, generate, train, evaluate, "
-        "bench, serve; each has --help.");
+        QString("Opens image transformers and shows what their positional encodings have learned.\n"
+                "ropescope SUBCOMMAND ... runs the command line: %1; each has --help.")
+            .arg(QString::fromStdString(ropescope::subcommandList())));
     parser.addHelpOption();
     parser.addVersionOption();
     parser.addPositionalArgument("FILE", "Model files to open.", "[FILE...]");
@@ -76,6 +84,7 @@ int main(int argc, char** argv) {
     options.engine = parser.isSet(engine) ? QProcess::splitCommand(parser.value(engine)) : ropescope::defaultEngine();
     options.files = parser.positionalArguments();
     options.sessionFile = ropescope::sessionPath();
+    if (!parser.isSet(measure) && !parser.isSet(pictures)) options.keepFolder = ropescope::keptPicturesFolder();
     QTemporaryDir noSession;  // these start like the first start ever and leave no trace
     if (parser.isSet(measure) || parser.isSet(pictures)) options.sessionFile = noSession.filePath("session.json");
     ropescope::MainWindow window(options);

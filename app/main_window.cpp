@@ -38,7 +38,6 @@ namespace {
 
 constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awaited
 constexpr int kSessionMs = 1500;
-constexpr int kMostDropped = 20;
 constexpr int kHeadPanelWidth = 264;  // the longest name of a number and its value
 constexpr int kTreeWidth = 176;
 
@@ -62,6 +61,7 @@ MainWindow::MainWindow(const WindowOptions& options)
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
     m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);
+    m_pictureStore = std::make_unique<PictureStore>(*m_engine, options.keepFolder);
     m_attention = std::make_unique<AttentionProbe>(*m_engine, *m_generation, *m_panels.attention);
     m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.compare);
     m_classification = std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_panels.classify);
@@ -163,6 +163,7 @@ void MainWindow::connectLoader() {
         --m_opening;
         m_panels.messages->showError(error);
         m_generation->modelRefused(path);
+        sessionModelRefused(path);
         updateJobLine();
         // Nothing at all open: the model that comes with the program is better than an empty window.
         const QStringList shipped = shippedModels();
@@ -218,6 +219,9 @@ void MainWindow::connectEngine() {
         updateJobLine();
         saveSoon();
     });
+    connect(m_generation.get(), &Generation::finished, m_pictureStore.get(), &PictureStore::keep);
+    connect(m_pictureStore.get(), &PictureStore::failed, this,
+            [this](const Error& error) { m_panels.messages->showError(error); });
     connect(m_generation.get(), &Generation::progressed, this, [this](const GenerateProgress& progress) {
         m_speed->setText(QString("step %1 s").arg(progress.secondsPerStep, 0, 'g', 2));
         m_job->setText(QString("making a picture: step %1 of %2").arg(progress.step).arg(progress.steps));
@@ -260,94 +264,6 @@ void MainWindow::connectViews() {
     });
 }
 
-void MainWindow::openFiles(const QStringList& paths) {
-    if (paths.size() > kMostDropped) {
-        m_panels.messages->showNote(
-            QString("%1 files at once: the first %2 are opened.").arg(paths.size()).arg(kMostDropped));
-    }
-    for (const QString& path : paths.mid(0, kMostDropped)) {
-        ModelRef ref;
-        ref.path = QFileInfo(path).absoluteFilePath().toStdString();
-        ++m_opening;
-        m_loader->open(ref);
-    }
-    updateJobLine();
-}
-
-void MainWindow::openWithDialog() {
-    auto* dialog = new QFileDialog(this, "Open models", QFileInfo(m_session.recentFiles.value(0)).path(),
-                                   "Models (*.safetensors *.pt *.pth *.bin *.ckpt);;All files (*)");
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::ExistingFiles);
-    connect(dialog, &QFileDialog::filesSelected, this, &MainWindow::openFiles);
-    dialog->open();
-}
-
-/// A diffusers folder, or one with the shards of a model.
-void MainWindow::openFolderWithDialog() {
-    const QString folder = QFileDialog::getExistingDirectory(this, "Open a model's folder",
-                                                             QFileInfo(m_session.recentFiles.value(0)).path());
-    if (!folder.isEmpty()) openFiles({folder});
-}
-
-/// The same weights once more, with HARoPE maps of another file (none: those of its own).
-void MainWindow::openWithAdapter(int model, const QString& path) {
-    const OpenModel* open = m_models->find(model);
-    if (!open) return;
-    ModelRef ref = open->ref;
-    ref.adapter = path.toStdString();
-    ref.convention = Convention::Unknown;  // the adapter's own word
-    ++m_opening;
-    m_loader->open(ref);
-}
-
-void MainWindow::closeCurrentModel() {
-    const int model = m_selection->current().model;
-    if (model >= 0) return m_loader->close(model);
-    if (!m_models->all().empty()) m_loader->close(m_models->all().begin()->first);
-}
-
-void MainWindow::onOpened(int model) {
-    m_opening = std::max(0, m_opening - 1);
-    const OpenModel* open = m_models->find(model);
-    if (!open) return;
-    remember(m_session.recentFiles, QString::fromStdString(open->ref.path));
-    if (open->atlas) onAtlas(model);  // it was open already: show it
-    if (m_panels.generate->model() < 0) m_panels.generate->setModel(model);
-    m_generation->modelOpened(model);
-    updateJobLine();
-    saveSoon();
-}
-
-void MainWindow::onAtlas(int model) {
-    if (!m_sawAtlas) {  // what HARoPE is about; afterwards the user's choice stays
-        m_sawAtlas = true;
-        m_panels.atlas->setNumber("cross_axis_mixing");
-        m_panels.atlas->setScatter("cross_axis_mixing", "wasserstein");
-    }
-    restoreSelection(model);
-    if (m_selection->current().model != model) m_loader->selectInteresting(model);
-    if (m_panels.status->chooser()->count() <= 1)
-        m_panels.status->askDevices();  // after the first heads: it loads LibTorch
-    updateJobLine();
-}
-
-void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
-    m_opening = std::max(0, m_opening - 1);
-    updateJobLine();
-    const QString text = QString(
-                             "%1 has HARoPE maps but does not say how they are applied: the same map to queries and "
-                             "keys, or the inverse one to keys?")
-                             .arg(name);
-    m_panels.questions->ask({text, {"Same map", "Inverse map"}, [this, ref](int answer) {
-                                 ModelRef known = ref;
-                                 known.convention = answer == 0 ? Convention::Same : Convention::Inverse;
-                                 m_loader->setConvention(ref, known.convention);
-                                 ++m_opening;
-                                 m_loader->open(known);
-                             }});
-}
-
 int MainWindow::currentModel() const {
     const int model = m_selection->current().model;
     if (m_models->find(model)) return model;
@@ -356,22 +272,6 @@ int MainWindow::currentModel() const {
 
 void MainWindow::offerMeasurement() {
     m_dataJobs->offerMeasurement(currentModel());
-}
-
-void MainWindow::askMapTokens(const ModelRef& ref, const QString& name) {
-    m_opening = std::max(0, m_opening - 1);
-    updateJobLine();
-    const QString text = QString(
-                             "%1 has HARoPE maps and a class token but does not say whether the maps turn the class "
-                             "token too.")
-                             .arg(name);
-    m_panels.questions->ask({text, {"All tokens", "Patches only"}, [this, ref](int answer) {
-                                 ModelRef known = ref;
-                                 known.mapTokens = answer == 0 ? MapTokens::All : MapTokens::PatchesOnly;
-                                 m_loader->setMapTokens(ref, known.mapTokens);
-                                 ++m_opening;
-                                 m_loader->open(known);
-                             }});
 }
 
 void MainWindow::showMakerOf(int model) {

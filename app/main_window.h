@@ -13,8 +13,10 @@
 #include "app/generation.h"
 #include "app/model_loader.h"
 #include "app/panels.h"
+#include "app/picture_store.h"
 #include "app/session.h"
 #include "app/window_docks.h"
+#include "app/window_options.h"
 #include "widgets/open_models.h"
 #include "widgets/selection.h"
 
@@ -23,12 +25,6 @@ class QStackedWidget;
 class QToolButton;
 
 namespace ropescope {
-
-struct WindowOptions {
-    QStringList engine;   ///< command that starts the engine
-    QStringList files;    ///< opened instead of those of the last session
-    QString sessionFile;  ///< where the session is kept
-};
 
 /// The window: models left, views in the centre, head right, generation below. It owns what the views show and joins
 /// them to the engine; it computes nothing. Checked by tests/app/main_window_test.cpp.
@@ -54,6 +50,7 @@ public:
     [[nodiscard]] Selection& selection() { return *m_selection; }
     [[nodiscard]] ModelLoader& loader() { return *m_loader; }
     [[nodiscard]] Generation& generation() { return *m_generation; }
+    [[nodiscard]] PictureStore& pictureStore() { return *m_pictureStore; }
     [[nodiscard]] DataJobs& dataJobs() { return *m_dataJobs; }
     void offerMeasurement();  ///< of the current model
     [[nodiscard]] const WindowDocks& docks() const { return m_docks; }
@@ -75,7 +72,11 @@ private:
     void connectViews();
     [[nodiscard]] int currentModel() const;  ///< of the current head, else the first one; -1: none
     void restore(const QStringList& files);
-    void restoreSelection(int model);
+    enum class Restored { No, Other, Current };
+    /// Whether the model is one of the last session's that is seen for the first time, and the one that was current.
+    Restored restoreSelection(int model);
+    [[nodiscard]] bool awaitsCurrentOfSession() const;  ///< the model that was current is still on its way
+    void sessionModelRefused(const QString& path);
     void onOpened(int model);
     void onAtlas(int model);
     void openWithAdapter(int model, const QString& path);
@@ -96,6 +97,7 @@ private:
     std::unique_ptr<Selection> m_selection;
     std::unique_ptr<ModelLoader> m_loader;
     std::unique_ptr<Generation> m_generation;
+    std::unique_ptr<PictureStore> m_pictureStore;
     std::unique_ptr<AttentionProbe> m_attention;
     std::unique_ptr<DataJobs> m_dataJobs;
     std::unique_ptr<Classification> m_classification;
@@ -106,12 +108,12 @@ private:
     QLabel* m_job = nullptr;
     QLabel* m_speed = nullptr;
     QToolButton* m_cancelJob = nullptr;
-    QTimer m_stale;  ///< views are dimmed when an answer takes longer than this
-    QTimer m_saveSession;
+    QTimer m_stale, m_saveSession;  ///< m_stale: views are dimmed when an answer takes longer
     View* m_lastView = nullptr;
     int m_headsAsked = 0;
     int m_opening = 0;
     bool m_sawAtlas = false;
+    bool m_closing = false;  ///< the user has said so, whatever still runs
 };
 
 }  // namespace ropescope

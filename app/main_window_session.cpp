@@ -11,6 +11,7 @@
 #include <QSaveFile>
 #include <QScreen>
 
+#include "app/ask_bar.h"
 #include "app/engine_status.h"
 #include "app/main_window.h"
 #include "app/resources.h"
@@ -51,8 +52,9 @@ Session MainWindow::currentSession() const {
     session.layout = saveDocks(m_docks);
     session.appearance = m_appearance.appearance();
     session.device = m_panels.status->device();
-    session.generate = m_panels.generate->settings().kept(false);
-    session.generateText = m_panels.generate->settings().kept(true);
+    session.keepPictures = m_pictureStore->isKeeping();
+    for (int kind = 0; kind < kPictureKinds; ++kind)
+        session.generate[kind] = m_panels.generate->settings().kept(static_cast<PictureKind>(kind));
     return session;
 }
 
@@ -62,9 +64,10 @@ void MainWindow::restore(const QStringList& files) {
     if (screen && !screen->availableGeometry().intersects(geometry())) move(screen->availableGeometry().topLeft());
     if (!restoreDocks(m_docks, m_session.layout)) applyLayout(m_docks, Layout::Explore);
     m_appearance.set(m_session.appearance);
-    m_panels.generate->settings().setKept(false, m_session.generate);
-    m_panels.generate->settings().setKept(true, m_session.generateText);
+    for (int kind = 0; kind < kPictureKinds; ++kind)
+        m_panels.generate->settings().setKept(static_cast<PictureKind>(kind), m_session.generate[kind]);
     m_panels.status->setWanted(m_session.device);
+    m_pictureStore->setKeeping(m_session.keepPictures);
     m_generation->setDevice(m_session.device);
     m_dataJobs->setDevice(m_session.device);
     m_loader->setConventions(m_session.conventions);
@@ -80,35 +83,22 @@ void MainWindow::restore(const QStringList& files) {
     if (m_session.models.empty()) openFiles(shippedModels().mid(0, 1));
 }
 
-/// Heads of the last session, once their model's numbers are there; each model's share of it is used once.
-void MainWindow::restoreSelection(int model) {
-    const OpenModel* open = m_models->find(model);
-    for (std::size_t i = 0; i < m_session.models.size(); ++i) {
-        if (!(m_session.models[i] == open->ref)) continue;
-        m_session.models[i].path.clear();
-        const auto exists = [&](HeadId id) {
-            return id.layer >= 0 && id.layer < open->card.layers && id.head >= 0 && id.head < open->card.heads;
-        };
-        for (const auto& [index, id] : m_session.pinned) {
-            const HeadRef head{model, id};
-            if (index == static_cast<int>(i) && exists(id) && !m_selection->isPinned(head))
-                m_selection->togglePin(head);
-        }
-        if (m_session.currentModel != static_cast<int>(i)) return;
-        std::vector<HeadRef> heads;
-        for (HeadId id : m_session.selected) {
-            if (exists(id)) heads.push_back({model, id});
-        }
-        if (!heads.empty()) m_selection->selectAll(heads);
-        return;
-    }
-}
-
 void MainWindow::saveSoon() {
     m_saveSession.start();
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+    if (m_generation->isRunning() && !m_closing) {
+        event->ignore();
+        return m_panels.questions->ask({"A picture is being made; closing ends it. Finished ones are kept.",
+                                        {"Close", "Stay"},
+                                        [this](int answer) {
+                                            if (answer != 0) return;
+                                            m_closing = true;
+                                            m_generation->cancel();
+                                            close();
+                                        }});
+    }
     m_saveSession.stop();
     saveSession(m_sessionFile, currentSession());
     event->accept();
@@ -142,12 +132,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
     }
     if (files.isEmpty())
         return m_panels.messages->showNote("Only files of this machine can be opened by dropping them.");
-    QStringList models;
-    for (const QString& file : files) {
-        // A picture carries settings, no model.
-        file.endsWith(".png", Qt::CaseInsensitive) ? m_generation->restoreFrom(file) : models.append(file);
-    }
-    openFiles(models);
+    openFiles(files);
 }
 
 void MainWindow::updateCommandLines() {

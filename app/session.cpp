@@ -12,7 +12,6 @@
 
 #include "core/data/codec.h"
 #include "core/data/enum_names.h"
-#include "widgets/kept_settings.h"
 
 namespace ropescope {
 namespace {
@@ -136,8 +135,10 @@ QJsonObject toJson(const Session& s) {
             {"user_layouts", layouts},
             {"appearance", static_cast<int>(s.appearance)},
             {"device", s.device},
-            {"generate", toJson(s.generate)},
-            {"generate_text", toJson(s.generateText)}};
+            {"keep_pictures", s.keepPictures},
+            {"generate", toJson(s.generate[0])},
+            {"generate_flux", toJson(s.generate[1])},
+            {"generate_sd3", toJson(s.generate[2])}};
 }
 
 Session session(const QJsonObject& json) {
@@ -168,8 +169,9 @@ Session session(const QJsonObject& json) {
     for (auto it = layouts.begin(); it != layouts.end(); ++it) s.userLayouts[it.key()] = dockLayout(it.value());
     s.appearance = static_cast<Appearance>(std::clamp(json["appearance"].toInt(), 0, 2));
     s.device = json["device"].toString("auto");
-    s.generate = generateRequest(json["generate"]);
-    s.generateText = generateRequest(json["generate_text"]);
+    s.keepPictures = json["keep_pictures"].toBool(true);
+    s.generate = {generateRequest(json["generate"]), generateRequest(json["generate_flux"]),
+                  generateRequest(json["generate_sd3"])};
     return s;
 }
 
@@ -182,7 +184,7 @@ QString sessionPath() {
 LoadedSession loadSession(const QString& path) {
     QFile file(path);
     LoadedSession loaded;
-    loaded.session.generate = loaded.session.generateText = untouchedSettings();
+    loaded.session.generate.fill(untouchedSettings());
     if (!file.exists()) return loaded;
     QJsonParseError parsed{};
     QJsonDocument document;

@@ -5,11 +5,13 @@
 #include <QMap>
 #include <QString>
 #include <QStringList>
+#include <array>
 #include <optional>
 #include <vector>
 
 #include "core/data/generation.h"
 #include "core/data/model.h"
+#include "widgets/kept_settings.h"
 
 namespace ropescope {
 
@@ -35,9 +37,9 @@ struct Session {
     QMap<QString, DockLayout> userLayouts;
     Appearance appearance = Appearance::Desktop;
     QString device = "auto";
+    bool keepPictures = true;  ///< finished ones, as they are made
     // Settings as widgets/kept_settings.h has them; of their models only the LoRAs are kept, no noise of files.
-    GenerateRequest generate;      ///< by class
-    GenerateRequest generateText;  ///< from a prompt
+    std::array<GenerateRequest, kPictureKinds> generate;  ///< by kind
 };
 
 inline constexpr int kRecentFiles = 12;

@@ -4,6 +4,7 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QClipboard>
+#include <QDesktopServices>
 #include <QDir>
 #include <QDockWidget>
 #include <QFileInfo>
@@ -54,6 +55,12 @@ void WindowActions::buildFile() {
     QMenu* recent = menu->addMenu("Open &recent");
     connect(menu, &QMenu::aboutToShow, this, [this, recent] { fillRecent(recent); });
     fillRecent(recent);
+    add(menu, "Folder of &finished pictures", {}, [this] {
+        const QString folder = m_window.pictureStore().folder();
+        QDir().mkpath(folder);
+        if (folder.isEmpty() || !QDesktopServices::openUrl(QUrl::fromLocalFile(folder)))
+            m_window.panels().messages->showNote(QString("Finished pictures are in %1.").arg(folder));
+    });
     add(menu, "&Close model", QKeySequence("Ctrl+W"), [this] { m_window.closeCurrentModel(); });
     menu->addSeparator();
     add(menu, "&Export figure...", QKeySequence("Ctrl+E"),
@@ -204,6 +211,15 @@ void WindowActions::buildGenerate() {
     add(menu, "&Generate", QKeySequence("G"), [view] { view->requestGenerate(); });
     add(menu, "&Cancel", QKeySequence("Esc"), [this] { escape(); });
     add(menu, "New &seed", QKeySequence("R"), [view] { view->rollSeed(); });
+    menu->addSeparator();
+    QAction* keep = add(menu, "&Keep finished pictures", {}, [] {});
+    keep->setCheckable(true);
+    keep->setToolTip(QString("The newest %1, with their recipes, in a folder (File menu)").arg(PictureStore::kMost));
+    keep->setChecked(m_window.rememberedSession().keepPictures);
+    connect(keep, &QAction::toggled, this, [this](bool keeps) {
+        m_window.pictureStore().setKeeping(keeps);
+        m_window.saveSoon();
+    });
 }
 
 void WindowActions::escape() {

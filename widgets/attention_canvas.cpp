@@ -29,7 +29,9 @@ QColor inkOn(const QColor& ground) {
 
 struct AttentionCanvas::Layout {
     QRectF title, picture, legend, shares, words;
-    std::vector<QRectF> chips;  ///< of the words that fit
+    std::vector<QRectF> chips;                      ///< of the words; null where there is no room
+    std::vector<std::pair<QRectF, QString>> names;  ///< of the encoders
+    int rows = 0, shown = 0;                        ///< of words
     [[nodiscard]] QRectF cell(const Grid& grid, int patch) const {
         const double w = picture.width() / grid.cols, h = picture.height() / grid.rows;
         return {picture.left() + patch % grid.cols * w, picture.top() + patch / grid.cols * h, w, h};
@@ -42,7 +44,8 @@ AttentionCanvas::AttentionCanvas(QWidget* parent) : QWidget(parent) {
 }
 
 void AttentionCanvas::setFigure(AttentionFigure figure) {
-    if (figure.grid != m_figure.grid) m_pressed = -1, m_dragged.clear();  // of another picture
+    if (figure.grid != m_figure.grid) m_pressed = m_overPatch = -1, m_dragged.clear();  // of another picture
+    if (figure.words != m_figure.words) m_scrolled = 0, m_overWord = -1;
     m_figure = std::move(figure);
     update();
 }
@@ -68,15 +71,27 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     layout.shares = {left, top, inside.right() - left, 2 * (line + kShareBar + 6)};
     layout.words = {left, layout.shares.bottom() + 8, layout.shares.width(),
                     inside.bottom() - layout.shares.bottom() - 8};
-    double x = layout.words.left(), y = layout.words.top() + line + 2;
-    for (const QString& word : m_figure.words) {
-        const double width = std::min(metrics.horizontalAdvance(word) + 12, layout.words.width());
-        if (x + width > layout.words.right() && x > layout.words.left())
-            x = layout.words.left(), y += line + 6 + kChipGap;
-        if (y + line + 6 > layout.words.bottom()) break;
-        layout.chips.emplace_back(x, y, width, line + 6);
+    const double rowHeight = line + 6 + kChipGap, first = layout.words.top() + line + 2;
+    layout.shown = std::max(1, static_cast<int>((layout.words.bottom() - first + kChipGap) / rowHeight));
+    const auto spot = [&](int row, double x, double width) {
+        const bool visible = row >= m_scrolled && row < m_scrolled + layout.shown;
+        return visible ? QRectF(x, first + (row - m_scrolled) * rowHeight, width, line + 6) : QRectF();
+    };
+    double x = layout.words.left();
+    int row = 0;
+    auto group = m_figure.groups.begin();
+    for (int i = 0; i < static_cast<int>(m_figure.words.size()); ++i) {
+        if (group != m_figure.groups.end() && group->first == i) {
+            if (x > layout.words.left()) ++row;
+            layout.names.emplace_back(spot(row, layout.words.left(), layout.words.width()), group->second);
+            x = layout.words.left(), ++row, ++group;
+        }
+        const double width = std::min(metrics.horizontalAdvance(m_figure.words[i]) + 12, layout.words.width());
+        if (x + width > layout.words.right() && x > layout.words.left()) x = layout.words.left(), ++row;
+        layout.chips.push_back(spot(row, x, width));
         x += width + kChipGap;
     }
+    layout.rows = row + 1;
     return layout;
 }
 
@@ -167,14 +182,21 @@ void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, con
     for (const int number : m_figure.wordNumber)
         if (number < static_cast<int>(m_figure.text.size())) high = std::max(high, double(m_figure.text[number]));
     QString title = high > 0 ? tr("Words, 0 to %1").arg(shortNumber(high)) : tr("Words");
-    if (const std::size_t hidden = m_figure.words.size() - layout.chips.size(); hidden > 0)
-        title += tr("; %1 more").arg(hidden);
+    if (const auto hidden = std::ranges::count_if(layout.chips, [](const QRectF& chip) { return chip.isNull(); });
+        hidden > 0)
+        title += tr("; %1 more by the wheel").arg(hidden);
     painter.setPen(looks.text);
     painter.drawText(QRectF(layout.words.left(), layout.words.top(), layout.words.width(), line), Qt::AlignLeft,
                      QFontMetricsF(looks.font).elidedText(title, Qt::ElideRight, layout.words.width()));
+    for (const auto& [at, name] : layout.names) {
+        if (at.isNull()) continue;
+        painter.setPen(looks.muted);
+        painter.drawText(at, Qt::AlignLeft | Qt::AlignVCenter, name);
+    }
     for (std::size_t i = 0; i < layout.chips.size(); ++i) {
         const int number = m_figure.wordNumber[i];
         const QRectF chip = layout.chips[i];
+        if (chip.isNull()) continue;
         const bool known = number < static_cast<int>(m_figure.text.size());
         const QColor ground = known ? wordGround(m_figure.text[number], high) : looks.base;
         painter.setPen(Qt::NoPen);
@@ -220,6 +242,45 @@ void AttentionCanvas::paintEvent(QPaintEvent*) {
     const Looks looks = looksOf(palette(), font());
     painter.fillRect(rect(), looks.base);
     draw(painter, rect(), looks);
+    const Layout layout = layoutIn(rect(), font());
+    painter.setBrush(Qt::NoBrush);
+    if (m_overPatch >= 0 && m_overPatch < m_figure.grid.tokens()) {
+        const QRectF cell = layout.cell(m_figure.grid, m_overPatch);
+        painter.setPen(QPen(Qt::black, 3));
+        painter.drawRect(cell);
+        painter.setPen(QPen(Qt::white, 1));
+        painter.drawRect(cell);
+    }
+    if (m_overWord >= 0 && m_overWord < static_cast<int>(layout.chips.size())) {
+        painter.setPen(QPen(looks.text, 1.5));
+        painter.drawRoundedRect(layout.chips[m_overWord], 3, 3);
+    }
+    const double left = layout.legend.right() + kGap;
+    painter.setPen(looks.text);
+    painter.drawText(QRectF(left, layout.legend.top(), width() - 8 - left, layout.legend.height()),
+                     Qt::AlignLeft | Qt::AlignBottom, reading());
+}
+
+QString AttentionCanvas::reading() const {
+    const auto share = [](const std::vector<float>& all, int i) {
+        return i < static_cast<int>(all.size()) ? shortNumber(all[i]) : QStringLiteral("?");
+    };
+    if (m_overPatch >= 0 && m_figure.grid.tokens() > 0)
+        return tr("row %1, column %2: %3")
+            .arg(m_overPatch / m_figure.grid.cols)
+            .arg(m_overPatch % m_figure.grid.cols)
+            .arg(share(m_figure.image, m_overPatch));
+    if (m_overWord >= 0 && m_overWord < static_cast<int>(m_figure.words.size()))
+        return tr("\"%1\": %2").arg(m_figure.words[m_overWord], share(m_figure.text, m_figure.wordNumber[m_overWord]));
+    return {};
+}
+
+void AttentionCanvas::wheelEvent(QWheelEvent* event) {
+    const Layout layout = layoutIn(rect(), font());
+    if (layout.rows <= layout.shown || !layout.words.contains(event->position())) return event->ignore();
+    m_scrolled = std::clamp(m_scrolled - (event->angleDelta().y() > 0 ? 1 : -1), 0, layout.rows - layout.shown);
+    m_overWord = wordAt(event->position());
+    update();
 }
 
 void AttentionCanvas::mousePressEvent(QMouseEvent* event) {
@@ -244,17 +305,9 @@ void AttentionCanvas::mousePressEvent(QMouseEvent* event) {
 void AttentionCanvas::mouseMoveEvent(QMouseEvent* event) {
     const int patch = patchAt(event->position());
     const int word = wordAt(event->position());
-    const auto share = [](const std::vector<float>& all, int i) {
-        return i < static_cast<int>(all.size()) ? shortNumber(all[i]) : QStringLiteral("?");
-    };
-    QString text;
-    if (patch >= 0)
-        text = tr("row %1, column %2: %3")
-                   .arg(patch / m_figure.grid.cols)
-                   .arg(patch % m_figure.grid.cols)
-                   .arg(share(m_figure.image, patch));
-    if (word >= 0) text = tr("\"%1\": %2").arg(m_figure.words[word], share(m_figure.text, m_figure.wordNumber[word]));
-    emit hovered(text);
+    if (patch != m_overPatch || word != m_overWord) update();
+    m_overPatch = patch, m_overWord = word;
+    emit hovered(reading());
     if (m_pressed < 0 || patch < 0 || patch == m_last || !(event->buttons() & Qt::LeftButton)) return;
     m_last = patch;
     const int cols = m_figure.grid.cols;
@@ -272,6 +325,8 @@ void AttentionCanvas::mouseReleaseEvent(QMouseEvent*) {
 }
 
 void AttentionCanvas::leaveEvent(QEvent*) {
+    m_overPatch = m_overWord = -1;
+    update();
     emit hovered({});
 }
 

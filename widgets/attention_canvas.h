@@ -4,6 +4,7 @@
 #include <QImage>
 #include <QWidget>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "core/data/joint_attention.h"
@@ -20,6 +21,7 @@ struct AttentionFigure {
     std::vector<float> text;      ///< [T]
     std::vector<QString> words;   ///< of the text tokens that are drawn
     std::vector<int> wordNumber;  ///< their numbers among the T
+    std::vector<std::pair<int, QString>> groups;  ///< index of an encoder's first word, and its name
     JointShares shares;
     std::set<int> patches, chosenWords;  ///< chosen tokens
     double high = 0;                     ///< of the colours; 0 to it
@@ -29,7 +31,7 @@ struct AttentionFigure {
 };
 
 /// Draws an AttentionFigure. A click chooses a patch or a word, Shift adds to the choice, a drag over the picture
-/// chooses a rectangle.
+/// chooses a rectangle. What the mouse is over is outlined and read; the wheel moves through words that have no room.
 class AttentionCanvas : public QWidget {
     Q_OBJECT
 public:
@@ -39,6 +41,7 @@ public:
     [[nodiscard]] const AttentionFigure& figure() const { return m_figure; }
     void draw(QPainter& painter, const QRectF& place, const Looks& looks) const;
     [[nodiscard]] QSize sizeHint() const override { return {560, 360}; }
+    [[nodiscard]] QString reading() const;  ///< of the patch or word under the mouse
     /// Middle of a patch resp. of a drawn word, in widget coordinates: where a click chooses it.
     [[nodiscard]] QPoint placeOfPatch(int patch) const;
     [[nodiscard]] QPoint placeOfWord(int word) const;
@@ -53,6 +56,7 @@ protected:
     void mouseMoveEvent(QMouseEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
     void leaveEvent(QEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
 
 private:
     struct Layout;
@@ -64,9 +68,11 @@ private:
     void drawShares(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
     AttentionFigure m_figure;
-    int m_pressed = -1;       ///< patch under the press
-    int m_last = -1;          ///< patch under the mouse during the drag
-    std::set<int> m_dragged;  ///< the area of a drag that goes on: shown instead of the chosen patches
+    int m_pressed = -1;                     ///< patch under the press
+    int m_last = -1;                        ///< patch under the mouse during the drag
+    int m_overPatch = -1, m_overWord = -1;  ///< under the mouse
+    int m_scrolled = 0;                     ///< rows of words above the first one shown
+    std::set<int> m_dragged;                ///< the area of a drag that goes on: shown instead of the chosen patches
 };
 
 }  // namespace ropescope

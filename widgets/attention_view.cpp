@@ -77,7 +77,7 @@ void AttentionView::buildControls() {
     m_opacity->setMaximumWidth(96);
     m_opacity->setToolTip(tr("How much of the picture the attention covers"));
     m_fixed->setToolTip(tr("The colours keep their range from step to step and head to head"));
-    m_canvas->setToolTip(tr("Click a patch or a word to choose it; Shift adds to the choice, a drag takes an area"));
+    m_canvas->setWhatsThis(tr("Click a patch or a word to choose it; Shift adds to the choice, a drag takes an area"));
     m_all->setToolTip(tr("Choose no token: the mean over all patches of the picture"));
     controls().addWidget(m_direction);
     controls().addWidget(m_stepText);
@@ -237,6 +237,18 @@ QString AttentionView::wordText(int number) const {
     return tr("token %1").arg(number);
 }
 
+/// Where the words of another encoder begin; both CLIPs of SD3 stand in the same tokens.
+std::vector<std::pair<int, QString>> AttentionView::encoderGroups(const std::vector<int>& numbers) const {
+    std::map<int, QStringList> names;  // by the number of their first token
+    for (const EncodedText& part : m_report->tokens.parts)
+        if (part.first >= 0 && part.length > 0) names[part.first].append(QString::fromStdString(part.encoder));
+    std::vector<std::pair<int, QString>> groups;
+    for (int i = 0; i < static_cast<int>(numbers.size()); ++i)
+        if (const auto found = names.find(numbers[i]); found != names.end())
+            groups.emplace_back(i, found->second.join(tr(" and ")));
+    return groups;
+}
+
 QString AttentionView::chosenText() const {
     QStringList parts;
     const std::vector<int>& patches = m_answered.patches;
@@ -251,7 +263,8 @@ QString AttentionView::chosenText() const {
 }
 
 void AttentionView::refresh() {
-    m_stepText->setText(tr("Step %1 of %2").arg(step() + 1).arg(std::max(1, m_steps)));
+    m_stepText->setText(m_steps == 0 ? QString() : tr("Step %1 of %2").arg(step() + 1).arg(m_steps));
+    m_step->setEnabled(m_steps > 1);
     const double kept = m_canvas->figure().high;
     AttentionFigure figure;
     figure.picture = pictureOf(m_report ? m_answered.step : m_steps == 0 ? INT_MAX : step());
@@ -282,12 +295,15 @@ void AttentionView::refresh() {
         double padding = 0;
         for (int i = 0; i < static_cast<int>(figure.text.size()); ++i)
             if (!drawn.contains(i)) padding += figure.text[i];
+        if (m_answered.patches.empty() && m_answered.words.empty())
+            figure.hint += tr("; click a patch or a word to ask about it (Shift adds, a drag takes an area)");
         if (looks && padding > 0) figure.hint += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
         for (const int number : drawn) {
             if (static_cast<int>(figure.words.size()) >= kMostShown) break;
             figure.words.push_back(wordText(number));
             figure.wordNumber.push_back(number);
         }
+        figure.groups = encoderGroups(figure.wordNumber);
     }
     if (const OpenModel* made = m_models.find(m_model); made != nullptr && m_selection.current().model != m_model)
         figure.hint = tr("Select a head of %1, which made the picture").arg(QString::fromStdString(made->card.name));

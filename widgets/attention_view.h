@@ -69,6 +69,7 @@ private:
     void refresh();
     [[nodiscard]] QImage pictureOf(int step) const;
     [[nodiscard]] QString chosenText() const;
+    [[nodiscard]] std::vector<std::pair<int, QString>> encoderGroups(const std::vector<int>& numbers) const;
     [[nodiscard]] QString wordText(int number) const;
 
     QComboBox* m_direction;

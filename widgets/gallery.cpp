@@ -79,7 +79,8 @@ void Gallery::addResult(const GenerateRequest& request, const GenerateResult& re
                                       .arg(request.guidance)));
         insertItem(0, item);
     }
-    if (!result.images.empty()) setCurrentRow(0);
+    // The first of a batch is the one that fields and attention are of.
+    if (!result.images.empty()) setCurrentRow(static_cast<int>(result.images.size()) - 1);
 }
 
 QMimeData* Gallery::mimeData(const QList<QListWidgetItem*>& items) const {

@@ -50,6 +50,10 @@ void GenerateSettings::connectControls() {
             sets([this](R r) { r.record = m_record->isChecked() ? RecordFields::All : RecordFields::None; }));
     connect(m_vae, &PathChoice::changed, this, sets([this](R r) { r.vae = m_vae->path().toStdString(); }));
     connect(m_shift, &QDoubleSpinBox::valueChanged, this, sets([this](R r) { r.text.shift = m_shift->value(); }));
+    connect(m_trueGuidance, &QDoubleSpinBox::valueChanged, this, sets([this](R r) {
+                r.text.trueGuidance = m_trueGuidance->value();
+                showNegative();
+            }));
     connect(m_memory, &QDoubleSpinBox::valueChanged, this,
             sets([this](R r) { r.text.memory = static_cast<std::uint64_t>(m_memory->value() * kGigabyte); }));
     connect(m_encoders, &PathChoice::changed, this,
@@ -77,6 +81,7 @@ void GenerateSettings::connectControls() {
     connect(m_adapter, &PathChoice::entered, this, [this] { emit adapterRequested(m_model, m_adapter->path()); });
     connect(m_precision, &QComboBox::currentIndexChanged, this, &GenerateSettings::showNeed);
     connect(m_loras, &LoraList::changed, this, &GenerateSettings::showMore);
+    connect(m_loras, &LoraList::filesChanged, this, &GenerateSettings::askLoras);
 }
 
 void GenerateSettings::buildRow() {
@@ -133,6 +138,11 @@ void GenerateSettings::buildMore() {
     m_embeddings->setHint(tr("none: the prompt is read"),
                           tr("Tensors encoder_hidden_states and pooled_projections of another program, in the place "
                              "of a prompt"));
+    m_trueGuidance->setRange(0, 100);
+    m_trueGuidance->setSingleStep(0.5);
+    m_trueGuidance->setToolTip(
+        tr("negative + w (prompt - negative), on top of the guidance that is an input: twice the time. 1: the prompt "
+           "alone"));
     m_shift->setRange(0, 100);
     m_shift->setSpecialValueText(tr("usual"));
     m_shift->setToolTip(tr("Shift of the noise levels: above 1 more steps at much noise"));
@@ -141,12 +151,13 @@ void GenerateSettings::buildMore() {
     m_memory->setSuffix(tr(" GB"));
     m_memory->setToolTip(tr("What does not fit is read from the file again in every step: slow, but it runs"));
     m_moreFlow = new FlowLayout(m_moreRow);
-    m_textPairs = {m_moreFlow->addPair(tr("LoRA"), m_loras),
-                   m_moreFlow->addPair(tr("Adapter"), m_adapter),
-                   m_moreFlow->addPair(tr("Text encoders"), m_encoders),
-                   m_moreFlow->addPair(tr("Embeddings"), m_embeddings),
-                   m_moreFlow->addPair(tr("Shift"), m_shift),
-                   m_moreFlow->addPair(tr("Memory"), m_memory)};
+    m_moreFlow->addPair(tr("LoRA"), m_loras);
+    m_moreFlow->addPair(tr("Adapter"), m_adapter);
+    m_moreFlow->addPair(tr("Text encoders"), m_encoders);
+    m_moreFlow->addPair(tr("Embeddings"), m_embeddings);
+    m_truePair = m_moreFlow->addPair(tr("True guidance"), m_trueGuidance);
+    m_moreFlow->addPair(tr("Shift"), m_shift);
+    m_moreFlow->addPair(tr("Memory"), m_memory);
     showMore();
 }
 

@@ -33,8 +33,6 @@ const char* const kWeights = "Weights (*.safetensors *.pt *.pth *.bin *.json)";
 GenerateSettings::GenerateSettings(OpenModels& models, QWidget* parent)
     : QWidget(parent),
       m_models(models),
-      m_byClass(untouchedSettings()),
-      m_fromText(untouchedSettings()),
       m_prompt(new PromptEdit(this)),
       m_moreRow(new QWidget(this)),
       m_class(new QComboBox(this)),
@@ -56,10 +54,12 @@ GenerateSettings::GenerateSettings(OpenModels& models, QWidget* parent)
       m_adapter(new PathChoice(PathChoice::Kind::File, tr("HARoPE maps"), tr(kWeights), this)),
       m_encoders(new PathChoice(PathChoice::Kind::Folder, tr("Folder with text encoders"), {}, this)),
       m_embeddings(new PathChoice(PathChoice::Kind::File, tr("Text embeddings"), tr("Tensors (*.safetensors)"), this)),
+      m_trueGuidance(new QDoubleSpinBox(this)),
       m_shift(new QDoubleSpinBox(this)),
       m_memory(new QDoubleSpinBox(this)),
       m_record(new QCheckBox(tr("measure fields"), this)),
       m_more(new QToolButton(this)) {
+    m_kept.fill(untouchedSettings());
     buildRow();
     buildMore();
     auto* layout = new QVBoxLayout(this);
@@ -77,7 +77,7 @@ Grid GenerateSettings::patches() const {
 
 void GenerateSettings::keepSize(Grid size) {
     const OpenModel* open = m_models.find(m_model);
-    const int unit = m_text ? 1 : open == nullptr ? 0 : sizeStep(open->card);
+    const int unit = text() ? 1 : open == nullptr ? 0 : sizeStep(open->card);
     kept().size = {size.rows * unit, size.cols * unit};
 }
 
@@ -90,7 +90,7 @@ void GenerateSettings::showSides() {
     const OpenModel* open = m_models.find(m_model);
     if (open == nullptr || !open->makesPictures()) return;
     const Grid pixels = settled(kept(), *open).size;
-    const int unit = m_text ? 1 : std::max(1, sizeStep(open->card));
+    const int unit = text() ? 1 : std::max(1, sizeStep(open->card));
     const Grid size = pixels == Grid{} ? open->card.grid : Grid{pixels.rows / unit, pixels.cols / unit};
     const bool wasShowing = std::exchange(m_showing, true);
     m_rows->setValue(size.rows);
@@ -100,7 +100,7 @@ void GenerateSettings::showSides() {
 
 void GenerateSettings::showSize() {
     const OpenModel* open = m_models.find(m_model);
-    if (m_text) return m_pixels->setText(tr("px"));
+    if (text()) return m_pixels->setText(tr("px"));
     const int patch = open == nullptr ? 0 : open->card.patch;
     const bool trained = open == nullptr || patches() == open->card.grid;
     m_method->setEnabled(!trained && open->card.encoding != "absolute");
@@ -126,16 +126,21 @@ void GenerateSettings::setModel(int model) {
     m_model = model;
     const OpenModel* open = m_models.find(model);
     if (open != nullptr && open->makesPictures()) {
-        m_text = open->takesText();
+        const PictureKind before = m_kind;
+        m_kind = kindOf(*open);
+        if (before != m_kind && before != PictureKind::ByClass && text()) {  // what is wanted goes along
+            kept().seed = kept(before).seed;
+            kept().text.prompt = kept(before).text.prompt, kept().text.negative = kept(before).text.negative;
+        }
         fillClasses(*open);
         m_adapter->setPath(QString::fromStdString(open->ref.adapter));
         const int step = std::max(1, sizeStep(open->card));
         const QSignalBlocker quietRows(m_rows), quietCols(m_cols);
         for (QSpinBox* side : {m_rows, m_cols}) {
-            side->setRange(m_text ? step : 1, m_text ? kLargestPixels : kMostPatches);
-            side->setSingleStep(m_text ? step : 1);
+            side->setRange(text() ? step : 1, text() ? kLargestPixels : kMostPatches);
+            side->setSingleStep(text() ? step : 1);
             side->setEnabled(sizeStep(open->card) > 0);
-            side->setToolTip(m_text ? tr("Height and width of the picture in pixels, multiples of %1").arg(step)
+            side->setToolTip(text() ? tr("Height and width of the picture in pixels, multiples of %1").arg(step)
                                     : tr("Height and width of the picture in patches (tokens); pixels are those of the "
                                          "model's own input. Learned absolute positions exist only for the trained "
                                          "size."));
@@ -162,23 +167,25 @@ void GenerateSettings::showKept() {
     m_precision->setCurrentIndex(static_cast<int>(r.compute.precision));
     m_record->setChecked(r.record != RecordFields::None);
     m_vae->setPath(QString::fromStdString(kept().vae));
-    const TextSettings& text = kept().text;
-    m_encoders->setPath(QString::fromStdString(text.encoders));
-    m_embeddings->setPath(QString::fromStdString(text.embeddings));
-    m_shift->setValue(text.shift);
-    m_memory->setValue(static_cast<double>(text.memory) / kGigabyte);
-    m_prompt->setTexts(QString::fromStdString(text.prompt), QString::fromStdString(text.negative));
+    const TextSettings& words = kept().text;
+    m_encoders->setPath(QString::fromStdString(words.encoders));
+    m_embeddings->setPath(QString::fromStdString(words.embeddings));
+    m_trueGuidance->setValue(words.trueGuidance);
+    m_shift->setValue(words.shift);
+    m_memory->setValue(static_cast<double>(words.memory) / kGigabyte);
+    m_prompt->setTexts(QString::fromStdString(words.prompt), QString::fromStdString(words.negative));
     m_loras->setLoras(kept().model.loras);
     m_showing = wasShowing;
     m_vaePair->setVisible(able && drawsLatents(*open));
     showKind();
     showSize();
     showNeed();
+    askLoras();
 }
 
 void GenerateSettings::showNeed() {
     const OpenModel* open = m_models.find(m_model);
-    m_need->setVisible(m_text && open != nullptr);
+    m_need->setVisible(text() && open != nullptr);
     if (open == nullptr) return;
     const double bytes = m_precision->currentIndex() == static_cast<int>(Precision::Fp32) ? 4 : 2;
     m_need->setText(
@@ -188,25 +195,31 @@ void GenerateSettings::showNeed() {
 /// Which controls mean something.
 void GenerateSettings::showKind() {
     const OpenModel* open = m_models.find(m_model);
-    m_classPair->setVisible(!m_text);
-    m_methodPair->setVisible(!m_text);
-    m_prompt->setVisible(m_text);
-    m_more->setVisible(m_text);
-    if (!m_text) m_more->setChecked(false);
+    m_classPair->setVisible(!text());
+    m_methodPair->setVisible(!text());
+    m_prompt->setVisible(text());
+    m_more->setVisible(text());
+    if (!text()) m_more->setChecked(false);
     showNoise();
     const bool flux = open != nullptr && open->card.architecture == "flux";
     m_guidancePair->setVisible(!flux || open->card.guidanceInput);
     m_guidance->setToolTip(
         flux     ? tr("An input of the network (distilled guidance)")
-        : m_text ? tr("negative + w (prompt - negative); 1 is the prompt alone")
+        : text() ? tr("negative + w (prompt - negative); 1 is the prompt alone")
                  : tr("unconditional + w (conditional - unconditional); 1 is the conditional model alone"));
-    m_vae->setHint(m_text ? tr("that of the model's folder") : tr("none: a linear preview"),
+    m_vae->setHint(text() ? tr("that of the model's folder") : tr("none: a linear preview"),
                    tr("Autoencoder that makes pictures of this model's latents, a file or a folder. Without one the "
                       "picture is a linear preview; a diffusers folder brings its own."));
-    m_prompt->setNegativeUsed(!flux);
-    if (m_text)
+    m_truePair->setVisible(flux);
+    showNegative();
+    if (text())
         m_prompt->setOff(m_embeddings->path().isEmpty() ? QString()
                                                         : tr("Text embeddings of a file stand in the prompt's place"));
+}
+
+/// Where something leads away from it.
+void GenerateSettings::showNegative() {
+    m_prompt->setNegativeUsed(m_truePair->isHidden() || kept().text.trueGuidance != 1);
 }
 
 void GenerateSettings::showNoise() {
@@ -216,7 +229,10 @@ void GenerateSettings::showNoise() {
         tr("noise of %1  \u00d7").arg(QString::fromStdString(std::filesystem::path(noise).filename().string())));
 }
 
+/// Of one width, so that nothing beside it moves.
 void GenerateSettings::showMore() {
+    const QString widest = tr("More (88 LoRAs)");
+    m_more->setMinimumWidth(fontMetrics().horizontalAdvance(widest) + 20);
     const auto count = static_cast<int>(m_loras->loras().size());
     m_more->setText(count == 0 ? tr("More")
                                : tr("More (%n LoRA(s))", nullptr, count).replace("(s)", count > 1 ? "s" : ""));
@@ -224,17 +240,25 @@ void GenerateSettings::showMore() {
 
 void GenerateSettings::askTokens() {
     const OpenModel* open = m_models.find(m_model);
-    if (!m_text || open == nullptr || !m_embeddings->path().isEmpty()) return;
+    if (!text() || open == nullptr || !m_embeddings->path().isEmpty()) return;
     emit tokensWanted({open->ref, m_encoders->path().toStdString(), m_prompt->prompt().toStdString()});
+}
+
+void GenerateSettings::askLoras() {
+    const OpenModel* open = m_models.find(m_model);
+    if (m_showing || !text() || open == nullptr || kept().model.loras.empty()) return;
+    LorasRequest request{open->ref};
+    request.model.loras = kept().model.loras;
+    emit lorasWanted(request);
 }
 
 GenerateRequest GenerateSettings::request() const {
     const OpenModel* open = m_models.find(m_model);
-    return open == nullptr ? kept(m_text) : settled(kept(m_text), *open);
+    return open == nullptr ? kept(m_kind) : settled(kept(m_kind), *open);
 }
 
-void GenerateSettings::setKept(bool text, const GenerateRequest& settings) {
-    GenerateRequest& own = text ? m_fromText : m_byClass;
+void GenerateSettings::setKept(PictureKind kind, const GenerateRequest& settings) {
+    GenerateRequest& own = m_kept[static_cast<std::size_t>(kind)];
     own = settings;
     own.model = {};
     own.model.loras = settings.model.loras;
@@ -248,9 +272,10 @@ void GenerateSettings::setKept(bool text, const GenerateRequest& settings) {
 void GenerateSettings::restore(const GenerateRequest& request) {
     GenerateRequest settings = request;
     const OpenModel* open = m_models.find(m_model);
-    if (open != nullptr && !m_text && open->card.classes > 0)
+    if (open != nullptr && !text() && open->card.classes > 0)
         std::replace(settings.labels.begin(), settings.labels.end(), open->card.classes, kNoClass);
-    setKept(m_text, settings);
+    settings.record = kept().record;  // what is watched does not belong to a picture
+    setKept(m_kind, settings);
 }
 
 /// Of its own now: no file's noise stands in its place.

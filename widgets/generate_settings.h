@@ -2,8 +2,11 @@
 #pragma once
 
 #include <QWidget>
+#include <array>
 
 #include "core/data/generation.h"
+#include "core/data/lora_match.h"
+#include "widgets/kept_settings.h"
 #include "widgets/open_models.h"
 #include "widgets/prompt_edit.h"
 
@@ -33,9 +36,9 @@ public:
     void setModel(int model);  ///< fills the classes; keeps the settings
     [[nodiscard]] int model() const { return m_model; }
     [[nodiscard]] GenerateRequest request() const;  ///< what the model at hand is asked
-    /// Settings for models that draw by class, or from text (widgets/kept_settings.h).
-    [[nodiscard]] const GenerateRequest& kept(bool text) const { return text ? m_fromText : m_byClass; }
-    void setKept(bool text, const GenerateRequest& settings);
+    [[nodiscard]] PictureKind kind() const { return m_kind; }
+    [[nodiscard]] const GenerateRequest& kept(PictureKind kind) const { return m_kept[static_cast<std::size_t>(kind)]; }
+    void setKept(PictureKind kind, const GenerateRequest& settings);
     void restore(const GenerateRequest& request);  ///< puts settings back, for the kind of model at hand
     void setSize(Grid patches);                    ///< rows x columns of patches, or pixels; 0x0: as usual
     [[nodiscard]] Grid patches() const;
@@ -51,6 +54,7 @@ public:
 signals:
     void entered();  ///< Return in the seed, Ctrl+Return in a prompt
     void tokensWanted(const ropescope::TokensRequest& request);
+    void lorasWanted(const ropescope::LorasRequest& request);
     void adapterRequested(int model, const QString& path);  ///< open that model with these maps (empty: its own)
 
 private:
@@ -58,23 +62,26 @@ private:
     void buildMore();
     void connectControls();
     [[nodiscard]] QWidget* buildSize();
-    [[nodiscard]] GenerateRequest& kept() { return m_text ? m_fromText : m_byClass; }
+    [[nodiscard]] GenerateRequest& kept() { return m_kept[static_cast<std::size_t>(m_kind)]; }
+    [[nodiscard]] bool text() const { return m_kind != PictureKind::ByClass; }  ///< controls of text-to-image are shown
     void setSeed(std::uint64_t seed);
     void fillClasses(const OpenModel& open);
     void keepSize(Grid patches);
     void showKept();  ///< what is kept, in the controls
     void showKind();
+    void showNegative();
     void showNoise();
     void showSides();
     void showSize();
     void showNeed();
     void showMore();
     void askTokens();
+    void askLoras();
 
     OpenModels& m_models;
     int m_model = -1;
-    bool m_text = false;  ///< controls of a text-to-image model are shown
-    GenerateRequest m_byClass, m_fromText;
+    PictureKind m_kind = PictureKind::ByClass;
+    std::array<GenerateRequest, kPictureKinds> m_kept;
     bool m_showing = false;  ///< the controls change by themselves
     PromptEdit* m_prompt;
     FlowLayout* m_flow = nullptr;
@@ -99,12 +106,13 @@ private:
     PathChoice* m_adapter;
     PathChoice* m_encoders;
     PathChoice* m_embeddings;
+    QDoubleSpinBox* m_trueGuidance;
     QDoubleSpinBox* m_shift;
     QDoubleSpinBox* m_memory;  ///< GB
     QCheckBox* m_record;
     QToolButton* m_more;
     QWidget *m_classPair = nullptr, *m_methodPair = nullptr, *m_vaePair = nullptr, *m_guidancePair = nullptr;
-    QList<QWidget*> m_textPairs;  ///< of the second row, for text-to-image models
+    QWidget* m_truePair = nullptr;
 };
 
 }  // namespace ropescope

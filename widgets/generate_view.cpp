@@ -13,11 +13,13 @@
 #include <QUrl>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "widgets/elided_label.h"
 #include "widgets/flow_layout.h"
 #include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
+#include "widgets/kept_settings.h"
 #include "widgets/message_bar.h"
 #include "widgets/plot_style.h"
 #include "widgets/preview_image.h"
@@ -46,6 +48,7 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
       m_status(new ElidedLabel(this)),
       m_timeline(new QSlider(Qt::Horizontal, this)),
       m_timelineText(new QLabel(this)),
+      m_decode(new QToolButton(this)),
       m_gallery(new Gallery(this)),
       m_messages(new MessageBar(this)) {
     m_generate->setDefault(true);
@@ -56,7 +59,6 @@ GenerateView::GenerateView(OpenModels& models, QWidget* parent)
     layout->setContentsMargins(8, 8, 8, 8);
     layout->setSpacing(8);
     layout->addWidget(m_settings);
-    layout->addWidget(m_messages);
     layout->addWidget(m_stage, 1);
     setAcceptDrops(true);
     connectSignals();
@@ -73,6 +75,9 @@ void GenerateView::buildStage() {
     m_timelineText->setMinimumWidth(fontMetrics().horizontalAdvance(tr("after step 888 of 888")));
     timeline->addWidget(m_timeline, 1);
     timeline->addWidget(m_timelineText);
+    timeline->addWidget(m_decode);
+    m_decode->setText(tr("Decode"));
+    m_decode->setToolTip(tr("What this step saw, through the autoencoder; previews are linear"));
     auto* run = new QWidget(m_stage);
     auto* right = new QVBoxLayout(run);
     right->setContentsMargins(0, 0, 0, 0);
@@ -88,7 +93,12 @@ void GenerateView::buildStage() {
     m_right = new QStackedLayout;
     m_right->addWidget(run);
     m_right->addWidget(m_settings->morePanel());
-    layout->addLayout(m_right, 1);
+    auto* side = new QVBoxLayout;  // a message takes its room from the gallery, not from the settings above
+    side->setSpacing(4);
+    side->addWidget(m_messages);
+    side->addLayout(m_right, 1);
+    layout->addLayout(side, 1);
+    m_gallery->setMinimumHeight(1);
     m_preview->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Expanding);
     m_timeline->setEnabled(false);
 }
@@ -100,6 +110,12 @@ void GenerateView::connectSignals() {
             [this](bool more) { m_right->setCurrentIndex(more ? 1 : 0); });
     connect(m_settings, &GenerateSettings::entered, this, &GenerateView::requestGenerate);
     connect(m_timeline, &QSlider::valueChanged, this, &GenerateView::showStep);
+    connect(m_decode, &QToolButton::clicked, this, [this] {
+        m_messages->clear();
+        m_decode->setEnabled(false);
+        m_status->say(tr("Decoding step %1 ...").arg(m_timeline->value() + 1));
+        emit decodeRequested(m_timeline->value());
+    });
     connect(m_gallery, &Gallery::shown, this, &GenerateView::showEntry);
     connect(m_gallery, &Gallery::restoreRequested, this,
             [this](int row) { emit settingsWanted(m_gallery->request(row)); });
@@ -151,16 +167,24 @@ void GenerateView::rollSeed() {
 }
 
 void GenerateView::start(int steps) {
-    m_steps.clear();
+    m_fresh = true;
+    const OpenModel* open = m_models.find(model());
+    m_latents = open != nullptr && drawsLatents(*open);
     m_settings->moreButton()->setChecked(false);  // the run is what matters now
     m_progress->setRange(0, steps);
     m_progress->setValue(0);
     m_status->say(tr("Starting, %1 steps").arg(steps));
+    setRunning(true);
+}
+
+/// What the run before left stays until this one has something in its place.
+void GenerateView::beginSteps() {
+    if (!std::exchange(m_fresh, false)) return;
+    m_steps.clear(), m_decoded.clear();
     const QSignalBlocker block(m_timeline);
     m_timeline->setRange(0, 0);
     m_timelineText->clear();
     m_timeline->setEnabled(false);
-    setRunning(true);
 }
 
 void GenerateView::showProgress(const GenerateProgress& progress) {
@@ -173,6 +197,7 @@ void GenerateView::showProgress(const GenerateProgress& progress) {
                       .arg(shortNumber(progress.secondsPerStep)));
     const QImage preview = imageOf(progress.preview);
     if (preview.isNull() || progress.step < 1) return;
+    beginSteps();
     const bool follows = m_timeline->value() == m_timeline->maximum();
     m_steps.resize(std::max<std::size_t>(m_steps.size(), progress.step));
     m_steps[progress.step - 1] = preview;
@@ -197,6 +222,7 @@ void GenerateView::finish(const GenerateRequest& request, const GenerateResult& 
         if (!part.empty()) text += QStringLiteral("  \u00b7  ") + QString::fromStdString(part);
     }
     m_status->say(text);
+    m_done = text;
     m_gallery->addResult(request, result);
 }
 
@@ -217,6 +243,7 @@ void GenerateView::setRunning(bool running) {
     const bool able = open != nullptr && open->makesPictures();
     m_generate->setEnabled(able && !running);
     m_cancel->setEnabled(running);
+    showDecode();
     m_progress->setVisible(running);
     if (running || !m_gallery->count()) m_status->setVisible(true);
     if (running) return;
@@ -238,7 +265,25 @@ void GenerateView::showStep(int step) {
         m_preview->setImage(m_steps[step]);
         m_timelineText->setText(tr("after step %1 of %2").arg(step + 1).arg(m_steps.size()));
     }
+    showDecode();
+    if (!m_running && !m_decoded.empty())
+        m_status->say(m_decoded.contains(step) ? tr("Step %1 through the autoencoder").arg(step + 1) : m_done);
     emit stepShown(step);
+}
+
+void GenerateView::showDecode() {
+    m_decode->setVisible(m_latents && !m_running && !m_steps.empty());
+    m_decode->setEnabled(!m_decoded.contains(m_timeline->value()));
+}
+
+void GenerateView::showDecoded(int step, const Array& pixels) {
+    if (step < 0 || step >= static_cast<int>(m_steps.size())) return;
+    m_steps[step] = imageOf(pixels);
+    m_decoded.insert(step);
+    if (m_timeline->value() == step)
+        showStep(step);
+    else
+        m_status->say(m_done);
 }
 
 void GenerateView::showEntry(int row) {

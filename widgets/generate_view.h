@@ -3,6 +3,7 @@
 
 #include <QImage>
 #include <QWidget>
+#include <set>
 #include <vector>
 
 #include "core/data/error.h"
@@ -14,6 +15,7 @@ class QProgressBar;
 class QPushButton;
 class QSlider;
 class QStackedLayout;
+class QToolButton;
 
 namespace ropescope {
 
@@ -42,6 +44,8 @@ public:
     void showWords(const QString& words);  ///< what the run is at before its first step
     void finish(const GenerateRequest& request, const GenerateResult& result);
     void cancelled();  ///< keeps what was recorded
+    /// A step of the run through the autoencoder, in the place of its preview.
+    void showDecoded(int step, const Array& pixels);
     void fail(const Error& error);
     [[nodiscard]] bool isRunning() const { return m_running; }
     [[nodiscard]] MessageBar& messages() { return *m_messages; }
@@ -51,6 +55,7 @@ public:
     [[nodiscard]] QPushButton* generateButton() const { return m_generate; }
     [[nodiscard]] QPushButton* cancelButton() const { return m_cancel; }
     [[nodiscard]] QSlider* timeline() const { return m_timeline; }
+    [[nodiscard]] QToolButton* decodeButton() const { return m_decode; }
 
 public slots:
     void requestGenerate();  ///< as the button does
@@ -65,6 +70,7 @@ signals:
     void generateRequested(const ropescope::GenerateRequest& request);
     void cancelRequested();
     void stepShown(int step);  ///< the timeline moved: fields follow
+    void decodeRequested(int step);
     /// The window asks for a file name and writes the picture with its recipe.
     void saveRequested(const ropescope::GeneratedImage& image);
     void pictureDropped(const QString& path);                         ///< its settings are wanted back
@@ -75,11 +81,17 @@ private:
     void connectSignals();
     void setRunning(bool running);
     void showStep(int step);
+    void beginSteps();
+    void showDecode();  ///< whether the step shown can be decoded
     void showEntry(int row);
 
     OpenModels& m_models;
     bool m_running = false;
     std::vector<QImage> m_steps;  ///< previews of the run by step
+    std::set<int> m_decoded;      ///< steps that are no previews any more
+    bool m_fresh = false;         ///< the run has shown nothing yet
+    QString m_done;               ///< what was said of the last finished run
+    bool m_latents = false;       ///< the run draws latents
     std::string m_device = "auto";
     GenerateSettings* m_settings;
     QWidget* m_stage;
@@ -91,6 +103,7 @@ private:
     ElidedLabel* m_status;
     QSlider* m_timeline;
     QLabel* m_timelineText;
+    QToolButton* m_decode;
     Gallery* m_gallery;
     MessageBar* m_messages;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/data/usual_run.h"
+
 namespace ropescope {
 namespace {
 
@@ -17,8 +19,11 @@ Grid inMultiples(Grid size, int step) {
 void settleText(GenerateRequest& r, const OpenModel& model) {
     r.labels = {0};
     r.size = inMultiples(r.size, sizeStep(model.card));
-    if (model.card.architecture != "flux") return;
-    r.text.negative.clear();
+    if (model.card.architecture != "flux") {
+        r.text.trueGuidance = 1;
+        return;
+    }
+    if (r.text.trueGuidance == 1) r.text.negative.clear();
     if (!model.card.guidanceInput) r.guidance = usualSettings(model).guidance;
 }
 
@@ -41,6 +46,11 @@ void settleClass(GenerateRequest& r, const OpenModel& model) {
 
 }  // namespace
 
+PictureKind kindOf(const OpenModel& model) {
+    if (!model.takesText()) return PictureKind::ByClass;
+    return model.card.architecture == "flux" ? PictureKind::Flux : PictureKind::Sd3;
+}
+
 GenerateRequest untouchedSettings() {
     return {.seed = 42, .steps = kUsualSteps, .guidance = kUsualGuidance, .record = RecordFields::All};
 }
@@ -56,10 +66,9 @@ bool drawsLatents(const OpenModel& model) {
 
 GenerateRequest usualSettings(const OpenModel& model) {
     GenerateRequest usual;
+    const UsualRun run = usualRun(model.card);
+    usual.steps = run.steps, usual.guidance = run.guidance;
     if (!model.takesText()) return usual;
-    const bool schnell = model.card.architecture == "flux" && !model.card.guidanceInput;
-    usual.steps = schnell ? 4 : 28;
-    usual.guidance = schnell ? 1 : 3.5;
     const int table = static_cast<int>(std::lround(std::sqrt(std::max(0, model.card.positionRows))));
     const int side = table > 0 ? std::min(kUsualPixels, table * sizeStep(model.card)) : kUsualPixels;
     usual.size = {side, side};

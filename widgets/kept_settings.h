@@ -6,8 +6,13 @@
 
 namespace ropescope {
 
-// Settings as the window keeps them, for one kind of model (by class, or from a prompt): a GenerateRequest in which
-// these values, and a size of 0x0, stand for what the model at hand usually takes.
+/// What a LoRA, an autoencoder or a size fits: settings are kept for each.
+enum class PictureKind { ByClass, Flux, Sd3 };
+inline constexpr int kPictureKinds = 3;
+[[nodiscard]] PictureKind kindOf(const OpenModel& model);
+
+// Settings as the window keeps them: a GenerateRequest in which these values, and a size of 0x0, stand for what the
+// model at hand usually takes.
 inline constexpr int kUsualSteps = 0;
 inline constexpr double kUsualGuidance = -1;
 inline constexpr int kNoClass = -1;  ///< as a label: what a model draws without one, whatever its number of classes

@@ -10,6 +10,8 @@
 #include <QToolButton>
 #include <algorithm>
 
+#include "widgets/plot_style.h"
+
 namespace ropescope {
 namespace {
 
@@ -56,17 +58,47 @@ void LoraList::add(const QString& path, double strength) {
     away->setText(QStringLiteral("\u00d7"));
     away->setAutoRaise(true);
     away->setToolTip(tr("Take this LoRA away"));
+    auto* match = new QLabel(widget);
     row->addWidget(name);
+    row->addWidget(match);
     row->addWidget(value);
     row->addWidget(away);
     m_layout->insertWidget(static_cast<int>(m_rows.size()), widget);
-    m_rows.push_back({widget, {path.toStdString(), strength}});
+    m_rows.push_back({widget, match, {path.toStdString(), strength}});
     connect(value, &QDoubleSpinBox::valueChanged, this, [this, widget](double changedTo) {
         std::ranges::find(m_rows, widget, &Row::widget)->lora.strength = changedTo;
         emit changed();
     });
     connect(away, &QToolButton::clicked, this, [this, widget] { remove(widget); });
     emit changed();
+    emit filesChanged();
+}
+
+void LoraList::showMatches(const LorasReport& report) {
+    for (std::size_t i = 0; i < m_rows.size() && i < report.loras.size(); ++i) {
+        const LoraMatch& match = report.loras[i];
+        if (match.path != m_rows[i].lora.path) continue;
+        const bool fits = match.problem.empty() && match.matched == match.all;
+        QLabel& label = *m_rows[i].match;
+        label.setText(match.problem.empty() ? tr("%1 of %2 layers").arg(match.matched).arg(match.all)
+                                            : tr("does not fit"));
+        QStringList more;
+        if (!match.problem.empty()) more.append(QString::fromStdString(match.problem));
+        if (!match.unmatched.empty())
+            more.append(tr("Not in this model: %1").arg(QString::fromStdString(match.unmatched)));
+        if (match.ofText > 0) more.append(tr("Left out: %1 for text encoders").arg(match.ofText));
+        if (match.maps > 0)
+            more.append(tr("%1 tensors of HARoPE maps: choose the file as adapter too").arg(match.maps));
+        label.setToolTip(plainTip(more.join(QLatin1Char('\n'))));
+        label.setForegroundRole(fits ? QPalette::PlaceholderText : QPalette::WindowText);
+        QFont font = this->font();
+        font.setBold(!fits);
+        label.setFont(font);
+    }
+}
+
+QString LoraList::matchText(int row) const {
+    return m_rows.at(static_cast<std::size_t>(row)).match->text();
 }
 
 void LoraList::browse() {
@@ -82,6 +114,7 @@ void LoraList::remove(QWidget* widget) {
     widget->hide();
     widget->deleteLater();
     emit changed();
+    emit filesChanged();
 }
 
 }  // namespace ropescope

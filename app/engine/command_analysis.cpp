@@ -12,6 +12,7 @@
 #include "app/engine/interrupt.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "app/engine/outputs.h"
 #include "core/data/enum_names.h"
 #include "core/data/kernel_series.h"
 #include "core/data/safetensors.h"
@@ -47,8 +48,12 @@ void addOutputOptions(CLI::App& command, Output& output) {
     command.add_flag("--json", output.json, "the numbers as JSON on stdout");
 }
 
-Result<void> checkOutput(const Output& output) {
-    if (!output.file.empty() || output.json) return {};
+Result<void> checkOutput(const Output& output, const std::vector<ModelRef>& models) {
+    std::vector<std::string> inputs;
+    for (const ModelRef& model : models)
+        for (const std::string& path : inputsOf(model)) inputs.push_back(path);
+    if (!output.file.empty()) return checkOutputs({output.file}, inputs);
+    if (output.json) return {};
     return failure({ErrorKind::Usage, "bad-option", {}, "nowhere to put the result", {}, {}, "Give --out or --json"});
 }
 
@@ -153,7 +158,7 @@ Json calibrationJson(const CalibrationReport& report) {
 }
 
 Result<void> runCalibrate(const CalibrateRequest& request, const Output& output) {
-    if (auto fits = checkOutput(output); !fits) return fits;
+    if (auto fits = checkOutput(output, {request.model}); !fits) return fits;
     if (auto complete = checkModel(request.model); !complete) return complete;
     const auto reply = answered(request);
     if (!reply) return failure(reply.error());
@@ -200,7 +205,7 @@ std::map<std::string, Array> comparisonArrays(const CompareReport& report) {
 }
 
 Result<void> runCompare(const CompareRequest& request, const Output& output) {
-    if (auto fits = checkOutput(output); !fits) return fits;
+    if (auto fits = checkOutput(output, request.models); !fits) return fits;
     for (const ModelRef& model : request.models)
         if (auto complete = checkModel(model); !complete) return complete;
     const auto reply = answered(request);

@@ -8,7 +8,9 @@
 #include "app/engine/interrupt.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "app/engine/outputs.h"
 #include "app/engine/run_options.h"
+#include "core/checkpoint/tensor_table.h"
 #include "core/data/safetensors.h"
 
 namespace ropescope {
@@ -57,17 +59,29 @@ Result<std::vector<int>> wordsOf(const Options& o, const GenerateRequest& run, C
         readNumber(word, number) ? numbers.push_back(number) : texts.push_back(word);
     }
     if (texts.empty()) return numbers;
+    const auto card = openCard(run.model);
+    if (!card) return failure(card.error());
+    if (!card->takesText())
+        return failure({ErrorKind::Usage, "bad-option", "--words", "this model reads no text", card->architecture,
+                        "flux or mmdit", "Give --patches"});
     const auto reply = core.run(TokensRequest{run.model, run.text.encoders, run.text.prompt}, {});
     if (!reply) return failure(reply.error());
     for (const std::string& text : texts) {
         const std::size_t before = numbers.size();
+        std::string tokens;
         for (const EncodedText& part : std::get<TokensReport>(*reply).parts)
-            for (std::size_t i = 0; part.first >= 0 && i < part.pieces.size(); ++i)
-                if (plain(part.pieces[i]) == text) numbers.push_back(part.first + static_cast<int>(i));
+            for (std::size_t i = 0; part.first >= 0 && i < part.pieces.size(); ++i) {
+                tokens += " " + plain(part.pieces[i]);
+                std::string joined;  // a word may be several tokens
+                for (std::size_t end = i; end < part.pieces.size() && joined.size() < text.size(); ++end) {
+                    joined += plain(part.pieces[end]);
+                    if (joined != text) continue;
+                    for (std::size_t k = i; k <= end; ++k) numbers.push_back(part.first + static_cast<int>(k));
+                }
+            }
         if (numbers.size() == before)
-            return failure({ErrorKind::Usage, "bad-option", "--words", "no token of the prompt is this word",
-                            printable(text, 40), "one of the prompt's tokens, or a number",
-                            "ropescope generate says the tokens"});
+            return failure({ErrorKind::Usage, "bad-option", "--words", "the prompt does not hold this word",
+                            printable(text, 40), "words or parts of:" + printable(tokens, 200), "Or give numbers"});
     }
     return numbers;
 }
@@ -143,6 +157,7 @@ Result<void> write(const std::string& path, const AttentionReport& r) {
 }
 
 Result<void> attention(const Options& o) {
+    if (auto checked = checkOutputs({o.out}, inputsOf(o.run.values)); !checked) return checked;
     if (auto complete = checkModel(o.run.values.model); !complete) return complete;
     const auto core = coreLibrary();
     if (!core) return failure(core.error());

@@ -6,6 +6,7 @@
 #include "app/engine/commands.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "app/engine/outputs.h"
 
 namespace ropescope {
 namespace {
@@ -20,6 +21,10 @@ void addExport(CLI::App& command, Export run, int& code, const std::shared_ptr<E
         {{"keep", std::nullopt}, {"fp32", DType::F32}, {"fp16", DType::F16}, {"bf16", DType::BF16}},
         "element type of all weights (default keep: each its own; folded projections fp32 at least)");
     command.callback([options, run, &code] {
+        if (const auto possible = checkOutputs({options->out}, inputsOf(options->model)); !possible) {
+            code = report(possible.error());
+            return;
+        }
         const auto core = coreLibrary();
         const auto done = core ? ((*core)->*run)(*options) : failure(core.error());
         if (!done)

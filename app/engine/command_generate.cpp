@@ -9,6 +9,7 @@
 #include "app/engine/interrupt.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "app/engine/outputs.h"
 #include "app/engine/run_options.h"
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/safetensors.h"
@@ -28,28 +29,6 @@ void addOptions(CLI::App& command, Options& o) {
     command.add_option("--out", o.out, "PNG to write; NAME-i.png for a batch")->required();
     command.add_option("--latents-out", o.latentsOut, "safetensors file for the final latents");
     command.add_option("--field", o.fieldOut, "safetensors file for the measured fields of all heads and steps");
-}
-
-/// What would be noticed only after the work was done.
-Result<void> checkTargets(const Options& o) {
-    for (const std::string& path : {o.out, o.latentsOut, o.fieldOut}) {
-        const fs::path folder = fs::path(path).parent_path();
-        std::error_code ignored;
-        if (!folder.empty() && !fs::is_directory(folder, ignored)) {
-            return failure({ErrorKind::Refused,
-                            "EX-01",
-                            place({path}),
-                            "its folder does not exist",
-                            {},
-                            {},
-                            "Create the folder or choose another"});
-        }
-        if (fs::is_directory(path, ignored)) {
-            return failure(
-                {ErrorKind::Refused, "EX-02", place({path}), "the target is a folder", {}, {}, "Give a file name"});
-        }
-    }
-    return {};
 }
 
 void showProgress(const GenerateProgress& p) {
@@ -123,7 +102,10 @@ Result<void> writeResults(const Options& o, const GenerateResult& result) {
 }
 
 Result<void> generate(const Options& o) {
-    if (auto checked = checkTargets(o); !checked) return checked;
+    std::vector<std::string> outputs = {o.latentsOut, o.fieldOut, o.out};
+    for (int i = 0; i < o.run.values.batch && o.run.values.batch > 1; ++i)
+        outputs.push_back(imagePath(o.out, static_cast<std::size_t>(i), static_cast<std::size_t>(o.run.values.batch)));
+    if (auto checked = checkOutputs(outputs, inputsOf(o.run.values)); !checked) return checked;
     if (auto complete = checkModel(o.run.values.model); !complete) return complete;
     auto request = o.run.request();
     if (!request) return failure(request.error());

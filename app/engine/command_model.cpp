@@ -6,6 +6,7 @@
 #include "app/engine/commands.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "app/engine/outputs.h"
 #include "app/engine/serve.h"
 #include "core/data/picture_settings.h"
 
@@ -26,8 +27,11 @@ void addInspectCommand(CLI::App& app, int& code) {
         "are those of --grid.");
     command->add_option("--out", options->command.out, "safetensors file to write")->required();
     command->callback([options, &code] {
-        const auto core = coreLibrary();
-        const auto done = core ? (*core)->inspect(options->command) : failure(core.error());
+        Result<void> done = checkOutputs({options->command.out}, inputsOf(options->command.model));
+        if (done) {
+            const auto core = coreLibrary();
+            done = core ? (*core)->inspect(options->command) : failure(core.error());
+        }
         if (!done) code = report(done.error());
     });
 }
@@ -48,11 +52,13 @@ void addForwardCommand(CLI::App& app, int& code) {
     command->add_flag(
         "--field", options->field,
         "write field_sum.i and field_mean.i [H,2h-1,2w-1] as well, class_share.i [H] of a ViT, text_share.i [H]");
-    command->add_option("--memory", options->memory, "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
-        ->transform(CLI::AsSizeValue(true));
+    addMemoryOption(*command, options->memory);
     options->note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
     command->callback([options, &code] {
-        Result<void> done = checkModel(options->model);
+        std::vector<std::string> inputs = inputsOf(options->model);
+        inputs.push_back(options->in);
+        Result<void> done = checkOutputs({options->out}, inputs);
+        if (done) done = checkModel(options->model);
         if (done) {
             const auto core = coreLibrary();
             done = core ? (*core)->forward(*options) : failure(core.error());

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/engine/model_options.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <map>
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/enum_names.h"
@@ -42,6 +46,25 @@ void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const
         ->type_name("HxW");
 }
 
+void addMemoryOption(CLI::App& command, std::uint64_t& bytes) {
+    const auto read = [&bytes](const CLI::results_t& given) {
+        static const std::map<std::string, double> units = {
+            {"", 1},      {"B", 1},         {"KB", 1e3},      {"MB", 1e6},      {"GB", 1e9},
+            {"TB", 1e12}, {"KIB", 1 << 10}, {"MIB", 1 << 20}, {"GIB", 1 << 30}, {"TIB", 1024.0 * (1 << 30)}};
+        char* end = nullptr;
+        const double number = std::strtod(given.front().c_str(), &end);
+        std::string unit(end);
+        std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return std::toupper(c); });
+        const auto factor = units.find(unit);
+        if (end == given.front().c_str() || factor == units.end() || !(number > 0) || number * factor->second > 1e18)
+            throw CLI::ValidationError("--memory", "expected a size above 0, e.g. 6GB or 6.5GB");
+        bytes = static_cast<std::uint64_t>(number * factor->second);
+        return true;
+    };
+    command.add_option("--memory", CLI::callback_t(read), "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
+        ->type_name("SIZE");
+}
+
 void addModelOptions(CLI::App& command, ModelRef& model) {
     command.add_option("FILE", model.path, "weights: safetensors or a PyTorch checkpoint")->required();
     command.add_option("--heads", model.heads, "attention heads, where the tensors do not tell")
@@ -59,6 +82,8 @@ void addModelOptions(CLI::App& command, ModelRef& model) {
                 if (*end == '\0') lora = {word.substr(0, colon), strength};
             }
             if (!(std::abs(lora.strength) <= 100)) throw CLI::ValidationError("--lora", "strength beyond -100 to 100");
+            if (std::error_code ignored; !std::filesystem::exists(lora.path, ignored))
+                throw CLI::ValidationError("--lora", "no such file: " + printable(lora.path, 200));
             model.loras.push_back(lora);
         }
         return true;

@@ -16,6 +16,8 @@ namespace ropescope {
 // Options that several subcommands share. What cannot be parsed is a usage error of CLI11 (exit code 2).
 
 /// FILE and what a file may not say itself.
+/// "6GB", "6.5GB", "800MB", "6GiB", or bytes.
+void addMemoryOption(CLI::App& command, std::uint64_t& bytes);
 void addModelOptions(CLI::App& command, ModelRef& model);
 /// --device, --precision, --threads.
 void addComputeOptions(CLI::App& command, Compute& compute);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/engine/run_options.h"
 
+#include <charconv>
+
 #include "app/engine/model_options.h"
 #include "core/checkpoint/tensor_table.h"
+#include "core/data/usual_run.h"
 
 namespace ropescope {
 
@@ -14,24 +17,32 @@ void RunOptions::addTo(CLI::App& command) {
     CLI::Option* prompt =
         command.add_option("--prompt", m_prompt, "text, for a diffusers folder of FLUX or SD3 with its encoders");
     classes->excludes(prompt)->check(CLI::Range(0, 1'000'000))->delimiter(',')->allow_extra_args(false);
-    command.add_option("--negative", r.text.negative, "SD3: text to stay away from");
-    command.add_option(
+    command.add_option("--negative", r.text.negative, "text to stay away from (FLUX: with --true-guidance)");
+    CLI::Option* embeddings = command.add_option(
         "--embeddings", r.text.embeddings,
         "FLUX, SD3: safetensors file with encoder_hidden_states and pooled_projections, and negative_...");
+    embeddings->excludes(prompt);
+    command
+        .add_option("--true-guidance", r.text.trueGuidance, "FLUX: weight against the negative text; 1: none (default)")
+        ->check(CLI::Range(0.0, 100.0));
     command.add_option("--shift", r.text.shift, "FLUX, SD3: of the noise levels (default: the model's usual one)")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(1e-3, 1e3));
     command.add_option(
         "--encoders", r.text.encoders,
         "FLUX, SD3: folder with text encoders and tokenizers, of diffusers or as files (default: the model's own)");
-    command.add_option("--memory", r.text.memory, "FLUX, SD3: stay below this, e.g. 6GB, by streaming blocks")
-        ->transform(CLI::AsSizeValue(true));
-    command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");
-    m_steps = command.add_option("--steps", r.steps, "sampling steps (default 20; FLUX, SD3: 28)")
+    addMemoryOption(command, r.text.memory);
+    command.add_option("--seed", r.seed, "image i uses seed + i (default 0)")->check([](const std::string& text) {
+        std::uint64_t seed = 0;
+        const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), seed);
+        const bool fits = wrong == std::errc() && end == text.data() + text.size();
+        return fits ? std::string() : "a seed is 0 to 18446744073709551615, found " + printable(text, 40);
+    });
+    m_steps = command.add_option("--steps", r.steps, "sampling steps (default 20; FLUX, SD3: 28; FLUX schnell: 4)")
                   ->check(CLI::Range(1, 1000));
     m_guidance = command
                      .add_option("--guidance", r.guidance,
                                  "weight against no class or the negative text; FLUX dev: its input; 1: none "
-                                 "(default 2; FLUX, SD3: 3.5)")
+                                 "(default 2; FLUX, SD3: 3.5; FLUX schnell has none)")
                      ->check(CLI::Range(0.0, 100.0));
     addChoice<GuidanceChannels>(command, "--guidance-channels", r.guidanceChannels,
                                 {{"3", GuidanceChannels::First3}, {"all", GuidanceChannels::All}},
@@ -58,9 +69,12 @@ Result<GenerateRequest> RunOptions::request() const {
                         text ? "this model takes text" : "this model takes no text", "", "",
                         text ? "Give --prompt, or --embeddings" : "Use --class with a class-conditional DiT"});
     if (!text) return r;
+    if (card->architecture == "flux" && !r.text.negative.empty() && r.text.trueGuidance == 1)
+        return failure({ErrorKind::Usage, "bad-option", "--negative", "FLUX does not look at it", "no --true-guidance",
+                        "", "Add --true-guidance 2, which takes twice the time, or leave it out"});
     r.text.prompt = m_prompt.value_or("");
-    if (m_steps->count() == 0) r.steps = 28;
-    if (m_guidance->count() == 0) r.guidance = 3.5;
+    if (m_steps->count() == 0) r.steps = usualRun(*card).steps;
+    if (m_guidance->count() == 0) r.guidance = usualRun(*card).guidance;
     return r;
 }
 

@@ -81,7 +81,8 @@ std::string listed(const std::vector<std::string>& names) {
 /// Tables that are computed anew, recorded proofs, and the copies of one embedding in diffusers' blocks.
 bool isHarmless(const TensorTable& table, const std::string& name) {
     if (name.starts_with("selfcheck.") || name == "scaled_fp8") return true;
-    for (const std::string_view scale : {".scale_weight", ".scale_input"})  // of a weight in 8 bits (WeightStore)
+    for (const std::string_view scale : {".scale_weight", ".scale_input", ".weight_scale", ".input_scale",
+                                         ".comfy_quant"})  // of a weight in 8 bits (WeightStore)
         if (name.ends_with(scale)) return table.find(name.substr(0, name.size() - scale.size()) + ".weight") != nullptr;
     for (const char* buffer : {"freqs_t_x", "freqs_t_y", "rope.t_x", "rope.t_y", "rope.bands", "rope.pos_embed"})
         if (name == buffer) return true;
@@ -172,7 +173,13 @@ void needPositions(Checker& checker, const TensorTable& table, const ModelCard& 
     const MapNames* map = findMapNames(card.encoding);
     for (int i = 0; map && i < card.layers; ++i) {
         const std::string prefix = card.sharing == MapSharing::Model ? "" : card.attention(i);
-        for (const MatrixParameter& p : matrixParameters(card.matrix, card.headDim)) {
+        const std::vector<MatrixParameter> parameters = matrixParameters(card.matrix, card.headDim);
+        // An adapter may have learned maps in some blocks alone.
+        const auto has = [&](const MatrixParameter& p) {
+            return table.find(prefix + std::string(map->prefix) + p.name) != nullptr;
+        };
+        if (card.takesText() && std::none_of(parameters.begin(), parameters.end(), has)) continue;
+        for (const MatrixParameter& p : parameters) {
             const std::string name = prefix + std::string(map->prefix) + p.name;
             const TensorEntry* entry = table.find(name);
             checker.need(name, storedShapes(card.matrix, p.shape, h, entry ? entry->shape : Shape()));

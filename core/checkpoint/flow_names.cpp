@@ -333,9 +333,12 @@ Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Content
     if (std::any_of(model.tensors.begin(), model.tensors.end(), isMap))
         return refused("TC-10", "the model has maps of its own", "", "Leave --adapter out");
     const int shift = static_cast<int>(model.shards.size()) + 1;
-    int maps = 0, fit = 0;
+    int maps = 0, fit = 0, others = 0;
     for (const TensorEntry& entry : adapter.tensors) {
-        if (!isMap(entry)) continue;
+        if (!isMap(entry)) {
+            ++others;
+            continue;
+        }
         ++maps;
         TensorEntry own = entry;
         for (const std::string_view prefix : {"base_model.model.", "transformer."})
@@ -357,6 +360,10 @@ Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Content
         if (key.starts_with("harope.")) model.metadata[key] = value;
     model.notes.push_back("maps: " + std::to_string(fit) + " tensors of the adapter" +
                           (fit < maps ? ", " + std::to_string(maps - fit) + " left out" : std::string()));
+    if (others > 0)
+        model.notes.push_back(
+            std::to_string(others) +
+            " other tensors of the adapter left alone; LoRA pairs enter by --lora with the same file");
     return {};
 }
 

@@ -46,6 +46,12 @@ public:
         if (!std::isfinite(number) || number <= 0) return wrong(key, *value, "a finite number above 0");
         to = number;
     }
+    void finite(std::optional<double>& to, const char* name) {
+        const auto [key, value] = find({name});
+        if (!value) return;
+        if (!value->is_number() || !std::isfinite(value->get<double>())) return wrong(key, *value, "a finite number");
+        to = value->get<double>();
+    }
     /// One number for a square or [rows, columns].
     void sides(Grid& to, std::initializer_list<const char*> keys) {
         const auto [key, value] = find(keys);
@@ -177,7 +183,7 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.wholes(config.axesDims, "axes_dims_rope");
     reader.whole(config.normGroups, {"norm_num_groups"});
     reader.real(config.latentScale, {"scaling_factor"});
-    reader.real(config.latentShift, {"shift_factor"});
+    reader.finite(config.latentShift, "shift_factor");
     reader.whole(config.heads, {"heads", "num_heads", "num_attention_heads"});
     reader.whole(config.headDim, {"head_dim", "attention_head_dim"});
     reader.whole(config.layers, {"layers", "depth", "num_layers"});

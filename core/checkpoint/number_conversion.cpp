@@ -2,9 +2,11 @@
 #include "core/checkpoint/number_conversion.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 
 namespace ropescope {
@@ -35,6 +37,27 @@ float fromE4M3(unsigned bits) {
     return bits & 0x80 ? -value : value;
 }
 
+/// All values of a small type, by their bits.
+template <std::size_t N>
+std::array<float, N> tableOf(float (*value)(unsigned)) {
+    std::array<float, N> table;
+    for (std::size_t bits = 0; bits < N; ++bits) table[bits] = value(static_cast<unsigned>(bits));
+    return table;
+}
+float halfOf(unsigned bits) {
+    static const auto table =
+        std::make_unique<std::array<float, 65536>>(tableOf<65536>([](unsigned b) { return fromBits(b, 5, 10); }));
+    return (*table)[bits];
+}
+float e4m3Of(unsigned bits) {
+    static const auto table = tableOf<256>(fromE4M3);
+    return table[bits];
+}
+float e5m2Of(unsigned bits) {
+    static const auto table = tableOf<256>([](unsigned b) { return fromBits(b, 5, 2); });
+    return table[bits];
+}
+
 template <class To, class From>
 std::vector<To> converted(const Array& array) {
     const auto values = array.as<From>();
@@ -59,13 +82,13 @@ std::vector<To> numbers(const Array& array) {
         case DType::F32:
             return converted<To, float>(array);
         case DType::F16:
-            return converted<To, std::uint16_t>(array, [](unsigned b) { return fromBits(b, 5, 10); });
+            return converted<To, std::uint16_t>(array, halfOf);
         case DType::BF16:
             return converted<To, std::uint16_t>(array, [](std::uint32_t b) { return std::bit_cast<float>(b << 16); });
         case DType::F8E4M3:
-            return converted<To, std::uint8_t>(array, fromE4M3);
+            return converted<To, std::uint8_t>(array, e4m3Of);
         case DType::F8E5M2:
-            return converted<To, std::uint8_t>(array, [](unsigned b) { return fromBits(b, 5, 2); });
+            return converted<To, std::uint8_t>(array, e5m2Of);
         case DType::I64:
             return converted<To, std::int64_t>(array);
         case DType::I32:

@@ -11,11 +11,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "diffusion_pytorch_model" of "diffusion_pytorch_model.safetensors" and of the index of its files.
+/// "diffusion_pytorch_model" of "diffusion_pytorch_model.safetensors", of the index of its files, and of its variants
+/// in half precision.
 std::string stemOf(const fs::path& path) {
     const std::string name = path.filename().string();
-    constexpr std::string_view index = ".safetensors.index.json";
-    return name.ends_with(index) ? name.substr(0, name.size() - index.size()) : path.stem().string();
+    std::string stem = path.stem().string();
+    for (const std::string_view index :
+         {".safetensors.index.json", ".safetensors.index.bf16.json", ".safetensors.index.fp16.json"})
+        if (name.ends_with(index)) stem = name.substr(0, name.size() - index.size());
+    for (const std::string_view variant : {".bf16", ".fp16"})
+        if (stem.ends_with(variant)) stem.resize(stem.size() - variant.size());
+    return stem;
 }
 
 /// --config, else the file's own metadata, else a configuration beside the file.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks whose headers are understood: what `info` says about them.
+#include <algorithm>
+
 #include "core/checkpoint/recognition.h"
 
 namespace ropescope {
@@ -16,8 +18,16 @@ void findMapTokens(Recognition& r) {
                            ? MapTokens::PatchesOnly
                            : MapTokens::All;
     if (r.ref.mapTokens != MapTokens::Unknown) r.card.mapTokens = r.ref.mapTokens;
-    if (r.card.encoding == "harope")
-        r.note(r.card.mapTokens == MapTokens::All ? "maps turn text and image tokens" : "maps turn image tokens alone");
+    if (r.card.encoding != "harope") return;
+    int with = 0;
+    for (int i = 0; i < r.card.layers; ++i) {
+        const std::string maps = r.card.attention(i) + "learnable_rot.";
+        with += std::any_of(r.table.tensors().begin(), r.table.tensors().end(),
+                            [&](const TensorEntry& t) { return t.name.starts_with(maps); });
+    }
+    if (with < r.card.layers)
+        r.note("maps in " + std::to_string(with) + " of " + std::to_string(r.card.layers) + " layers");
+    r.note(r.card.mapTokens == MapTokens::All ? "maps turn text and image tokens" : "maps turn image tokens alone");
 }
 
 }  // namespace

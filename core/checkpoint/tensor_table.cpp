@@ -22,7 +22,8 @@ bool endsWith(const std::string& path, std::string_view suffix) {
 /// Format by content. A suffix only decides that something else than what it says is refused.
 Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice) {
     const InputFile& file = contents.file;
-    if (endsWith(file.path(), ".index.json")) return readSharded(contents);
+    for (const char* index : {".index.json", ".index.bf16.json", ".index.fp16.json"})
+        if (endsWith(file.path(), index)) return readSharded(contents);
     const auto start = file.bytes(0, std::min<std::uint64_t>(512, file.size()));
     if (!start) return failure(start.error());
     const std::string_view foreign = knownForeignFormat(*start);
@@ -52,6 +53,13 @@ std::string weightsInFolder(const std::string& path) {
         const std::filesystem::path file = std::filesystem::path(path) / name;
         if (std::filesystem::is_regular_file(file, ignored)) return file.string();
     }
+    // Where there is nothing else, diffusers' variants in half precision.
+    for (const char* base : {"transformer/diffusion_pytorch_model", "diffusion_pytorch_model", "model"})
+        for (const std::string& variant : {std::string("bf16"), std::string("fp16")})
+            for (const std::string& end : {"." + variant + ".safetensors", ".safetensors.index." + variant + ".json"})
+                if (const std::filesystem::path file = std::filesystem::path(path) / (base + end);
+                    std::filesystem::is_regular_file(file, ignored))
+                    return file.string();
     return {};
 }
 
@@ -116,6 +124,10 @@ Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choi
         return failure({ErrorKind::Refused, "FO-04", place({path}), "the folder holds parts, no weights of its own",
                         "weights in " + parts, "diffusion_pytorch_model or model, itself or in transformer",
                         "Choose one of its folders or a file"});
+    if (std::error_code ignored; inFolder.empty() && std::filesystem::is_directory(path, ignored))
+        return failure({ErrorKind::Refused, "ST-21", place({path}), "the folder holds no weights", "",
+                        "diffusion_pytorch_model or model, as .safetensors or .bin, or an index of its files",
+                        "Choose a folder or file with weights"});
     auto file = InputFile::open(inFolder.empty() ? path : inFolder);
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);

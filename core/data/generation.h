@@ -20,11 +20,13 @@ enum class RecordFields { None, Listed, All };
 /// What a text-to-image model (FLUX, SD3) is told; other models do not look at it.
 struct TextSettings {
     std::string prompt;
-    std::string negative;      ///< SD3: what guidance leads away from
-    std::string encoders;      ///< diffusers folder with text encoders and tokenizers; empty: the model's own folder
-    std::string embeddings;    ///< instead of prompts: safetensors file with encoder_hidden_states [1,T,e] and
-                               ///< pooled_projections [1,p], of a negative prompt with "negative_" before the name
-    double shift = 0;          ///< of the noise levels; 0: the model's usual one
+    std::string negative;    ///< what guidance (FLUX: trueGuidance) leads away from
+    std::string encoders;    ///< diffusers folder with text encoders and tokenizers; empty: the model's own folder
+    std::string embeddings;  ///< instead of prompts: safetensors file with encoder_hidden_states [1,T,e] and
+                             ///< pooled_projections [1,p], of a negative prompt with "negative_" before the name
+    double trueGuidance =
+        1;             ///< FLUX: w of negative + w (prompt - negative), on top of `guidance`; 1: the prompt alone
+    double shift = 0;  ///< of the noise levels; 0: the model's usual one
     std::uint64_t memory = 0;  ///< bytes that the process may take, by streaming blocks from the file; 0: what is free
 };
 
@@ -35,7 +37,7 @@ struct GenerateRequest {
     std::vector<int> labels = {0};  ///< one, or one per image
     std::uint64_t seed = 0;
     int steps = 20;
-    double guidance = 2.0;  ///< w: uncond + w (cond - uncond); 1 = conditional only
+    double guidance = 2.0;  ///< w: uncond + w (cond - uncond); 1 = conditional only; FLUX.1 dev: the network's input
     GuidanceChannels guidanceChannels = GuidanceChannels::Auto;
     Sampler sampler = Sampler::Auto;
     Grid size;                ///< height x width in pixels of the model's own input (text-to-image models: of the
@@ -80,7 +82,7 @@ struct GenerateResult {
 template <class V>
 void fields(V& v, TextSettings& t) {
     v("prompt", t.prompt), v("negative", t.negative), v("encoders", t.encoders), v("embeddings", t.embeddings),
-        v("shift", t.shift), v("memory", t.memory);
+        v("true_guidance", t.trueGuidance), v("shift", t.shift), v("memory", t.memory);
 }
 template <class V>
 void fields(V& v, GenerateRequest& g) {

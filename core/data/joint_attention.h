@@ -19,7 +19,7 @@ struct TokensRequest {
 
 /// What one encoder makes of a prompt.
 struct EncodedText {
-    std::string encoder;              ///< its folder: "text_encoder_2"
+    std::string encoder;              ///< its folder or file: "text_encoder_2", "t5xxl_fp16"
     int first = -1;                   ///< its first token's number among the text tokens of the joint attention; -1:
                                       ///< only a pooled vector enters
     int length = 0;                   ///< tokens it is given, padding included

@@ -42,7 +42,11 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "AttentionRequest",
                                                                                 "AttentionReport",
                                                                                 "ReadSettingsRequest",
-                                                                                "PictureSettings"};
+                                                                                "PictureSettings",
+                                                                                "LorasRequest",
+                                                                                "LorasReport",
+                                                                                "DecodeRequest",
+                                                                                "DecodedStep"};
 
 template <class T, class Variant>
 struct IsMember;

@@ -13,7 +13,7 @@ namespace ropescope {
 
 // What the window and the engine say to each other. A message is one value; core/data/wire.h makes bytes of it.
 
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 
 /// First thing the engine says, before anything is loaded.
 struct Hello {
@@ -48,7 +48,8 @@ using Body =
                  HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard, AtlasReport, HeadsReport,
                  DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, AtlasProgress,
                  CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult,
-                 TokensRequest, TokensReport, AttentionRequest, AttentionReport, ReadSettingsRequest, PictureSettings>;
+                 TokensRequest, TokensReport, AttentionRequest, AttentionReport, ReadSettingsRequest, PictureSettings,
+                 LorasRequest, LorasReport, DecodeRequest, DecodedStep>;
 
 struct Message {
     MessageKind kind = MessageKind::Hello;

@@ -85,7 +85,12 @@ Result<PictureSettings> fromParameters(PictureSettings out, const std::string& t
     take(!s.text.prompt.empty(), "prompt");
     auto entries = entriesOf(trimmed(std::string_view(text).substr(last)));
     take(parse(entries["Steps"], s.steps), "steps");
-    take(parse(entries["CFG scale"], s.guidance), "guidance");
+    if (entries.contains("Distilled CFG Scale")) {  // FLUX, where CFG is another guidance
+        take(parse(entries["Distilled CFG Scale"], s.guidance), "guidance");
+        take(parse(entries["CFG scale"], s.text.trueGuidance), "true guidance");
+    } else {
+        take(parse(entries["CFG scale"], s.guidance), "guidance");
+    }
     take(parse(entries["Seed"], s.seed), "seed");
     take(takeSize(entries["Size"], s.size), "size");
     take(parse(entries["Class"], s.labels.front()), "class");

@@ -15,6 +15,7 @@
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
 #include "core/data/joint_attention.h"
+#include "core/data/lora_match.h"
 #include "core/data/model_card.h"
 #include "core/data/saved_picture.h"
 #include "core/data/self_check.h"
@@ -56,17 +57,17 @@ struct DevicesReport {
 
 using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
                              SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest, TokensRequest,
-                             AttentionRequest, ReadSettingsRequest>;
-using Reply =
-    std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile, SelfCheckReport,
-                 CalibrationReport, CompareReport, ClassifyResult, TokensReport, AttentionReport, PictureSettings>;
+                             AttentionRequest, ReadSettingsRequest, LorasRequest, DecodeRequest>;
+using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
+                           SelfCheckReport, CalibrationReport, CompareReport, ClassifyResult, TokensReport,
+                           AttentionReport, PictureSettings, LorasReport, DecodedStep>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {
     const auto* compare = std::get_if<CompareRequest>(&request);
     return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
            std::holds_alternative<ClassifyRequest>(request) || std::holds_alternative<AttentionRequest>(request) ||
-           (compare && compare->needsData());
+           std::holds_alternative<DecodeRequest>(request) || (compare && compare->needsData());
 }
 
 template <class V>

@@ -19,6 +19,16 @@ struct SavedFile {
     std::string path;
 };
 
+/// What a step of the last run saw as the clean picture, through an autoencoder: previews are linear.
+struct DecodeRequest {
+    GenerateRequest run;
+    int step = 0;     ///< 0 .. steps-1
+    std::string vae;  ///< as in GenerateRequest
+};
+struct DecodedStep {
+    Array pixels;  ///< U8 [h,w,3]
+};
+
 /// The settings that a PNG carries: its own recipe, or the `parameters` text of Stable Diffusion web UIs.
 struct ReadSettingsRequest {
     std::string path;
@@ -33,6 +43,14 @@ struct PictureSettings {
 template <class V>
 void fields(V& v, SavePngRequest& r) {
     v("path", r.path), v("pixels", r.pixels), v("recipe", r.recipe);
+}
+template <class V>
+void fields(V& v, DecodeRequest& r) {
+    v("run", r.run), v("step", r.step), v("vae", r.vae);
+}
+template <class V>
+void fields(V& v, DecodedStep& d) {
+    v("pixels", d.pixels);
 }
 template <class V>
 void fields(V& v, ReadSettingsRequest& r) {

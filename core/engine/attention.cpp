@@ -44,6 +44,7 @@ Result<void> checkPlace(const AttentionRequest& request, int steps, int layers, 
 GenerateRequest bare(GenerateRequest run) {
     run.record = RecordFields::None, run.recordHeads.clear();
     run.previews = false;
+    if (run.noiseFile.empty()) run.batch = 1, run.labels.resize(1);
     return run;
 }
 
@@ -68,7 +69,7 @@ Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& con
     quiet.stop = context.stop;
     const auto prompt = readPrompt(run, painter, quiet);
     if (!prompt) return failure(prompt.error());
-    at::Tensor x = keptStep(run, &painter, request.step);
+    at::Tensor x = keptStep(run, request.step);
     if (!x.defined()) {
         const int layers = painter.card.layers;
         const auto tell = [&](int step, int layer) {
@@ -110,11 +111,11 @@ Result<Layer> layerOfDit(const AttentionRequest& request, const JobContext& cont
     const LoadedModel& model = *setup->model;
     if (auto there = checkPlace(request, setup->plan.steps(), model.card.layers, model.card.heads); !there)
         return failure(there.error());
-    at::Tensor x = keptStep(run, &model, request.step);
+    at::Tensor x = keptStep(run, request.step);
     if (!x.defined()) {
         // A DiT's run is short; all of it is kept then, for the next step asked about.
         if (auto done = generate(run, telling(context, setup->plan.steps())); !done) return failure(done.error());
-        x = keptStep(run, &model, request.step);
+        x = keptStep(run, request.step);
     }
     const DitInference& dit = *model.dit;
     Layer out;

@@ -14,6 +14,7 @@
 #include "core/engine/classify.h"
 #include "core/engine/compare.h"
 #include "core/engine/convert.h"
+#include "core/engine/decoder.h"
 #include "core/engine/device.h"
 #include "core/engine/fold.h"
 #include "core/engine/forward.h"
@@ -21,6 +22,7 @@
 #include "core/engine/heads.h"
 #include "core/engine/self_check.h"
 #include "core/engine/text_prompt.h"
+#include "core/model/lora.h"
 #include "core/training/evaluate_command.h"
 #include "core/training/study_command.h"
 #include "core/training/train_command.h"
@@ -89,9 +91,14 @@ struct Answer {
     Result<Reply> operator()(const ClassifyRequest& r) const { return asReply(classify(r)); }
     Result<Reply> operator()(const SelfCheckRequest& r) const { return asReply(selfCheck(r, context)); }
     Result<Reply> operator()(const TokensRequest& r) const { return asReply(tokensOf(r)); }
+    Result<Reply> operator()(const LorasRequest& r) const { return asReply(matchLoras(r)); }
     Result<Reply> operator()(const AttentionRequest& r) const {
         const HeavyWork heavy;
         return asReply(attentionOf(r, context));
+    }
+    Result<Reply> operator()(const DecodeRequest& r) const {
+        const HeavyWork heavy;
+        return asReply(decodeStep(r, context.stop));
     }
     Result<Reply> operator()(const SavePngRequest&) const { return notHere(); }
     Result<Reply> operator()(const ReadSettingsRequest&) const { return notHere(); }

@@ -2,15 +2,28 @@
 #include "core/engine/decoder.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <vector>
+
+#include "core/engine/device.h"
+#include "core/engine/kept.h"
+#include "core/engine/loaded_model.h"
+#include "core/engine/picture.h"
+#include "core/engine/request_checks.h"
+#include "core/engine/run_memory.h"
 
 namespace ropescope {
 namespace {
 
-constexpr int kTile = 64;  ///< latents a side: 512 pixels, about 2 GB of activations for the published networks
+constexpr int kTile = 64;  ///< latents a side where memory is short: 512 pixels
+constexpr int kLeastTile = 16;
 
 /// Where the decoder is; nothing where there is none.
 Result<std::optional<TensorTable>> tableOf(const std::string& file, const std::string& model) {
@@ -29,14 +42,15 @@ Result<std::optional<TensorTable>> tableOf(const std::string& file, const std::s
     return std::optional(std::move(*table));
 }
 
-struct Kept {
+struct KeptDecoder {
     std::mutex mutex;
-    std::string path, hash, device;
+    std::string path, device;
+    std::vector<std::int64_t> stamp;
     std::shared_ptr<const Decoder> decoder;
 };
 
-Kept& kept() {
-    static Kept one;
+KeptDecoder& kept() {
+    static KeptDecoder one;
     return one;
 }
 
@@ -66,23 +80,73 @@ Result<std::shared_ptr<const Decoder>> decoderFor(const std::string& file, const
     if (scale <= 0)
         return refused("it does not say the scale of its latents", "", "scaling_factor in its configuration",
                        "Put its config.json beside it");
-    Kept& last = kept();
+    KeptDecoder& last = kept();
     const std::lock_guard lock(last.mutex);
-    const bool same = last.decoder && last.path == path && last.hash == card->fileSha256 &&
-                      last.device == device.str() && last.decoder->scale == scale && last.decoder->shift == shift;
+    const std::vector<std::int64_t> stamp = stampOf(path);
+    const bool same = last.decoder && last.path == path && last.stamp == stamp && last.device == device.str() &&
+                      last.decoder->scale == scale && last.decoder->shift == shift;
     if (same) return last.decoder;
     last.decoder = nullptr;
     auto vae = loadVae(table, *card, device, at::kFloat);
     if (!vae) return failure(vae.error());
-    last.path = path, last.hash = card->fileSha256, last.device = device.str();
+    last.path = path, last.stamp = stamp, last.device = device.str();
     last.decoder = std::make_shared<const Decoder>(Decoder{std::move(*vae), path, scale, shift});
     return last.decoder;
 }
 
-at::Tensor decoded(const Decoder& decoder, const at::Tensor& latents, const std::stop_token& stop) {
+std::pair<double, double> usualLatents(const ModelCard& model, int channels) {
+    if (channels != 16 || !model.takesText()) return {0, 0};
+    return model.architecture == "flux" ? std::pair(0.3611, 0.1159) : std::pair(1.5305, 0.0609);
+}
+
+Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_token& stop) {
+    const c10::InferenceMode inference;
+    const auto refused = [](const std::string& place, const std::string& reason, const std::string& advice) {
+        return failure({ErrorKind::Refused, "not-decoded", place, reason, "", "", advice});
+    };
+    const at::Tensor latents = keptClean(request.run, request.step);
+    if (!latents.defined())
+        return refused("step " + std::to_string(request.step), "the steps of this run are not kept any more",
+                       "Make the picture again");
+    const auto device = chooseDevice(request.run.compute.device);
+    if (!device) return failure(device.error());
+    const auto card = openCard(request.run.model);
+    if (!card) return failure(card.error());
+    const int channels = static_cast<int>(latents.size(1));
+    const auto decoder =
+        decoderFor(request.vae, request.run.model.path, channels, *device, usualLatents(*card, channels));
+    if (!decoder) return failure(decoder.error());
+    if (!*decoder) return refused("--vae", "there is no autoencoder", "Choose the VAE of the model");
+    const DecodedPicture picture = decoded(**decoder, latents[0].to(*device), 0, stop);
+    if (!picture.pixels.defined()) return failure(cancelled());
+    return DecodedStep{pictureOf(picture.pixels, card->architecture)};
+}
+
+std::uint64_t decodingBytes(const Decoder& decoder, const at::Tensor& latents) {
+    std::uint64_t weights = 0;
+    for (const auto& [name, tensor] : decoder.vae.weights) weights += tensor.nbytes();
+    return weights + decodingBytes(decoder.vae, latents.size(-2) * latents.size(-1));
+}
+
+DecodedPicture decoded(const Decoder& decoder, const at::Tensor& latents, std::uint64_t memory,
+                       const std::stop_token& stop) {
     const at::Tensor raw = latents.unsqueeze(0) / decoder.scale + decoder.shift;
-    const at::Tensor pixels = decodeTiled(decoder.vae, raw, kTile, [&] { return stop.stop_requested(); });
-    return pixels.defined() ? pixels[0] : pixels;
+    const int whole = static_cast<int>(std::max<std::int64_t>({kLeastTile, raw.size(2), raw.size(3)}));
+    if (memory == 0) memory = freeBytes(raw.device());
+    int tile = whole;
+    if (memory > 0 && decodingBytes(decoder.vae, raw.size(2) * raw.size(3)) > memory)
+        for (tile = kTile; tile > kLeastTile && decodingBytes(decoder.vae, std::int64_t{tile} * tile) > memory;)
+            tile /= 2;
+    for (;; tile = std::max(kLeastTile, std::min(tile, kTile) / 2)) {
+        try {
+            const at::Tensor pixels = decodeTiled(decoder.vae, raw, tile, [&] { return stop.stop_requested(); });
+            return {pixels.defined() ? pixels[0] : pixels, tile < whole};
+        } catch (const c10::OutOfMemoryError&) {
+            if (tile == kLeastTile) throw;
+        } catch (const std::bad_alloc&) {
+            if (tile == kLeastTile) throw;
+        }
+    }
 }
 
 }  // namespace ropescope

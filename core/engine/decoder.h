@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "core/data/model_card.h"
+#include "core/data/saved_picture.h"
 #include "core/model/vae.h"
 
 namespace ropescope {
@@ -25,7 +27,24 @@ struct Decoder {
                                                                 int channels, at::Device device,
                                                                 std::pair<double, double> usual = {0, 0});
 
-/// Pixels [3,h,w] in [-1,1] of one image's latents [C,h,w], in tiles; undefined when stopped.
-[[nodiscard]] at::Tensor decoded(const Decoder& decoder, const at::Tensor& latents, const std::stop_token& stop);
+/// Scale and shift of a published model's latents, where their decoder does not say them; 0, 0: unknown.
+[[nodiscard]] std::pair<double, double> usualLatents(const ModelCard& model, int channels);
+
+/// A step of the last run through the decoder. Errors: those of decoderFor(); Refused when the run is not kept (any
+/// more) or there is no decoder; Cancelled.
+[[nodiscard]] Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_token& stop);
+
+inline constexpr const char* kTiledNote = "decoded in tiles: too little memory for the whole picture at once";
+
+/// Pixels [3,h,w] in [-1,1] of one image.
+struct DecodedPicture {
+    at::Tensor pixels;   ///< undefined when stopped
+    bool tiled = false;  ///< in pieces, for lack of memory: not quite the picture that decoding as a whole gives
+};
+/// Of latents [C,h,w], as a whole where `memory` (bytes for this; 0: what is free) allows it.
+[[nodiscard]] DecodedPicture decoded(const Decoder& decoder, const at::Tensor& latents, std::uint64_t memory,
+                                     const std::stop_token& stop);
+/// What decoding as a whole takes, with the decoder's weights.
+[[nodiscard]] std::uint64_t decodingBytes(const Decoder& decoder, const at::Tensor& latents);
 
 }  // namespace ropescope

@@ -6,10 +6,12 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "core/data/enum_names.h"
@@ -81,6 +83,36 @@ std::int64_t residentBytes() {
     std::int64_t total = 0, resident = 0;
     in >> total >> resident;
     return resident * sysconf(_SC_PAGESIZE);
+}
+
+std::optional<std::uint64_t> numberIn(const std::string& path) {
+    std::ifstream in(path);
+    std::uint64_t number = 0;
+    return in >> number ? std::optional(number) : std::nullopt;
+}
+
+/// What the control group of a container or a batch job leaves to this process (cgroup v2, else v1); the largest number
+/// where it has no limit. Pages of files that nobody uses count as free.
+std::uint64_t leftInGroup() {
+    std::ifstream groups("/proc/self/cgroup");
+    std::uint64_t left = ~std::uint64_t{0};
+    for (std::string line; std::getline(groups, line);) {
+        const bool second = line.starts_with("0::");
+        if (!second && line.find(":memory:") == std::string::npos) continue;
+        const std::string root = second ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        std::string own = line.substr(line.rfind(':') + 1);
+        if (!std::ifstream(root + own + (second ? "/memory.max" : "/memory.limit_in_bytes"))) own.clear();
+        const auto limit = numberIn(root + own + (second ? "/memory.max" : "/memory.limit_in_bytes"));
+        const auto used = numberIn(root + own + (second ? "/memory.current" : "/memory.usage_in_bytes"));
+        if (!limit || !used) continue;
+        std::uint64_t idle = 0;
+        std::ifstream stat(root + own + "/memory.stat");
+        std::string key;
+        for (std::uint64_t value = 0; stat >> key >> value;)
+            if (key == "inactive_file") idle = value;
+        left = std::min(left, *limit - std::min(*limit, *used - std::min(*used, idle)));
+    }
+    return left;
 }
 
 int coreCount() {
@@ -173,7 +205,7 @@ std::uint64_t freeBytes(at::Device device) {
     std::ifstream in("/proc/meminfo");
     std::string key, unit;
     for (std::uint64_t kibibytes = 0; in >> key >> kibibytes; std::getline(in, unit))
-        if (key == "MemAvailable:") return kibibytes << 10;
+        if (key == "MemAvailable:") return std::min(kibibytes << 10, leftInGroup());
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/engine/device.h"
 #include "core/engine/drawing.h"
+#include "core/engine/flow_inputs.h"
 #include "core/engine/picture.h"
 #include "core/engine/recipe.h"
 #include "core/engine/request_checks.h"
@@ -23,7 +24,7 @@ double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-Result<GenerateResult> assemble(const GenerateRequest& request, const DrawingSetup& setup, const at::Tensor& latents,
+Result<GenerateResult> assemble(const GenerateRequest& request, DrawingSetup& setup, const at::Tensor& latents,
                                 const JobContext& context) {
     const Painter& painter = *setup.painter;
     GenerateResult result;
@@ -41,11 +42,18 @@ Result<GenerateResult> assemble(const GenerateRequest& request, const DrawingSet
     decided.levels = {setup.plan.flow.front().time, setup.plan.flow.front().next};
     for (int i = 0; i < setup.batch(); ++i) {
         if (setup.decoder && context.onShare) context.onShare(-1, "decoding the picture");
-        const at::Tensor picture = setup.decoder ? decoded(*setup.decoder, latents[i], context.stop) : latents[i];
-        if (!picture.defined()) return failure(cancelled());
+        DecodedPicture picture{latents[i]};
+        if (setup.decoder) {
+            const std::uint64_t wanted = decodingBytes(*setup.decoder, latents[i]);
+            const std::uint64_t limit = makeRoom(setup.painter->weights, wanted, request.text.memory);
+            picture = decoded(*setup.decoder, latents[i], beside(limit), context.stop);
+        }
+        if (!picture.pixels.defined()) return failure(cancelled());
+        if (picture.tiled && i == 0) result.note += (result.note.empty() ? "" : "; ") + std::string(kTiledNote);
+        decided.note = result.note;
         decided.image = i;
         result.images.push_back({request.seed + static_cast<std::uint64_t>(i), 0,
-                                 pictureOf(picture, painter.card.architecture),
+                                 pictureOf(picture.pixels, painter.card.architecture),
                                  recipeOf(named, painter.card, decided)});
     }
     return result;

@@ -5,6 +5,7 @@
 
 #include "core/engine/device.h"
 #include "core/engine/flow_inputs.h"
+#include "core/engine/generation_setup.h"
 #include "core/engine/picture.h"
 #include "core/engine/request_checks.h"
 #include "core/engine/run_memory.h"
@@ -23,9 +24,7 @@ struct Stopped {};
 Result<at::Tensor> firstNoise(const GenerateRequest& request, const Painter& painter) {
     at::Tensor noise;
     if (!request.noiseFile.empty()) {
-        const auto in = NamedInputs::open(request.noiseFile, "Noise is a tensor `noise` [B,C,h,w]");
-        if (!in) return failure(in.error());
-        auto read = in->read("noise", {-1, painter.channels(), -1, -1});
+        auto read = readNoise("--noise", request.noiseFile, {"noise"}, painter.channels());
         if (!read) return failure(read.error());
         noise = *read;
     }
@@ -46,6 +45,9 @@ Result<at::Tensor> firstNoise(const GenerateRequest& request, const Painter& pai
         return failure(optionError("--size", "larger than the model's table of positions", found,
                                    "at most " + std::to_string(table.table.rows * side * kPixelsPerLatent) + " a side",
                                    "Choose a smaller size"));
+    if (noise.defined() && request.batch > 1 && request.batch != noise.size(0))
+        return failure(optionError("--batch", "the noise is of another number of images", std::to_string(request.batch),
+                                   std::to_string(noise.size(0)), "Leave it out"));
     if (noise.defined()) return noise;
     if (request.batch < 1 || request.batch > 1024)
         return failure(optionError("--batch", "not a possible number of images", std::to_string(request.batch),
@@ -68,7 +70,13 @@ Result<SamplingPlan> planFor(const GenerateRequest& request, const Painter& pain
                                                       painter.isFlux() ? FlowSpacing::Even : FlowSpacing::TrainedEnds));
 }
 
-Result<Prompt> readEmbeddings(const GenerateRequest& request, const TextRecipe& recipe) {
+/// w of negative + w (prompt - negative).
+double guidanceOf(const GenerateRequest& request, const Painter& painter) {
+    return painter.isFlux() ? request.text.trueGuidance : request.guidance;
+}
+
+Result<Prompt> readEmbeddings(const GenerateRequest& request, const Painter& painter) {
+    const TextRecipe& recipe = painter.text;
     const auto in = NamedInputs::open(request.text.embeddings,
                                       "Embeddings are encoder_hidden_states [1,T,e] and pooled_projections [1,p], of a "
                                       "negative prompt with negative_ before the name");
@@ -83,27 +91,31 @@ Result<Prompt> readEmbeddings(const GenerateRequest& request, const TextRecipe& 
         return {};
     };
     if (auto taken = take("", prompt.text, prompt.pooled); !taken) return failure(taken.error());
-    if (in->has("negative_encoder_hidden_states"))
+    // Guidance without its other side says which tensor is missing.
+    if (guidanceOf(request, painter) != 1)
         if (auto taken = take("negative_", prompt.negativeText, prompt.negativePooled); !taken)
             return failure(taken.error());
     return prompt;
 }
 
-Result<Prompt> encodePrompts(const GenerateRequest& request, const Painter& painter, const JobContext& context) {
-    const EncoderRun run{painter.weights.type(), painter.weights.device(), request.text.memory,
+Result<Prompt> encodePrompts(const GenerateRequest& request, Painter& painter, const JobContext& context) {
+    const EncoderRun run{painter.weights.type(),
+                         painter.weights.device(),
+                         request.text.memory,
                          [&](const std::string& encoder) {
                              if (context.stop.stop_requested()) throw Stopped{};
                              if (context.onShare) context.onShare(-1, "reading the prompt: " + encoder);
                          },
                          [&] {
                              if (context.stop.stop_requested()) throw Stopped{};
-                         }};
+                         },
+                         [&](std::uint64_t bytes) { return makeRoom(painter.weights, bytes, request.text.memory); }};
     auto own = embedText(request.text.encoders, request.model.path, request.text.prompt, painter.text, run);
     if (!own) return failure(own.error());
     Prompt prompt{own->text, own->pooled, {}, {}, std::move(own->tokens)};
     if (context.onNote)
         for (const EncodedText& part : prompt.tokens.parts) context.onNote(describeTokens(part));
-    if (painter.isFlux() || request.guidance == 1) return prompt;
+    if (guidanceOf(request, painter) == 1) return prompt;
     const auto other = embedText(request.text.encoders, request.model.path, request.text.negative, painter.text, run);
     if (!other) return failure(other.error());
     prompt.negativeText = other->text, prompt.negativePooled = other->pooled;
@@ -181,17 +193,17 @@ Result<DrawingSetup> setUpDrawing(const GenerateRequest& request, const JobConte
     auto heads = recordedHeads(request, (*painter)->card.layers, (*painter)->card.heads);
     if (!heads) return failure(heads.error());
     setup.heads = std::move(*heads);
-    const auto decoder =
-        decoderFor(request.vae, request.model.path, (*painter)->channels(), *device, (*painter)->usualLatents());
+    const auto decoder = decoderFor(request.vae, request.model.path, (*painter)->channels(), *device,
+                                    usualLatents((*painter)->card, (*painter)->channels()));
     if (!decoder) return failure(decoder.error());
     setup.decoder = *decoder;
     return setup;
 }
 
-Result<Prompt> readPrompt(const GenerateRequest& request, const Painter& painter, const JobContext& context) {
+Result<Prompt> readPrompt(const GenerateRequest& request, Painter& painter, const JobContext& context) {
     try {
         return request.text.embeddings.empty() ? encodePrompts(request, painter, context)
-                                               : readEmbeddings(request, painter.text);
+                                               : readEmbeddings(request, painter);
     } catch (const Stopped&) {
         return failure(cancelled());
     } catch (const ReadFailure& lost) {
@@ -203,22 +215,22 @@ Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup
                              const std::stop_token& stop, const DrawingWatch& watch) {
     Painter& painter = *setup.painter;
     const SamplingPlan& plan = setup.plan;
-    beginRun(request, setup.painter);
+    beginRun(request);
     int current = 0;
     Recorder recorder(setup, [&](int layer) {
         if (stop.stop_requested()) throw Stopped{};
         if (watch.layer) watch.layer(current, layer);
     });
-    const bool against = prompt.negativeText.defined() && !painter.card.guidanceInput && request.guidance != 1;
+    const double guidance = guidanceOf(request, painter);
     const auto network = [&](const at::Tensor& x, int evaluation) {
         const bool first = evaluation % plan.evaluationsPerStep() == 0;
         const double time = plan.times[evaluation];
         const at::Tensor with = painter.predict(x, time, prompt.text, prompt.pooled, request.guidance,
                                                 first ? recorder.taps() : recorder.quiet());
-        if (!against) return with;
+        if (guidance == 1) return with;
         const at::Tensor without =
             painter.predict(x, time, prompt.negativeText, prompt.negativePooled, request.guidance, recorder.quiet());
-        return without + request.guidance * (with - without);
+        return without + guidance * (with - without);
     };
     at::Tensor x = setup.noise.to(painter.weights.device()), before;
     try {
@@ -233,6 +245,7 @@ Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup
                 plain ? sampleStep(last, 0, x, [&](const at::Tensor& l, int) { return network(l, 2 * i); }, {})
                       : sampleStep(plan, i, x, network, {}, before);
             if (!at::isfinite(result.latents).all().item<bool>()) return failure(notFinite(request, i + 1));
+            keepClean(result.clean);
             x = result.latents, before = result.clean;
             if (watch.step)
                 watch.step(

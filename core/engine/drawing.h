@@ -35,8 +35,7 @@ struct Prompt {
 };
 /// From the embeddings' file or by the text encoders; `context` hears tokens and what is cut. Errors: those of
 /// embedText() and of reading.
-[[nodiscard]] Result<Prompt> readPrompt(const GenerateRequest& request, const Painter& painter,
-                                        const JobContext& context);
+[[nodiscard]] Result<Prompt> readPrompt(const GenerateRequest& request, Painter& painter, const JobContext& context);
 
 /// What a step gave.
 struct DrawnStep {

@@ -65,14 +65,29 @@ std::int64_t inputsOf(const TensorTable& table, const std::string& name) {
 
 Result<WeightStore> storeUnder(std::uint64_t memory, const TensorTable& table, at::ScalarType type, at::Device device,
                                LoraSet changes) {
-    const std::uint64_t budget = budgetOf(memory, device);
+    if (auto possible = checkStorage(table); !possible) return failure(possible.error());
+    std::uint64_t budget = budgetOf(memory, device);
+    if (device.is_cpu() && budget != ~std::uint64_t{0}) budget -= std::min(budget, changes.bytes());
     WeightStore store(table, type, device, budget, std::move(changes));
     if (store.streams() && 2 * store.largestBlock() > budget)
         return failure(
             {ErrorKind::Device, "memory", memory > 0 ? place({"--memory", table.path()}) : place({table.path()}),
              "too little memory for two blocks of this model", gigabytes(memory > 0 ? memory : freeBytes(device)),
-             gigabytes(2 * store.largestBlock() + kBesideWeights) + " or more", "Give more, or a half precision"});
+             gigabytes(2 * store.largestBlock() + kBesideWeights + 5'000'000) + " or more",
+             "Give more, or a half precision"});
     return store;
+}
+
+std::uint64_t beside(std::uint64_t memory) {
+    return memory == 0 ? 0 : std::max<std::uint64_t>(1, memory - std::min(memory, kBesideWeights));
+}
+
+std::uint64_t makeRoom(WeightStore& kept, std::uint64_t wanted, std::uint64_t memory) {
+    const std::uint64_t left = memory > 0 ? memory - std::min(memory, kept.keptBytes()) : freeBytes(kept.device());
+    const bool unknown = memory == 0 && left == 0;
+    if (unknown || wanted + kBesideWeights <= left) return memory > 0 ? left : 0;
+    kept.release();
+    return memory;
 }
 
 Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, const Compute& compute,
@@ -82,9 +97,10 @@ Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, co
     if (!changes) return failure(changes.error());
     if (note)
         for (const std::string& line : changes->notes) note(line);
+    const std::uint64_t loras = changes->bytes();
     auto store = storeUnder(memory, table, scalarType(compute.precision), device, std::move(*changes));
     if (!store || !note) return store;
-    const std::uint64_t peak = std::min(budgetOf(memory, device), store->totalBytes()) + kBesideWeights;
+    const std::uint64_t peak = std::min(budgetOf(memory, device), store->totalBytes() + loras) + kBesideWeights;
     note("weights " + gigabytes(store->totalBytes()) + ", largest block " + gigabytes(store->largestBlock()) +
          (store->streams() ? "; streamed from the file, peak at most " + gigabytes(peak) : "; kept in memory"));
     return store;

@@ -36,6 +36,13 @@ private:
 [[nodiscard]] Result<WeightStore> storeUnder(std::uint64_t memory, const TensorTable& table, at::ScalarType type,
                                              at::Device device, LoraSet changes = {});
 
+/// Room for something of `wanted` bytes beside `kept`, whose blocks are given back where it needs their place. Returns
+/// the limit that is left for it, in the meaning of `memory` (0: what is free).
+[[nodiscard]] std::uint64_t makeRoom(WeightStore& kept, std::uint64_t wanted, std::uint64_t memory);
+
+/// Of a limit for the whole process what is left beside LibTorch and a usual pass; 0 stays 0 (what is free).
+[[nodiscard]] std::uint64_t beside(std::uint64_t memory);
+
 /// The weights of a FLUX or MMDiT with the model's LoRAs, under a limit of `memory` bytes for the whole process (0:
 /// what is free). `note` hears what matches and what the memory is used for. Errors: those of readLoras(); Device when
 /// the limit does not hold two blocks.

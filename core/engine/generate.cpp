@@ -132,7 +132,7 @@ Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSet
     // Drawn even when a file gives the noise: the step noises then are the same stream's.
     const at::Tensor drawn = run.draw();
     at::Tensor x = (setup.noise.defined() ? setup.noise : drawn).to(setup.model->dit->device());
-    beginRun(request, setup.model);
+    beginRun(request);
     const auto network = [&](const at::Tensor& latents, int evaluation) { return run.evaluate(latents, evaluation); };
     const auto noise = [&](int step) { return run.stepNoise(step); };
     at::Tensor before;
@@ -140,6 +140,7 @@ Result<at::Tensor> sampleAll(const GenerateRequest& request, const GenerationSet
         keepStep(x);
         const StepResult step = sampleStep(setup.plan, i, x, network, noise, before);
         if (!at::isfinite(step.latents).all().item<bool>()) return failure(notFinite(request, i + 1));
+        keepClean(step.clean);
         x = step.latents, before = step.clean;
         GenerateProgress progress;
         progress.step = i + 1;
@@ -157,14 +158,15 @@ GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& s
     result.note = decoder ? "" : pictureNote(setup.channels);
     result.latents = arrayOf(latents);
     for (int i = 0; i < setup.batch(); ++i) {
+        const DecodedPicture picture = decoder ? decoded(*decoder, latents[i], 0, stop) : DecodedPicture{latents[i]};
+        if (!picture.pixels.defined()) throw Stopped{};
+        if (picture.tiled) result.note = kTiledNote;
         const Decided decided{setup.plan.sampler, setup.guided,  setup.size, setup.labels[i], i,
                               setup.batch(),      result.device, result.note};
-        const at::Tensor picture = decoder ? decoded(*decoder, latents[i], stop) : latents[i];
-        if (!picture.defined()) throw Stopped{};
         GenerateRequest named = request;
         if (decoder) named.vae = decoder->path;
-        result.images.push_back({request.seed + static_cast<std::uint64_t>(i), setup.labels[i], pictureOf(picture),
-                                 recipeOf(named, setup.model->card, decided)});
+        result.images.push_back({request.seed + static_cast<std::uint64_t>(i), setup.labels[i],
+                                 pictureOf(picture.pixels), recipeOf(named, setup.model->card, decided)});
     }
     return result;
 }

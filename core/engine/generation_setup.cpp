@@ -25,27 +25,6 @@ std::string shapeText(const std::vector<std::int64_t>& shape) {
     return text.empty() ? "[]" : text + "]";
 }
 
-/// The tensor of one of these names, or the only one of the file; rank 4 with `channels` in its second place.
-Result<at::Tensor> readNoise(const std::string& option, const std::string& path,
-                             std::initializer_list<std::string_view> names, std::int64_t channels) {
-    const auto table = TensorTable::open(path);
-    if (!table) return failure(table.error());
-    const TensorEntry* entry = table->tensors().size() == 1 ? table->tensors().data() : nullptr;
-    for (const std::string_view name : names) entry = entry ? entry : table->find(name);
-    if (!entry) {
-        return failure(optionError(option, "the file holds several tensors and none of the expected name",
-                                   std::to_string(table->tensors().size()) + " tensors", std::string(*names.begin()),
-                                   "Store the noise under that name or alone"));
-    }
-    if (entry->shape.size() != 4 || entry->shape[1] != channels || entry->elements() == 0) {
-        return failure(optionError(option, "the noise does not fit the model", shapeText(entry->shape),
-                                   "[n," + std::to_string(channels) + ",h,w]", "Give noise of that shape"));
-    }
-    const auto values = table->readFloat(entry->name);
-    if (!values) return failure(values.error());
-    return at::from_blob(const_cast<float*>(values->data()), entry->shape, at::kFloat).clone();
-}
-
 Result<void> readNoises(const GenerateRequest& request, GenerationSetup& setup) {
     if (!request.noiseFile.empty()) {
         const auto noise = readNoise("--noise", request.noiseFile, {"noise"}, setup.channels);
@@ -138,6 +117,26 @@ Result<void> chooseHeads(const GenerateRequest& request, GenerationSetup& setup)
 }
 
 }  // namespace
+
+Result<at::Tensor> readNoise(const std::string& option, const std::string& path,
+                             std::initializer_list<std::string_view> names, std::int64_t channels) {
+    const auto table = TensorTable::open(path);
+    if (!table) return failure(table.error());
+    const TensorEntry* entry = table->tensors().size() == 1 ? table->tensors().data() : nullptr;
+    for (const std::string_view name : names) entry = entry ? entry : table->find(name);
+    if (!entry) {
+        return failure(optionError(option, "the file holds several tensors and none of the expected name",
+                                   std::to_string(table->tensors().size()) + " tensors", std::string(*names.begin()),
+                                   "Store the noise under that name or alone"));
+    }
+    if (entry->shape.size() != 4 || entry->shape[1] != channels || entry->elements() == 0) {
+        return failure(optionError(option, "the noise does not fit the model", shapeText(entry->shape),
+                                   "[n," + std::to_string(channels) + ",h,w]", "Give noise of that shape"));
+    }
+    const auto values = table->readFloat(entry->name);
+    if (!values) return failure(values.error());
+    return at::from_blob(const_cast<float*>(values->data()), entry->shape, at::kFloat).clone();
+}
 
 Result<GenerationSetup> setUpGeneration(const GenerateRequest& request, std::shared_ptr<const LoadedModel> model) {
     GenerationSetup setup;

@@ -33,6 +33,11 @@ struct GenerationSetup {
 [[nodiscard]] Result<GenerationSetup> setUpGeneration(const GenerateRequest& request,
                                                       std::shared_ptr<const LoadedModel> model);
 
+/// Noise of a file: the tensor of one of these names, or the only one; float32 [n,channels,h,w]. Errors: those of
+/// reading; Usage naming `option` when there is none of that form.
+[[nodiscard]] Result<at::Tensor> readNoise(const std::string& option, const std::string& path,
+                                           std::initializer_list<std::string_view> names, std::int64_t channels);
+
 /// The same with the model of the request loaded on its device. Errors: those, and of loading; Refused when the model
 /// draws nothing.
 [[nodiscard]] Result<GenerationSetup> openGeneration(const GenerateRequest& request);

@@ -1,30 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/head_store.h"
 
-#include <sys/stat.h>
-
 #include <cstdint>
 #include <list>
+
+#include "core/engine/kept.h"
 
 namespace ropescope {
 namespace {
 
-/// What tells one state of a file from another without reading it.
-struct FileStamp {
-    std::uint64_t device = 0, inode = 0, size = 0;
-    std::int64_t seconds = 0, nanoseconds = 0;
-    bool operator==(const FileStamp&) const = default;
-};
-
-FileStamp stampOf(const std::string& path) {
-    struct stat s {};
-    if (::stat(path.c_str(), &s) != 0) return {};
-    return {s.st_dev, s.st_ino, std::uint64_t(s.st_size), s.st_mtim.tv_sec, s.st_mtim.tv_nsec};
-}
-
-struct Kept {
+struct KeptHeads {
     ModelRef ref;
-    FileStamp stamp;
+    std::vector<std::int64_t> stamp;
     std::shared_ptr<HeadStore> store;
 };
 
@@ -77,9 +64,9 @@ Result<std::vector<LoadedHead>> HeadStore::passing(int layer, HeadRange range) {
 
 Result<std::shared_ptr<HeadStore>> headStore(const ModelRef& ref) {
     static std::mutex mutex;
-    static std::list<Kept> kept;  // newest first
+    static std::list<KeptHeads> kept;  // newest first
     const std::lock_guard lock(mutex);
-    const FileStamp stamp = stampOf(ref.path);
+    const std::vector<std::int64_t> stamp = stampOf(ref);
     for (auto it = kept.begin(); it != kept.end(); ++it) {
         if (!(it->ref == ref)) continue;
         if (it->stamp == stamp) {

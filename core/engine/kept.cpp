@@ -51,7 +51,7 @@ std::vector<std::int64_t> stampOf(const std::string& path) {
     for (const std::string& name : {fs::path(path).stem().string() + ".config.json", std::string("config.json"),
                                     std::string("adapter_config.json")})
         addFile(stamp, (beside / name).string());
-    if (path.ends_with(".index.json"))
+    if (path.ends_with(".json") && path.find(".index.") != std::string::npos)
         for (const std::string& file : filesIn(beside.empty() ? "." : beside, 0)) addFile(stamp, file);
     return stamp;
 }

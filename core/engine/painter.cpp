@@ -42,6 +42,12 @@ Result<std::shared_ptr<Painter>> open(const ModelRef& ref, const Compute& comput
     if (!flux && card->architecture != "mmdit")
         return failure(optionError("--prompt", "this model takes no text", card->architecture, "a FLUX or SD3",
                                    "Use --class with a class-conditional DiT"));
+    if (card->inChannels != card->outChannels && card->outChannels > 0)
+        return failure(
+            {ErrorKind::Refused, "needs-picture", place({ref.path}),
+             "this model takes a picture or a mask beside the noise (FLUX.1 Fill, Canny, Depth, ...)",
+             std::to_string(card->inChannels) + " channels in, " + std::to_string(card->outChannels) + " out",
+             "as many", "It can be inspected; draw with a model that starts from noise alone"});
     if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
     auto fluxOwn = flux ? fluxShape(*card) : FluxShape{};
@@ -66,11 +72,6 @@ Kept<Painter>& keptPainter() {
 }
 
 }  // namespace
-
-std::pair<double, double> Painter::usualLatents() const {
-    if (channels() != 16) return {0, 0};
-    return isFlux() ? std::pair(0.3611, 0.1159) : std::pair(1.5305, 0.0609);
-}
 
 at::Tensor Painter::predict(const at::Tensor& x, double time, const at::Tensor& words, const at::Tensor& pooled,
                             double guidance, const JointTaps& taps) {

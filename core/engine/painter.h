@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/engine/text_prompt.h"
@@ -27,8 +26,6 @@ struct Painter {
     [[nodiscard]] bool isFlux() const { return card.architecture == "flux"; }
     [[nodiscard]] int channels() const { return isFlux() ? card.inChannels / 4 : card.inChannels; }  ///< of latents
     [[nodiscard]] int latentsPerToken() const { return isFlux() ? 2 : card.patch; }                  ///< of a side
-    /// Scale and shift of the latents where their decoder does not say them; 0, 0: unknown.
-    [[nodiscard]] std::pair<double, double> usualLatents() const;
 
     /// The velocity [B,C,h,w], float32, of latents [B,C,h,w] at `time` 0..1000 for text [1 or B,T,e] and pooled [1 or
     /// B,p]. `guidance` is for networks that take it as an input. Throws ReadFailure.

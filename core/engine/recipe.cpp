@@ -29,9 +29,34 @@ std::string textOptions(const TextSettings& t) {
     } else {
         text += " --embeddings " + shellWord(t.embeddings);
     }
+    if (t.trueGuidance != 1) text += " --true-guidance " + numberWord(t.trueGuidance);
     if (t.shift > 0) text += " --shift " + numberWord(t.shift);
     if (t.memory > 0) text += " --memory " + std::to_string(t.memory);
     return text;
+}
+
+/// A path that another program's working folder does not change.
+std::string absolute(const std::string& path) {
+    std::error_code ignored;
+    const auto whole = std::filesystem::absolute(path, ignored);
+    return path.empty() || ignored ? path : whole.lexically_normal().string();
+}
+
+GenerateRequest withAbsolutePaths(GenerateRequest r) {
+    for (std::string* path : {&r.model.path, &r.model.config, &r.model.adapter, &r.noiseFile, &r.stepNoiseFile, &r.vae,
+                              &r.text.encoders, &r.text.embeddings})
+        *path = absolute(*path);
+    for (LoraRef& lora : r.model.loras) lora.path = absolute(lora.path);
+    return r;
+}
+
+/// The request as one that makes this picture alone.
+GenerateRequest alone(GenerateRequest r, const Decided& d, std::uint64_t seed) {
+    if (r.noiseFile.empty()) r.seed = seed, r.batch = 1;
+    r.labels = {d.label};
+    r.size = d.size, r.sampler = d.sampler;
+    r.record = RecordFields::None, r.recordHeads.clear();
+    return r;
 }
 
 std::string commandOf(const GenerateRequest& r, const ModelCard& card, const Decided& d, std::uint64_t seed) {
@@ -51,27 +76,8 @@ std::string commandOf(const GenerateRequest& r, const ModelCard& card, const Dec
     return text + " --out IMAGE.png";
 }
 
-/// A path that another program's working folder does not change.
-std::string absolute(const std::string& path) {
-    std::error_code ignored;
-    const auto whole = std::filesystem::absolute(path, ignored);
-    return path.empty() || ignored ? path : whole.lexically_normal().string();
-}
-
-/// The request as one that makes this picture alone.
-GenerateRequest alone(GenerateRequest r, const Decided& d, std::uint64_t seed) {
-    if (r.noiseFile.empty()) r.seed = seed, r.batch = 1;
-    r.labels = {d.label};
-    r.size = d.size, r.sampler = d.sampler;
-    r.record = RecordFields::None, r.recordHeads.clear();
-    for (std::string* path : {&r.model.path, &r.model.config, &r.model.adapter, &r.noiseFile, &r.stepNoiseFile, &r.vae,
-                              &r.text.encoders, &r.text.embeddings})
-        *path = absolute(*path);
-    for (LoraRef& lora : r.model.loras) lora.path = absolute(lora.path);
-    return r;
-}
-
-void addText(nlohmann::ordered_json& json, const GenerateRequest& r, const Decided& d) {
+void addText(nlohmann::ordered_json& json, const GenerateRequest& r, const ModelCard& card, const Decided& d) {
+    if (card.architecture == "flux") json["true_guidance"] = r.text.trueGuidance;
     if (r.text.embeddings.empty()) {
         json["prompt"] = r.text.prompt, json["negative_prompt"] = r.text.negative;
     } else {
@@ -86,7 +92,8 @@ void addText(nlohmann::ordered_json& json, const GenerateRequest& r, const Decid
 
 }  // namespace
 
-std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Decided& d) {
+std::string recipeOf(const GenerateRequest& request, const ModelCard& card, const Decided& d) {
+    const GenerateRequest r = withAbsolutePaths(request);
     const std::uint64_t seed = r.seed + static_cast<std::uint64_t>(d.image);
     nlohmann::ordered_json json = {
         {"program", "ropescope"},
@@ -108,7 +115,7 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
         {"device", d.device},
     };
     if (card.takesText()) {
-        addText(json, r, d);
+        addText(json, r, card, d);
     } else {
         json["label"] = d.label, json["guided_channels"] = d.guidedChannels;
     }
@@ -126,6 +133,8 @@ std::string recipeOf(const GenerateRequest& r, const ModelCard& card, const Deci
         json["image"] = d.image;
         json["batch"] = d.batch;
     }
+    // Alone it may differ in the last place: matrix products of several images are summed in another order.
+    if (d.batch > 1) json["image"] = d.image, json["batch"] = d.batch;
     if (!r.vae.empty()) json["vae"] = r.vae;
     if (!d.note.empty()) json["note"] = d.note;
     // With noise from a file the whole batch is one run and its seed the first one's.

@@ -15,13 +15,21 @@ namespace {
 struct LastRun {
     std::mutex mutex;
     std::string key;
-    std::weak_ptr<const void> model;
-    std::vector<at::Tensor> latents;
+    std::vector<at::Tensor> latents, clean;
 };
 
 LastRun& lastRun() {
     static LastRun run;
     return run;
+}
+
+at::Tensor firstOf(const at::Tensor& latents) {
+    return latents.narrow(0, 0, 1).to(at::kCPU).clone();
+}
+
+at::Tensor of(const LastRun& run, const GenerateRequest& request, const std::vector<at::Tensor>& steps, int step) {
+    const bool there = step >= 0 && step < static_cast<int>(steps.size()) && run.key == runKey(request);
+    return there ? steps[static_cast<std::size_t>(step)] : at::Tensor();
 }
 
 }  // namespace
@@ -42,24 +50,35 @@ std::string runKey(GenerateRequest request) {
     return key;
 }
 
-void beginRun(const GenerateRequest& request, const std::shared_ptr<const void>& model) {
+void beginRun(const GenerateRequest& request) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);
-    run.key = runKey(request), run.model = model;
-    run.latents.clear();
+    run.key = runKey(request);
+    run.latents.clear(), run.clean.clear();
 }
 
 void keepStep(const at::Tensor& latents) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);
-    run.latents.push_back(latents.narrow(0, 0, 1).to(at::kCPU).clone());
+    run.latents.push_back(firstOf(latents));
 }
 
-at::Tensor keptStep(const GenerateRequest& request, const void* model, int step) {
+void keepClean(const at::Tensor& latents) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);
-    const bool same = run.model.lock().get() == model && run.key == runKey(request);
-    return same && step < static_cast<int>(run.latents.size()) ? run.latents[step] : at::Tensor();
+    run.clean.push_back(firstOf(latents));
+}
+
+at::Tensor keptStep(const GenerateRequest& request, int step) {
+    LastRun& run = lastRun();
+    const std::lock_guard lock(run.mutex);
+    return of(run, request, run.latents, step);
+}
+
+at::Tensor keptClean(const GenerateRequest& request, int step) {
+    LastRun& run = lastRun();
+    const std::lock_guard lock(run.mutex);
+    return of(run, request, run.clean, step);
 }
 
 }  // namespace ropescope

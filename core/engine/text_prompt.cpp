@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <set>
 
 #include "core/engine/flow_inputs.h"
 #include "core/engine/kept.h"
@@ -98,18 +99,18 @@ public:
     }
 
     Result<ClipOutput> clip(int number, const std::vector<int>& ids, const EncoderRun& run) const {
-        if (run.begun) run.begun(numbered("text_encoder", number));
+        if (run.begun) run.begun(nameOf(number));
         const auto own = shaped(number, clipShape);
         if (!own) return failure(own.error());
-        auto weights = storeUnder(run.memory, own->table, run.type, run.device);
+        auto weights = storeUnder(limitOf(own->table, run), own->table, run.type, run.device);
         if (!weights) return failure(weights.error());
         return clipForward(*weights, own->shape, ids, run.between);
     }
     Result<at::Tensor> t5(int number, const std::vector<int>& ids, const EncoderRun& run) const {
-        if (run.begun) run.begun(numbered("text_encoder", number));
+        if (run.begun) run.begun(nameOf(number));
         const auto own = shaped(number, t5Shape);
         if (!own) return failure(own.error());
-        auto weights = storeUnder(run.memory, own->table, run.type, run.device);
+        auto weights = storeUnder(limitOf(own->table, run), own->table, run.type, run.device);
         if (!weights) return failure(weights.error());
         return t5Forward(*weights, own->shape, ids, run.between);
     }
@@ -129,6 +130,11 @@ public:
     }
 
 private:
+    static std::uint64_t limitOf(const TensorTable& table, const EncoderRun& run) {
+        std::uint64_t numbers = 0;
+        for (const TensorEntry& entry : table.tensors()) numbers += static_cast<std::uint64_t>(entry.elements());
+        return run.room ? run.room(numbers * c10::elementSize(run.type)) : run.memory;
+    }
     static constexpr const char* kMissing = "text-encoder";  ///< of refused()
 
     [[nodiscard]] static bool isFolder(const fs::path& path) {
@@ -137,14 +143,22 @@ private:
     }
     [[nodiscard]] fs::path part(int number) const { return fs::path(m_folder) / numbered("text_encoder", number); }
 
-    /// "t5xxl_fp16.safetensors" in the folder; empty where there is none.
+    /// "t5xxl_fp16.safetensors" in the folder: of several the first by name, those in 8 bits last; empty where there is
+    /// none.
     [[nodiscard]] fs::path fileOf(int number) const {
+        std::set<std::pair<bool, std::string>> names;
         std::error_code ended;
         for (fs::directory_iterator at(m_folder, ended), end; !ended && at != end; at.increment(ended)) {
             const std::string name = at->path().filename().string();
-            if (name.starts_with(kindOf(m_flux, number)) && name.ends_with(".safetensors")) return at->path();
+            if (name.starts_with(kindOf(m_flux, number)) && name.ends_with(".safetensors"))
+                names.emplace(name.find("fp8") != std::string::npos, name);
         }
-        return {};
+        return names.empty() ? fs::path() : fs::path(m_folder) / names.begin()->second;
+    }
+    /// What the encoder is called: its folder, or its file.
+    [[nodiscard]] std::string nameOf(int number) const {
+        const fs::path file = isFolder(part(number)) ? fs::path() : fileOf(number);
+        return file.empty() ? numbered("text_encoder", number) : file.stem().string();
     }
     [[nodiscard]] std::string config(int number) const {
         return textOf(isFolder(part(number)) ? part(number) / "config.json"
@@ -184,15 +198,14 @@ private:
         return refused(name, "this part is missing", "",
                        name + ", " + kindOf(m_flux, number) + "*.safetensors, or that part of the model's own file");
     }
-    static Result<Encoded> encoded(Result<std::unique_ptr<Tokenizer>> tokenizer, int number, const std::string& text,
-                                   int length, int first) {
+    [[nodiscard]] Result<Encoded> encoded(Result<std::unique_ptr<Tokenizer>> tokenizer, int number,
+                                          const std::string& text, int length, int first) const {
         if (!tokenizer) return failure(tokenizer.error());
         Tokens tokens = (*tokenizer)->encode(text, length);
-        return Encoded{
-            std::move(tokens.ids),
-            {numbered("text_encoder", number), first, length, tokens.used, tokens.cut, std::move(tokens.pieces)},
-            0,
-            0};
+        return Encoded{std::move(tokens.ids),
+                       {nameOf(number), first, length, tokens.used, tokens.cut, std::move(tokens.pieces)},
+                       0,
+                       0};
     }
 
     std::string m_folder, m_model;

@@ -35,6 +35,8 @@ struct EncoderRun {
     std::uint64_t memory = 0;                            ///< bytes; 0: what is free
     std::function<void(const std::string&)> begun = {};  ///< hears which encoder starts; may be empty
     std::function<void()> between = {};                  ///< called before every layer; may throw, may be empty
+    /// Makes room for an encoder of so many bytes and returns its limit, as `memory`; may be empty.
+    std::function<std::uint64_t(std::uint64_t bytes)> room = {};
 };
 
 /// Encodes a text with the encoders and tokenizers of `folder` (empty: of `model`), which is a diffusers folder or

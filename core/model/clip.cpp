@@ -64,6 +64,16 @@ Result<ClipShape> clipShape(const TensorTable& table, const std::string& config)
     ClipShape shape;
     shape.width = static_cast<int>(words->shape[1]), shape.positions = static_cast<int>(places->shape[0]);
     while (table.find(prefix + "encoder.layers." + std::to_string(shape.layers) + ".mlp.fc1.weight")) ++shape.layers;
+    for (int i = 0; i < shape.layers; ++i)
+        for (const char* part : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
+                                 "layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2"})
+            for (const char* kind : {".weight", ".bias"})
+                if (const std::string name = prefix + "encoder.layers." + std::to_string(i) + "." + part + kind;
+                    !table.find(name))
+                    return refused(name, "tensor is missing");
+    for (const char* kind : {".weight", ".bias"})
+        if (!table.find(prefix + "final_layer_norm" + kind))
+            return refused(prefix + "final_layer_norm" + kind, "tensor is missing");
     const nlohmann::json json = nlohmann::json::parse(config, nullptr, false);
     const auto text = [&](const char* key, const std::string& usual) {
         return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : usual;

@@ -24,7 +24,7 @@ struct Halves {
     std::string down, up, alpha;  ///< tensor names
 };
 
-enum class Part { None, Down, Up, Alpha, OtherKind };
+enum class Part { None, Down, Up, Alpha, Map, OtherKind };
 
 /// The module and the part that a tensor of the file is for.
 std::pair<std::string, Part> partOf(const std::string& name) {
@@ -33,6 +33,7 @@ std::pair<std::string, Part> partOf(const std::string& name) {
         if (name.find(kind) != std::string::npos) return {name, Part::OtherKind};
     for (const char* whole : {".diff", ".diff_b"})
         if (name.ends_with(whole)) return {name, Part::OtherKind};
+    if (name.find("learnable_rot.") != std::string::npos) return {name, Part::Map};
     static const std::pair<const char*, Part> ends[] = {
         {".lora_A.weight", Part::Down},    {".lora_down.weight", Part::Down}, {".lora_A.default.weight", Part::Down},
         {".lora_B.weight", Part::Up},      {".lora_up.weight", Part::Up},     {".lora_B.default.weight", Part::Up},
@@ -117,49 +118,89 @@ struct Scales {
     }
 };
 
+struct Modules {
+    std::map<std::string, Halves> all;
+    int maps = 0;
+};
+
+tl::unexpected<Error> refusal(std::string code, const std::string& path, const std::string& tensor, std::string reason,
+                              std::string found, std::string expected) {
+    return failure({ErrorKind::Refused, std::move(code), place({path, tensor}), std::move(reason), std::move(found),
+                    std::move(expected), "Leave it out or choose another file"});
+}
+
+/// The file's modules, text encoders' too. Weights that would stand in the place of the model's are refused.
+Result<Modules> modulesOf(const TensorTable& file, const Targets& targets) {
+    Modules modules;
+    for (const TensorEntry& entry : file.tensors()) {
+        const auto [module, part] = partOf(entry.name);
+        if (part == Part::OtherKind)
+            return refusal("LO-04", file.path(), entry.name, "this kind of change is not supported", "",
+                           "plain LoRA pairs");
+        if (part == Part::Map) ++modules.maps;
+        if (part == Part::Down) modules.all[module].down = entry.name;
+        if (part == Part::Up) modules.all[module].up = entry.name;
+        if (part == Part::Alpha) modules.all[module].alpha = entry.name;
+        const std::string name = entry.name.substr(0, entry.name.rfind('.'));
+        const bool whole = entry.name.find("modules_to_save") != std::string::npos || find(targets, name);
+        if (part == Part::None && whole)
+            return refusal("LO-04", file.path(), entry.name, "a whole weight in the place of the model's", "",
+                           "plain LoRA pairs");
+    }
+    return modules;
+}
+
+bool isOfText(const std::string& module) {
+    return module.starts_with("lora_te") || module.starts_with("text_encoder");
+}
+
+/// The modules that change the model, by their names in the file, and what is said of the others. Errors: LO-01 when
+/// there is none.
+Result<LoraMatch> matched(const TensorTable& model, const Targets& targets, const std::string& path,
+                          const Modules& modules, std::map<std::string, FlowTarget>& found) {
+    LoraMatch match{path, 0, 0, 0, modules.maps, {}, {}};
+    for (const auto& [module, halves] : modules.all) {
+        if (isOfText(module)) {
+            ++match.ofText;
+            continue;
+        }
+        ++match.all;
+        if (const std::optional<FlowTarget> target = find(targets, module)) {
+            ++match.matched;
+            found.emplace(module, *target);
+        } else if (match.unmatched.empty()) {
+            match.unmatched = module;
+        }
+    }
+    if (match.matched > 0) return match;
+    const std::string first = match.unmatched.empty() ? "" : ", the first is " + printable(match.unmatched, 80);
+    const std::string text = match.ofText > 0 ? ", and " + std::to_string(match.ofText) + " of text encoders" : "";
+    return refusal("LO-01", path, "", "no layer of the file belongs to this model",
+                   "0 of " + std::to_string(match.all) + first + text,
+                   "a LoRA for a " + std::string(model.find("img_in.weight") ? "FLUX" : "SD3"));
+}
+
 class Reader {
 public:
     Reader(const TensorTable& model, const Targets& targets, const TensorTable& file, const LoraRef& ref, LoraSet& set)
         : m_model(model), m_targets(targets), m_file(file), m_ref(ref), m_set(set), m_scales(file) {}
 
     Result<void> run() {
-        std::map<std::string, Halves> modules;
-        for (const TensorEntry& entry : m_file.tensors()) {
-            const auto [module, part] = partOf(entry.name);
-            if (part == Part::OtherKind)
-                return refused("LO-04", entry.name, "this kind of change is not supported", "", "plain LoRA pairs");
-            if (part == Part::Down) modules[module].down = entry.name;
-            if (part == Part::Up) modules[module].up = entry.name;
-            if (part == Part::Alpha) modules[module].alpha = entry.name;
-        }
-        int matched = 0, all = 0;
-        std::string first;
-        for (const auto& [module, halves] : modules) {
-            if (module.starts_with("lora_te") || module.starts_with("text_encoder")) continue;
-            ++all;
-            const std::optional<FlowTarget> target = find(m_targets, module);
-            if (!target) {
-                if (first.empty()) first = module;
-                continue;
-            }
-            ++matched;
-            if (auto added = add(module, halves, *target); !added) return added;
-        }
-        if (matched == 0)
-            return refused(
-                "LO-01", "", "no layer of the file belongs to this model",
-                "0 of " + std::to_string(all) + (first.empty() ? "" : ", the first is " + printable(first, 80)),
-                "a LoRA for a " + std::string(m_model.find("img_in.weight") ? "FLUX" : "SD3"));
-        m_set.notes.push_back(printable(m_ref.path) + ": " + std::to_string(matched) + " of " + std::to_string(all) +
-                              " layers match" + (first.empty() ? "" : ", not " + printable(first, 80)));
+        const auto modules = modulesOf(m_file, m_targets);
+        if (!modules) return failure(modules.error());
+        std::map<std::string, FlowTarget> found;
+        const auto match = matched(m_model, m_targets, m_ref.path, *modules, found);
+        if (!match) return failure(match.error());
+        for (const auto& [module, target] : found)
+            if (auto added = add(module, modules->all.at(module), target); !added) return added;
+        m_set.notes.push_back(describeMatch(*match));
         return {};
     }
 
 private:
     [[nodiscard]] tl::unexpected<Error> refused(std::string code, const std::string& tensor, std::string reason,
                                                 std::string found, std::string expected) const {
-        return failure({ErrorKind::Refused, std::move(code), place({m_ref.path, tensor}), std::move(reason),
-                        std::move(found), std::move(expected), "Leave it out or choose another file"});
+        return refusal(std::move(code), m_ref.path, tensor, std::move(reason), std::move(found), std::move(expected));
     }
 
     Result<at::Tensor> read(const std::string& name) const {
@@ -221,16 +262,67 @@ private:
 
 }  // namespace
 
+namespace {
+/// A folder as PEFT or diffusers writes it stands for the file in it.
+std::string fileOf(const std::string& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) return path;
+    for (const char* name : {"adapter_model.safetensors", "pytorch_lora_weights.safetensors"})
+        if (const auto file = std::filesystem::path(path) / name; std::filesystem::is_regular_file(file, ignored))
+            return file.string();
+    return path;
+}
+}  // namespace
+
+std::uint64_t LoraSet::bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& [name, all] : changes)
+        for (const LowRank& c : all) sum += c.down.nbytes() + c.up.nbytes();
+    return sum;
+}
+
 Result<LoraSet> readLoras(const TensorTable& model, const std::vector<LoraRef>& loras) {
     LoraSet set;
     if (loras.empty()) return set;
     const Targets targets = withFlatNames(flowTargets(model.contents()));
     for (const LoraRef& lora : loras) {
-        const auto file = TensorTable::openPlain(lora.path);
+        const auto file = TensorTable::openPlain(fileOf(lora.path));
         if (!file) return failure(file.error());
         if (auto read = Reader(model, targets, *file, lora, set).run(); !read) return failure(read.error());
     }
     return set;
+}
+
+Result<LorasReport> matchLoras(const LorasRequest& request) {
+    ModelRef bare = request.model;
+    bare.loras.clear();
+    const auto model = TensorTable::open(bare);
+    if (!model) return failure(model.error());
+    const Targets targets = withFlatNames(flowTargets(model->contents()));
+    const auto one = [&](const std::string& path) -> Result<LoraMatch> {
+        const auto file = TensorTable::openPlain(fileOf(path));
+        if (!file) return failure(file.error());
+        const auto modules = modulesOf(*file, targets);
+        if (!modules) return failure(modules.error());
+        std::map<std::string, FlowTarget> found;
+        return matched(*model, targets, path, *modules, found);
+    };
+    LorasReport report;
+    for (const LoraRef& lora : request.model.loras) {
+        const auto match = one(lora.path);
+        report.loras.push_back(match ? *match : LoraMatch{lora.path, 0, 0, 0, 0, {}, match.error().message()});
+    }
+    return report;
+}
+
+std::string describeMatch(const LoraMatch& match) {
+    std::string text = printable(match.path) + ": " + std::to_string(match.matched) + " of " +
+                       std::to_string(match.all) + " layers match";
+    if (!match.unmatched.empty()) text += ", not " + printable(match.unmatched, 80);
+    if (match.ofText > 0) text += "; left out: " + std::to_string(match.ofText) + " for text encoders";
+    if (match.maps > 0)
+        text += "; " + std::to_string(match.maps) + " tensors of maps left alone: give the file as adapter too";
+    return text;
 }
 
 at::Tensor changed(const at::Tensor& weight, const std::vector<LowRank>& changes) {

@@ -41,11 +41,14 @@ at::Tensor attention(const WeightTable& w, const T5Shape& shape, const at::Tenso
     return project("o", mixed.transpose(1, 2).reshape({1, x.size(1), shape.heads * shape.headDim}));
 }
 
+/// The last product in float32 where the rest is in half precision, whose range it leaves (as transformers does it).
 at::Tensor mlp(const WeightTable& w, const at::Tensor& x) {
     const auto weight = [&](const char* which) {
         return w.at(std::string("layer.1.DenseReluDense.") + which + ".weight");
     };
-    return at::linear(at::gelu(at::linear(x, weight("wi_0")), "tanh") * at::linear(x, weight("wi_1")), weight("wo"));
+    const at::Tensor inner = at::gelu(at::linear(x, weight("wi_0")), "tanh") * at::linear(x, weight("wi_1"));
+    const at::ScalarType type = x.scalar_type() == at::kHalf ? at::kFloat : x.scalar_type();
+    return at::linear(inner.to(type), weight("wo").to(type));
 }
 
 }  // namespace
@@ -83,6 +86,15 @@ Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config) {
                        "an MLP without a gate");
     if (!table.find("shared.weight") && !table.find("encoder.embed_tokens.weight"))
         return refused("shared.weight", "tensor is missing");
+    for (int i = 0; table.find("encoder.block." + std::to_string(i) + ".layer.0.layer_norm.weight"); ++i)
+        for (const char* part : {"layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v",
+                                 "layer.0.SelfAttention.o", "layer.1.layer_norm", "layer.1.DenseReluDense.wi_0",
+                                 "layer.1.DenseReluDense.wi_1", "layer.1.DenseReluDense.wo"})
+            if (const std::string name = "encoder.block." + std::to_string(i) + "." + part + ".weight";
+                !table.find(name))
+                return refused(name, "tensor is missing");
+    if (!table.find("encoder.final_layer_norm.weight"))
+        return refused("encoder.final_layer_norm.weight", "tensor is missing");
     shape.headDim = static_cast<int>(sized(query)[0]) / shape.heads;
     while (table.find("encoder.block." + std::to_string(shape.layers) + ".layer.0.layer_norm.weight")) ++shape.layers;
     const nlohmann::json json = nlohmann::json::parse(config, nullptr, false);
@@ -103,10 +115,11 @@ at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vect
     for (int i = 0; i < shape.layers; ++i) {
         if (between) between();
         const WeightTable w = weights.block("encoder.block." + std::to_string(i) + ".");
-        x = x + attention(w, shape, rmsNorm(x, w.at("layer.0.layer_norm.weight")), bias);
-        x = x + mlp(w, rmsNorm(x, w.at("layer.1.layer_norm.weight")));
+        const auto normed = [&](const char* name) { return rmsNorm(x, w.at(name)).to(weights.type()); };
+        x = x + attention(w, shape, normed("layer.0.layer_norm.weight"), bias);
+        x = x + mlp(w, normed("layer.1.layer_norm.weight"));
     }
-    return rmsNorm(x, weights.block("encoder.final_layer_norm").at(".weight"));
+    return rmsNorm(x, weights.block("encoder.final_layer_norm").at(".weight")).to(weights.type());
 }
 
 }  // namespace ropescope

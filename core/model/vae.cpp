@@ -16,6 +16,7 @@ constexpr double kNormEps = 1e-6;
 
 struct Network {
     const Vae& vae;
+    std::function<void()> between = {};
 
     [[nodiscard]] bool has(const std::string& name) const { return vae.weights.contains(name + ".weight"); }
     [[nodiscard]] at::Tensor conv(const std::string& name, const at::Tensor& x, int stride = 1, int padding = 1) const {
@@ -26,6 +27,7 @@ struct Network {
                               kNormEps);
     }
     [[nodiscard]] at::Tensor residual(const std::string& name, const at::Tensor& x) const {
+        if (between) between();
         const at::Tensor h = conv(name + ".conv1", at::silu(norm(name + ".norm1", x)));
         const at::Tensor out = conv(name + ".conv2", at::silu(norm(name + ".norm2", h)));
         return (has(name + ".nin_shortcut") ? conv(name + ".nin_shortcut", x, 1, 0) : x) + out;
@@ -98,8 +100,8 @@ Result<Vae> loadVae(const TensorTable& table, const ModelCard& card, at::Device 
     return vae;
 }
 
-at::Tensor decode(const Vae& vae, const at::Tensor& latents) {
-    const Network net{vae};
+at::Tensor decode(const Vae& vae, const at::Tensor& latents, const std::function<void()>& between) {
+    const Network net{vae, between};
     at::Tensor x = latents.to(vae.weights.at("decoder.conv_in.weight").options());
     if (vae.quantConvs) x = net.conv("post_quant_conv", x, 1, 0);
     x = net.middle("decoder.", net.conv("decoder.conv_in", x));
@@ -112,10 +114,23 @@ at::Tensor decode(const Vae& vae, const at::Tensor& latents) {
     return net.conv("decoder.conv_out", at::silu(net.norm("decoder.norm_out", x)));
 }
 
+std::uint64_t decodingBytes(const Vae& vae, std::int64_t latents) {
+    // At full size a residual block holds about nine arrays of its channels (measured: 64x64 latents of a published
+    // network, float32, 1.1 GB).
+    constexpr std::uint64_t kArrays = 9;
+    const at::Tensor& last = vae.weights.at("decoder.norm_out.weight");
+    return static_cast<std::uint64_t>(latents) * vae.downsample * vae.downsample *
+           static_cast<std::uint64_t>(last.size(0)) * last.element_size() * kArrays;
+}
+
 at::Tensor decodeTiled(const Vae& vae, const at::Tensor& latents, int tile, const std::function<bool()>& stop) {
     if (tile < 4) throw std::invalid_argument("tiles of at least four latents");
     const std::int64_t h = latents.size(2), w = latents.size(3), f = vae.downsample;
     const std::int64_t overlap = tile / 4, stride = tile - overlap;
+    struct Ended {};
+    const auto ask = [&] {
+        if (stop && stop()) throw Ended{};
+    };
     at::Tensor sum, weight;
     const auto begins = [&](std::int64_t side) {
         std::vector<std::int64_t> all = {0};
@@ -127,7 +142,12 @@ at::Tensor decodeTiled(const Vae& vae, const at::Tensor& latents, int tile, cons
         for (const std::int64_t c : cols) {
             if (stop && stop()) return {};
             const std::int64_t th = std::min<std::int64_t>(tile, h), tw = std::min<std::int64_t>(tile, w);
-            const at::Tensor part = decode(vae, latents.narrow(2, r, th).narrow(3, c, tw)).to(at::kFloat);
+            at::Tensor part;
+            try {
+                part = decode(vae, latents.narrow(2, r, th).narrow(3, c, tw), ask).to(at::kFloat);
+            } catch (const Ended&) {
+                return {};
+            }
             if (!sum.defined()) {
                 sum = at::zeros({part.size(0), part.size(1), h * f, w * f}, part.options());
                 weight = at::zeros({h * f, w * f}, part.options());

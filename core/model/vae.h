@@ -27,12 +27,16 @@ struct Vae {
 [[nodiscard]] Result<Vae> loadVae(const TensorTable& table, const ModelCard& card, at::Device device,
                                   at::ScalarType type);
 
-/// Image [B,3,h*f,w*f] around [-1,1] for raw latents [B,channels,h,w] (scale and shift taken off).
-[[nodiscard]] at::Tensor decode(const Vae& vae, const at::Tensor& latents);
+/// Image [B,3,h*f,w*f] around [-1,1] for raw latents [B,channels,h,w] (scale and shift taken off). `between` is called
+/// between parts of the network and may throw.
+[[nodiscard]] at::Tensor decode(const Vae& vae, const at::Tensor& latents, const std::function<void()>& between = {});
+
+/// About what decode() takes in bytes beside the weights, for one image of so many latents.
+[[nodiscard]] std::uint64_t decodingBytes(const Vae& vae, std::int64_t latents);
 
 /// The same in tiles of `tile` latents a side that overlap by a quarter and are blended linearly, so that memory does
-/// not grow with the image. `stop` is asked between tiles; true ends with an undefined tensor. Equal to decode() when
-/// one tile holds everything.
+/// not grow with the image. `stop` is asked between tiles and inside them; true ends with an undefined tensor. Equal to
+/// decode() when one tile holds everything.
 [[nodiscard]] at::Tensor decodeTiled(const Vae& vae, const at::Tensor& latents, int tile,
                                      const std::function<bool()>& stop = {});
 

@@ -26,6 +26,11 @@ public:
     [[nodiscard]] WeightTable block(const std::string& prefix);
     [[nodiscard]] bool has(const std::string& name) const { return m_table.find(name) != nullptr; }
 
+    /// Gives the kept blocks back; they are read again when they are asked for.
+    void release();
+    /// Bytes of the blocks that are kept.
+    [[nodiscard]] std::uint64_t keptBytes() const { return m_kept; }
+
     /// Bytes in memory of all tensors, and of the largest block (names up to their first number).
     [[nodiscard]] std::uint64_t totalBytes() const { return m_total; }
     [[nodiscard]] std::uint64_t largestBlock() const { return m_largest; }
@@ -36,7 +41,8 @@ public:
 
 private:
     [[nodiscard]] WeightTable read(const std::string& prefix) const;
-    /// A weight in 8 bits may have a factor beside it, "X.scale_weight" of "X.weight"; undefined without.
+    /// A weight in 8 bits may have factors beside it, "X.scale_weight" or "X.weight_scale" of "X.weight", one or one a
+    /// row; undefined without.
     [[nodiscard]] at::Tensor scaleOf(const std::string& name) const;
     [[nodiscard]] std::uint64_t bytesOf(const TensorEntry& entry) const;
 
@@ -47,6 +53,10 @@ private:
     std::map<std::string, WeightTable> m_blocks;
     LoraSet m_changes;
 };
+
+/// Weights whose numbers are not what they mean are refused: whole numbers (bitsandbytes), 4 bits (nvfp4), and formats
+/// of "X.comfy_quant" other than 8-bit floats. Error TC-07.
+[[nodiscard]] Result<void> checkStorage(const TensorTable& table);
 
 /// Reading weights failed in the middle of a network. Caught by the engine.
 struct ReadFailure {

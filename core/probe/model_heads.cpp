@@ -206,6 +206,14 @@ Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std:
 
 Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block, EncodingSpec spec) {
     const std::int64_t h = reader.range.count, d = reader.card.headDim;
+    Encoding turning = *spec.encoding;
+    const auto stored = [&](const MatrixParameter& p) { return reader.table.find(p.name) != nullptr; };
+    const std::vector<MatrixParameter> own = positionTensors(block, spec);
+    if (reader.card.takesText() && spec.encoding->hasMaps() && std::none_of(own.begin(), own.end(), stored)) {
+        turning.map = nullptr;  // maps were learned in other layers alone
+        spec.encoding = &turning;
+        spec.matrix = MatrixKind::None;
+    }
     auto weights = readPositions(reader, block, spec);
     if (!weights) return failure(weights.error());
     if (!*weights) return std::nullopt;

@@ -7,9 +7,11 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <limits>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <queue>
+#include <tuple>
 #include <unordered_map>
 
 #include "core/text/tokenizer.h"
@@ -164,30 +166,44 @@ public:
     }
 
 private:
-    /// Joins the pair of the lowest rank, wherever it stands, until none is known.
+    /// Joins the neighbours of the lowest rank, the first of equals, until no pair is known.
     [[nodiscard]] std::vector<std::string> merged(const std::string& piece) const {
-        std::vector<std::string> symbols;
-        for (const unsigned char byte : piece) symbols.push_back(m_letters[byte]);
-        symbols.back() += kWordEnd;
-        while (symbols.size() > 1) {
-            int best = std::numeric_limits<int>::max();
-            for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
-                if (const auto rank = m_ranks.find({symbols[i], symbols[i + 1]}); rank != m_ranks.end())
-                    best = std::min(best, rank->second);
-            if (best == std::numeric_limits<int>::max()) break;
-            std::vector<std::string> joined;
-            for (std::size_t i = 0; i < symbols.size(); ++i) {
-                const auto rank = i + 1 < symbols.size() ? m_ranks.find({symbols[i], symbols[i + 1]}) : m_ranks.end();
-                if (rank != m_ranks.end() && rank->second == best) {
-                    joined.push_back(symbols[i] + symbols[i + 1]);
-                    ++i;
-                } else {
-                    joined.push_back(symbols[i]);
-                }
-            }
-            symbols = std::move(joined);
+        const auto count = static_cast<int>(piece.size());
+        struct Symbol {
+            std::string text;
+            int before, behind;  // neighbours; -1, count: none
+        };
+        std::vector<Symbol> symbols;
+        for (int i = 0; i < count; ++i)
+            symbols.push_back({m_letters[static_cast<unsigned char>(piece[i])], i - 1, i + 1});
+        symbols.back().text += kWordEnd;
+        // Rank and place of a pair, with the text it was made of: it counts as long as that is still there.
+        using Pair = std::tuple<int, int, std::size_t>;
+        std::priority_queue<Pair, std::vector<Pair>, std::greater<>> pairs;
+        const auto consider = [&](int left) {
+            if (left < 0 || symbols[left].behind >= count) return;
+            const Symbol& right = symbols[symbols[left].behind];
+            if (const auto rank = m_ranks.find({symbols[left].text, right.text}); rank != m_ranks.end())
+                pairs.emplace(rank->second, left, symbols[left].text.size() + right.text.size());
+        };
+        for (int i = 0; i + 1 < count; ++i) consider(i);
+        while (!pairs.empty()) {
+            const auto [rank, left, size] = pairs.top();
+            pairs.pop();
+            const int right = symbols[left].behind;
+            if (symbols[left].text.empty() || right >= count ||
+                symbols[left].text.size() + symbols[right].text.size() != size)
+                continue;  // one of them has been joined with another meanwhile
+            symbols[left].text += symbols[right].text;
+            symbols[right].text.clear();
+            symbols[left].behind = symbols[right].behind;
+            if (symbols[left].behind < count) symbols[symbols[left].behind].before = left;
+            consider(symbols[left].before);
+            consider(left);
         }
-        return symbols;
+        std::vector<std::string> joined;
+        for (int i = 0; i < count; i = symbols[i].behind) joined.push_back(std::move(symbols[i].text));
+        return joined;
     }
 
     std::unordered_map<std::string, int> m_vocabulary;

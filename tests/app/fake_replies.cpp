@@ -230,6 +230,13 @@ Reply fakeReply(const Request& request) {
     if (const auto* compare = std::get_if<CompareRequest>(&request)) return fakeComparison(*compare);
     if (const auto* classify = std::get_if<ClassifyRequest>(&request)) return fakeClasses(*classify);
     if (const auto* tokens = std::get_if<TokensRequest>(&request)) return fakeTokens(tokens->prompt);
+    if (const auto* loras = std::get_if<LorasRequest>(&request)) {
+        LorasReport report;
+        for (const LoraRef& lora : loras->model.loras) report.loras.push_back({lora.path, 7, 9, 0, 0, "block.x", {}});
+        return report;
+    }
+    if (std::holds_alternative<DecodeRequest>(request))
+        return DecodedStep{makeArray(std::vector<std::uint8_t>(8 * 8 * 3, 20), {8, 8, 3})};
     if (const auto* attention = std::get_if<AttentionRequest>(&request)) return fakeAttention(*attention);
     if (const auto* read = std::get_if<ReadSettingsRequest>(&request)) return fakeSettings(read->path);
     const auto& generate = std::get<GenerateRequest>(request);

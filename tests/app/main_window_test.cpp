@@ -12,6 +12,7 @@
 #include <QRegularExpression>
 #include <QStandardPaths>
 #include <QTest>
+#include <QToolButton>
 
 #include "app/ask_bar.h"
 #include "app/command_palette.h"
@@ -29,6 +30,7 @@
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
+#include "widgets/lora_list.h"
 #include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
@@ -42,8 +44,8 @@ class MainWindowTest : public QObject, private test::FakeScript {
 
     QString sessionFile() const { return folder().filePath("session.json"); }
     std::unique_ptr<MainWindow> window(const QStringList& files) {
-        auto window =
-            std::make_unique<MainWindow>(WindowOptions{{ROPESCOPE_BIN_DIR "/fake_engine"}, files, sessionFile()});
+        auto window = std::make_unique<MainWindow>(
+            WindowOptions{{ROPESCOPE_BIN_DIR "/fake_engine"}, files, sessionFile(), folder().filePath("kept")});
         window->show();
         return window;
     }
@@ -141,6 +143,28 @@ private slots:
         QCOMPARE(measured, std::vector<double>(25, 1.0));
     }
 
+    void finishedPicturesAreKeptAndClosingAsks() {
+        script(R"({"GenerateRequest":"steps:50:20"})");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(!w->panels().generate->shownImage().isNull());
+        QVERIFY(!w->close());
+        QVERIFY(w->panels().questions->text().contains("closing ends it"));
+        w->panels().questions->answer(1);  // stay
+        QVERIFY(w->generation().isRunning());
+        QTRY_COMPARE(w->panels().generate->resultCount(), 1);
+        QTRY_COMPARE(diary().filter("SavePngRequest").size(), 1);
+        action(*w, "Keep finished pictures")->trigger();
+        QVERIFY(!w->currentSession().keepPictures);
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(w->generation().isRunning());
+        QVERIFY(!w->close());
+        w->panels().questions->answer(0);
+        QVERIFY(!w->isVisible());
+        QCOMPARE(diary().filter("SavePngRequest").size(), 1);
+    }
+
     void aPromptIsWrittenDrawnAndItsAttentionAsked() {
         script(R"({"GenerateRequest":"steps:5:10"})");
         const auto w = window({"/m/flux.safetensors"});
@@ -158,6 +182,15 @@ private slots:
         w->panels().attention->choose({4}, {});
         QTRY_COMPARE(w->panels().attention->canvas()->figure().image.front(), 0.4f);
         QVERIFY(!w->panels().attention->canvas()->figure().picture.isNull());
+        GenerateView& view = *w->panels().generate;
+        view.timeline()->setValue(1);
+        const QSize preview = view.shownImage().size();
+        QTest::mouseClick(view.decodeButton(), Qt::LeftButton);
+        QTRY_COMPARE(view.shownImage().size(), QSize(8, 8));
+        QVERIFY(preview != QSize(8, 8));
+        QVERIFY(!view.decodeButton()->isEnabled());
+        view.timeline()->setValue(2);
+        QVERIFY(view.decodeButton()->isEnabled());
         // Shares of all heads join the Atlas.
         w->panels().atlas->setNumber("image_to_text");
         QCOMPARE(w->panels().atlas->drawnValue({1, 0}), 0.6);
@@ -178,6 +211,7 @@ private slots:
         const GenerateRequest back = w->panels().generate->request();
         QCOMPARE(back.model.path, std::string("/m/flux-other.safetensors"));
         QVERIFY(back.model.loras == (std::vector<LoraRef>{{"/l/style.safetensors", 0.5}}));
+        QTRY_COMPARE(w->panels().generate->settings().loras().matchText(0), QString("7 of 9 layers"));
         QVERIFY((back.size == Grid{256, 512}));
         QTRY_COMPARE(w->selection().current().model, w->panels().generate->model());
     }
@@ -259,6 +293,40 @@ private slots:
             QCOMPARE(settingsJson(again->panels().generate->request()),
                      settingsJson(model.takesText() ? text : byClass));
         }
+    }
+
+    void theModelThatWasCurrentIsSoAgain() {
+        script("{}");
+        HeadId head;
+        {
+            const auto w = window({"/m/first.safetensors", "/m/second.safetensors", "/m/third.safetensors"});
+            QTRY_COMPARE(w->models().all().size(), 3u);
+            QTRY_VERIFY(ready(*w));
+            w->selection().select({w->models().all().begin()->first, {0, 1}});
+            QTRY_VERIFY(ready(*w));
+            head = w->selection().current().id;
+            w->close();
+        }
+        const auto again = window({});
+        QTRY_COMPARE(again->models().all().size(), 3u);
+        for (const auto& [key, model] : again->models().all()) QTRY_VERIFY(again->models().find(key)->atlas);
+        QTRY_VERIFY(ready(*again));
+        QCOMPARE(again->models().find(again->selection().current().model)->card.name, std::string("first"));
+        QVERIFY(again->selection().current().id == head);
+    }
+
+    void aRefusedRunLeavesTheLastOne() {
+        script(R"({"GenerateRequest":"steps:5:10"},{"GenerateRequest":"refuse"})");
+        const auto w = window({"/m/first.safetensors"});
+        QTRY_VERIFY(ready(*w));
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(w->panels().attention->hasRun());
+        w->engine().restart();
+        w->panels().generate->requestGenerate();
+        QTRY_VERIFY(w->panels().generate->messages().showsError());
+        QVERIFY(w->panels().attention->hasRun());
+        QCOMPARE(w->panels().generate->timeline()->maximum(), 4);
+        QCOMPARE(w->panels().fields->drawnMeasured(w->selection().current()).size(), 25u);
     }
 
     void aNewRunEndsQuestionsAboutTheOneBefore() {

@@ -42,16 +42,16 @@ class SessionTest : public QObject {
         s.userLayouts = {{"mine", {"a", "b"}}};
         s.appearance = Appearance::Dark;
         s.device = "cuda:0";
-        s.generate.labels = {7};
-        s.generate.seed = ~0ull;
-        s.generate.steps = 33;
-        s.generate.guidance = 3.25;
-        s.generate.sampler = Sampler::Heun;
-        s.generate.record = RecordFields::None;
-        s.generate.noiseFile = "/noise.safetensors";
-        s.generateText.text.prompt = "a cat";
-        s.generateText.model.loras = {{"/l.safetensors", 0.3}};
-        s.generateText.size = {512, 640};
+        s.generate[0].labels = {7};
+        s.generate[0].seed = ~0ull;
+        s.generate[0].steps = 33;
+        s.generate[0].guidance = 3.25;
+        s.generate[0].sampler = Sampler::Heun;
+        s.generate[0].record = RecordFields::None;
+        s.generate[0].noiseFile = "/noise.safetensors";
+        s.generate[1].text.prompt = "a cat";
+        s.generate[1].model.loras = {{"/l.safetensors", 0.3}};
+        s.generate[1].size = {512, 640};
         return s;
     }
 
@@ -60,8 +60,8 @@ private slots:
         const LoadedSession loaded = loadSession(m_folder.filePath("none.json"));
         QVERIFY(loaded.note.isEmpty());
         QVERIFY(loaded.session.models.empty());
-        QVERIFY(loaded.session.generate.record == RecordFields::All);
-        QCOMPARE(loaded.session.generate.seed, 42u);
+        QVERIFY(loaded.session.generate[0].record == RecordFields::All);
+        QCOMPARE(loaded.session.generate[0].seed, 42u);
     }
 
     void everythingComesBack() {
@@ -82,16 +82,16 @@ private slots:
         QCOMPARE(t.userLayouts["mine"].views, QByteArray("b"));
         QVERIFY(t.appearance == s.appearance);
         QCOMPARE(t.device, s.device);
-        QVERIFY(t.generate.labels == s.generate.labels);
-        QCOMPARE(t.generate.seed, s.generate.seed);
-        QCOMPARE(t.generate.steps, s.generate.steps);
-        QCOMPARE(t.generate.guidance, s.generate.guidance);
-        QVERIFY(t.generate.sampler == s.generate.sampler);
-        QVERIFY(t.generate.record == s.generate.record);
-        QVERIFY(t.generate.noiseFile.empty());  // a seed is shown, and it is what counts
-        QCOMPARE(t.generateText.text.prompt, s.generateText.text.prompt);
-        QVERIFY(t.generateText.model.loras == s.generateText.model.loras);
-        QVERIFY(t.generateText.size == s.generateText.size);
+        QVERIFY(t.generate[0].labels == s.generate[0].labels);
+        QCOMPARE(t.generate[0].seed, s.generate[0].seed);
+        QCOMPARE(t.generate[0].steps, s.generate[0].steps);
+        QCOMPARE(t.generate[0].guidance, s.generate[0].guidance);
+        QVERIFY(t.generate[0].sampler == s.generate[0].sampler);
+        QVERIFY(t.generate[0].record == s.generate[0].record);
+        QVERIFY(t.generate[0].noiseFile.empty());  // a seed is shown, and it is what counts
+        QCOMPARE(t.generate[1].text.prompt, s.generate[1].text.prompt);
+        QVERIFY(t.generate[1].model.loras == s.generate[1].model.loras);
+        QVERIFY(t.generate[1].size == s.generate[1].size);
     }
 
     void brokenFilesAreKeptAsideAndTold() {  // GU-08
@@ -119,7 +119,7 @@ private slots:
         const Session s = loadSession(path()).session;
         QCOMPARE(s.models.size(), 2u);
         QVERIFY(s.models[0].path.empty());
-        QCOMPARE(s.generate.steps, kUsualSteps);
+        QCOMPARE(s.generate[0].steps, kUsualSteps);
         QVERIFY(s.appearance == Appearance::Dark);
         QVERIFY(s.recentFiles.isEmpty());
     }
@@ -131,9 +131,9 @@ private slots:
         file.write(QJsonDocument(QJsonObject{{"version", 1}, {"generate", settings}}).toJson());
         file.close();
         const Session s = loadSession(path()).session;
-        QCOMPARE(s.generate.steps, kUsualSteps);
-        QCOMPARE(s.generate.guidance, 100.0);
-        QCOMPARE(s.generate.seed, 3u);
+        QCOMPARE(s.generate[0].steps, kUsualSteps);
+        QCOMPARE(s.generate[0].guidance, 100.0);
+        QCOMPARE(s.generate[0].seed, 3u);
     }
 
     void recentFilesAreUniqueNewestFirst() {

@@ -52,9 +52,11 @@ pipe = FluxPipeline(transformer=load(FluxTransformer2DModel, "flux_tiny"), sched
                     vae=None, text_encoder=None, tokenizer=None, text_encoder_2=None, tokenizer_2=None)
 pipe.set_progress_bar_config(disable=True)
 packed = FluxPipeline._pack_latents(flux_noise, 1, 2, 6, 8)
-latents = pipe(prompt_embeds=text, pooled_prompt_embeds=pooled, latents=packed, num_inference_steps=4, guidance_scale=2.5,
-               height=6 * 8, width=8 * 8, output_type="latent").images
-out["flux_euler"] = latents.view(1, 3, 4, 2, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(1, 2, 6, 8)
+for name, more in (("flux_euler", {}), ("flux_true", dict(true_cfg_scale=3.0, negative_prompt_embeds=negative,
+                                                        negative_pooled_prompt_embeds=negative_pooled))):
+    latents = pipe(prompt_embeds=text, pooled_prompt_embeds=pooled, latents=packed.clone(), num_inference_steps=4,
+                   guidance_scale=2.5, height=6 * 8, width=8 * 8, output_type="latent", **more).images
+    out[name] = latents.view(1, 3, 4, 2, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(1, 2, 6, 8)
 save_file({"encoder_hidden_states": text, "pooled_projections": pooled, "negative_encoder_hidden_states": negative,
            "negative_pooled_projections": negative_pooled, "noise": noise},
           os.path.join(FOLDER, "pipelines.safetensors"))

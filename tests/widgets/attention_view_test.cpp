@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/attention_view.h"
 
+#include <QApplication>
 #include <QSignalSpy>
 #include <QTest>
+#include <QWheelEvent>
 
 #include "tests/widgets/opened_sample.h"
 #include "widgets/attention_canvas.h"
@@ -123,6 +125,42 @@ private slots:
         QTest::mouseMove(canvas, canvas->placeOfPatch(5));
         QTest::mouseRelease(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(5));
         QTRY_COMPARE(s.asked.patches, std::vector<int>({1, 2, 4, 5}));
+    }
+    void manyWordsAreReachedByTheWheel() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        AttentionReport many = report();
+        const int n = 154;
+        many.shares.text = n;
+        many.looks.text.assign(n, 0.01f), many.seen.text.assign(n, 0.01f);
+        many.tokens.parts = {{"text_encoder", 0, 77, 77, 0, std::vector<std::string>(77, "abcdefgh")},
+                             {"text_encoder_3", 77, 77, 77, 0, std::vector<std::string>(77, "ijklmnop")}};
+        s.view.take(s.asked, many);
+        AttentionCanvas* canvas = s.view.canvas();
+        QCOMPARE(canvas->figure().groups.size(), 2u);
+        QCOMPARE(canvas->figure().groups[1].first, 77);
+        const QPoint middle = canvas->placeOfWord(3);
+        const int last = n - 1;
+        QVERIFY(canvas->placeOfWord(last).y() <= 0);  // no room
+        for (int i = 0; i < 100; ++i) {
+            QWheelEvent down(middle, canvas->mapToGlobal(middle), {}, {0, -120}, {}, {}, Qt::NoScrollPhase, false);
+            QApplication::sendEvent(canvas, &down);
+        }
+        QVERIFY(canvas->placeOfWord(last).y() > 0);
+        QTest::mouseClick(canvas, Qt::LeftButton, {}, canvas->placeOfWord(last));
+        QTRY_COMPARE(s.asked.words, std::vector<int>({last}));
+    }
+    void theMouseReadsValues() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        s.view.take(s.asked, report());
+        AttentionCanvas* canvas = s.view.canvas();
+        QTest::mouseMove(canvas, canvas->placeOfPatch(5));
+        QCOMPARE(canvas->reading(), QString("row 1, column 2: 0.1"));
+        QTest::mouseMove(canvas, canvas->placeOfWord(1));
+        QCOMPARE(canvas->reading(), QString("\"\u2581cat\": 0.3"));
     }
     void labelsAreThoseOfTheAnswer() {
         Shown s;

@@ -107,7 +107,7 @@ private slots:
         QCOMPARE(view.request().guidance, 3.5);
         QVERIFY((view.request().size == Grid{1024, 1024}));
         GenerateRequest own = view.request();
-        own.text = {"a cat", "", "/encoders", "", 2.5, 6'000'000'000};
+        own.text = {.prompt = "a cat", .encoders = "/encoders", .shift = 2.5, .memory = 6'000'000'000};
         own.model.loras = {{"/a.safetensors", 0.5}, {"/b.safetensors", -1}};
         own.size = {256, 512};
         own.steps = 7;
@@ -126,7 +126,7 @@ private slots:
         QVERIFY(view.request().text.prompt.empty());
         QVERIFY(view.request().model.loras.empty());
         QCOMPARE(view.request().steps, 20);  // each kind has its own
-        QCOMPARE(view.settings().kept(true).text.prompt, own.text.prompt);
+        QCOMPARE(view.settings().kept(PictureKind::Flux).text.prompt, own.text.prompt);
         view.restore(madeRequest());
         view.setModel(models.all().rbegin()->first);
         QCOMPARE(settingsJson(view.request()), settingsJson(own));
@@ -140,7 +140,7 @@ private slots:
         GenerateRequest own = view.request();
         own.seed = ~0ULL;
         own.guidance = 3.14159, own.batch = 3, own.steps = 999;
-        own.text = {"a cat", "", "", "/e.safetensors", 1.15789, 6'123'456'789};
+        own.text = {.prompt = "a cat", .embeddings = "/e.safetensors", .shift = 1.15789, .memory = 6'123'456'789};
         own.model.loras = {{"/a.safetensors", 0.12345}, {"/b.safetensors", -12.5}};
         own.size = {512, 768};
         own.noiseFile = "/noise.safetensors", own.stepNoiseFile = "/steps.safetensors";
@@ -172,10 +172,10 @@ private slots:
         GenerateView view(models);
         GenerateRequest saved = untouchedSettings();
         saved.steps = 20, saved.guidance = 2, saved.size = {640, 512}, saved.labels = {7};
-        view.settings().setKept(true, saved);
+        view.settings().setKept(PictureKind::Flux, saved);
         GenerateRequest byClass = untouchedSettings();
         byClass.labels = {7}, byClass.size = {36, 40};
-        view.settings().setKept(false, byClass);
+        view.settings().setKept(PictureKind::ByClass, byClass);
         ModelCard card = sampleCard("classes");
         card.patch = 4, card.classes = 10;
         view.setModel(models.add({}, card));
@@ -186,7 +186,7 @@ private slots:
         QCOMPARE(view.request().steps, 20);
         QCOMPARE(view.request().guidance, 2.0);
         QVERIFY((view.request().size == Grid{640, 512}));
-        QCOMPARE(view.settings().kept(false).labels, std::vector<int>{7});
+        QCOMPARE(view.settings().kept(PictureKind::ByClass).labels, std::vector<int>{7});
     }
     void sizesAreTypedFreelyAndEndInMultiples() {
         OpenModels models;
@@ -201,6 +201,29 @@ private slots:
         QCOMPARE(view.request().size.rows, 992);
         QTest::keyClick(rows, Qt::Key_Return);
         QCOMPARE(rows->value(), 992);
+    }
+    void fluxLooksAtANegativePromptUnderTrueGuidance() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("flux");
+        card.architecture = "flux", card.patch = 1;
+        view.setModel(models.add({}, card));
+        GenerateRequest own = view.request();
+        QCOMPARE(own.steps, 4);  // schnell
+        own.text.prompt = "a cat", own.text.negative = "blur";
+        view.restore(own);
+        QCOMPARE(view.request().text.negative, std::string());
+        own.text.trueGuidance = 2.5;
+        own.model.loras = {{"/flux.safetensors", 1}};
+        view.restore(own);
+        QCOMPARE(settingsJson(view.request()), settingsJson(own));
+        card.architecture = "mmdit", card.patch = 2;
+        view.setModel(models.add({}, card));
+        QCOMPARE(view.request().text.negative, std::string("blur"));  // the words go along, files do not
+        QCOMPARE(view.request().text.trueGuidance, 1.0);
+        QVERIFY(view.request().model.loras.empty());
+        view.setModel(models.all().begin()->first);
+        QVERIFY(view.request().model.loras == own.model.loras);
     }
     void theSizeFitsTheTableOfPositions() {
         OpenModels models;
@@ -233,6 +256,10 @@ private slots:
         list.add("/x/other.safetensors");
         QCOMPARE(changed.count(), 2);
         QVERIFY(list.loras() == (std::vector<LoraRef>{{"/x/style.safetensors", 0.75}, {"/x/other.safetensors", 1}}));
+        list.showMatches(
+            {{{"/x/style.safetensors", 9, 9, 2, 3, "", ""}, {"/x/other.safetensors", 0, 0, 0, 0, "", "no LoRA"}}});
+        QCOMPARE(list.matchText(0), QString("9 of 9 layers"));
+        QCOMPARE(list.matchText(1), QString("does not fit"));
         list.findChildren<QToolButton*>().first()->click();
         QVERIFY(list.loras() == (std::vector<LoraRef>{{"/x/other.safetensors", 1}}));
         list.setLoras({});
@@ -278,7 +305,7 @@ private slots:
         view.start(1);
         view.finish(madeRequest(), result);
         QCOMPARE(view.resultCount(), 2);
-        QCOMPARE(view.shownImage(), imageOf(samplePicture(8)));
+        QCOMPARE(view.shownImage(), imageOf(samplePicture(7)));  // the first, which fields and attention are of
         view.resize(900, 260);
         QVERIFY(coloursShown(view) > 50);
     }

@@ -68,6 +68,12 @@ TEST(PictureSettings, ParametersOfWebInterfaces) {
     EXPECT_FALSE(found->complete);
     EXPECT_EQ(found->taken,
               (std::vector<std::string>{"negative prompt", "prompt", "steps", "guidance", "seed", "size", "sampler"}));
+    const auto flux =
+        settingsOfTexts("p.png", {{"parameters", "Steps: 20, CFG scale: 1.5, Distilled CFG Scale: 3.5, Seed: 1"}});
+    ASSERT_TRUE(flux);
+    EXPECT_EQ(flux->settings.guidance, 3.5);
+    EXPECT_EQ(flux->settings.text.trueGuidance, 1.5);
+    EXPECT_EQ(flux->taken, (std::vector<std::string>{"steps", "guidance", "true guidance", "seed"}));
     const auto bare = settingsOfTexts("p.png", {{"parameters", "Steps: x, Sampler: Unheard, Class: 4, Seed"}});
     ASSERT_TRUE(bare);
     EXPECT_EQ(bare->taken, std::vector<std::string>{"class"});

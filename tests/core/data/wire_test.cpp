@@ -12,13 +12,42 @@
 namespace ropescope {
 namespace {
 
-const char* const kTypes[] = {
-    "Hello",           "Alive",         "ShareProgress",    "GenerateProgress",  "Error",          "OpenRequest",
-    "AtlasRequest",    "HeadsRequest",  "DevicesRequest",   "GenerateRequest",   "SavePngRequest", "ModelCard",
-    "AtlasReport",     "HeadsReport",   "DevicesReport",    "GenerateResult",    "SavedFile",      "SelfCheckRequest",
-    "SelfCheckReport", "AtlasProgress", "CalibrateRequest", "CalibrationReport", "CompareRequest", "CompareReport",
-    "ClassifyRequest", "ClassifyResult", "TokensRequest",    "TokensReport",      "AttentionRequest", "AttentionReport",
-    "ReadSettingsRequest", "PictureSettings"};
+const char* const kTypes[] = {"Hello",
+                              "Alive",
+                              "ShareProgress",
+                              "GenerateProgress",
+                              "Error",
+                              "OpenRequest",
+                              "AtlasRequest",
+                              "HeadsRequest",
+                              "DevicesRequest",
+                              "GenerateRequest",
+                              "SavePngRequest",
+                              "ModelCard",
+                              "AtlasReport",
+                              "HeadsReport",
+                              "DevicesReport",
+                              "GenerateResult",
+                              "SavedFile",
+                              "SelfCheckRequest",
+                              "SelfCheckReport",
+                              "AtlasProgress",
+                              "CalibrateRequest",
+                              "CalibrationReport",
+                              "CompareRequest",
+                              "CompareReport",
+                              "ClassifyRequest",
+                              "ClassifyResult",
+                              "TokensRequest",
+                              "TokensReport",
+                              "AttentionRequest",
+                              "AttentionReport",
+                              "ReadSettingsRequest",
+                              "PictureSettings",
+                              "LorasRequest",
+                              "LorasReport",
+                              "DecodeRequest",
+                              "DecodedStep"};
 
 MessageKind kindOf(const Body& body) {
     if (isRequest(body)) return MessageKind::Request;

@@ -97,12 +97,11 @@ TEST(Attention, ANewStartOfTheEngineGivesTheSame) {
     other.run.noiseFile.clear();
     other.run.size = {32, 32};
     ASSERT_TRUE(drawFromText(other.run, {}));  // the run before is forgotten
-    EXPECT_FALSE(keptStep(r.run, nullptr, r.step).defined());
+    EXPECT_FALSE(keptStep(r.run, r.step).defined());
     AttentionRequest elsewhere = r;
     elsewhere.head = {0, 0};  // the layer asked about before is forgotten too
     (void)asked(elsewhere);
-    const auto painter = openPainter(r.run.model, r.run.compute, 0, at::kCPU, {});
-    EXPECT_TRUE(keptStep(r.run, painter->get(), r.step).defined()) << "the next question needs no second run";
+    EXPECT_TRUE(keptStep(r.run, r.step).defined()) << "the next question needs no second run";
     const AttentionReport anew = asked(r);
     EXPECT_EQ(kept.looks.image, anew.looks.image);
     EXPECT_EQ(kept.seen.text, anew.seen.text);

@@ -11,6 +11,8 @@
 
 #include "core/data/picture_settings.h"
 #include "core/engine/attention.h"
+#include "core/engine/decoder.h"
+#include "core/engine/flow_inputs.h"
 #include "core/engine/text_prompt.h"
 #include "core/sampling/flow_schedule.h"
 #include "tests/core/engine/weight_files.h"
@@ -70,11 +72,34 @@ TEST(Draw, Sd3EqualsDiffusersByEulerAndHeun) {
     }
 }
 
+TEST(Draw, StepsGoThroughTheAutoencoderOnRequest) {
+    const GenerateRequest c = sd3();
+    const GenerateResult result = drawn(c);
+    // Euler ends at the clean estimate of its last step: that step decoded is the picture.
+    const auto last = decodeStep({c, c.steps - 1, c.vae}, {});
+    ASSERT_TRUE(last) << last.error().message();
+    EXPECT_EQ(last->pixels, result.images[0].pixels);
+    const auto first = decodeStep({c, 0, c.vae}, {});
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->pixels.shape, last->pixels.shape);
+    EXPECT_NE(first->pixels, last->pixels);
+    EXPECT_NE(decodeStep({c, c.steps, c.vae}, {}).error().message().find("not kept"), std::string::npos);
+    GenerateRequest other = c;
+    other.steps = 6;
+    EXPECT_NE(decodeStep({other, 0, c.vae}, {}).error().message().find("not kept"), std::string::npos);
+    EXPECT_NE(decodeStep({c, 0, ""}, {}).error().message().find("no autoencoder"), std::string::npos);
+    EXPECT_EQ(decodeStep({c, 0, goldenPath("flux_tiny.safetensors")}, {}).error().kind, ErrorKind::Usage);
+}
+
 TEST(Draw, FluxEqualsDiffusersUnderBothNames) {
     for (const char* name : {"flux_tiny", "flux_tiny_native"}) {
         GenerateRequest c = flux();
         c.model.path = goldenPath(std::string(name) + ".safetensors");
         expectClose(tensorOf(drawn(c).latents), goldenTensor(kExpected, "flux_euler"));
+        c.text.trueGuidance = 3;
+        const GenerateResult against = drawn(c);
+        expectClose(tensorOf(against.latents), goldenTensor(kExpected, "flux_true"));
+        EXPECT_NE(against.images[0].recipe.find("--true-guidance 3"), std::string::npos);
     }
 }
 
@@ -201,6 +226,44 @@ TEST_F(DrawFolder, ReplacedPartsAreReadAgain) {
     EXPECT_NE(looks(), after);
 }
 
+TEST_F(DrawFolder, EncodersTakeTheMemoryThatWeightsHold) {
+    weights("sd35_tiny", "transformer");
+    WeightStore store(TensorTable::open(path("m")).value(), at::kFloat, at::kCPU, 1 << 30);
+    (void)store.block("joint_blocks.0.");
+    const std::uint64_t kept = store.keptBytes();
+    ASSERT_GT(kept, 0u);
+    constexpr std::uint64_t kLimit = 4'000'000'000;
+    EXPECT_EQ(makeRoom(store, 1000, kLimit), kLimit - kept) << "there is room: the rest";
+    EXPECT_EQ(store.keptBytes(), kept);
+    EXPECT_EQ(makeRoom(store, kLimit - kept, kLimit), kLimit) << "there is none: everything";
+    EXPECT_EQ(store.keptBytes(), 0u);
+    EXPECT_TRUE(store.block("joint_blocks.0.").size() > 0) << "read again";
+}
+
+TEST_F(DrawFolder, PicturesAreDecodedAsAWholeWhereMemoryAllows) {
+    const auto decoder = decoderFor(goldenPath("vae_tiny.safetensors"), "", 4, at::kCPU, {0.18215, 0});
+    ASSERT_TRUE(decoder && *decoder);
+    at::manual_seed(3);
+    const at::Tensor latents = at::randn({4, 72, 80});
+    const DecodedPicture whole = decoded(**decoder, latents, 0, {});
+    EXPECT_FALSE(whole.tiled);
+    EXPECT_TRUE(at::equal(whole.pixels, decode((*decoder)->vae, latents.unsqueeze(0) / (*decoder)->scale)[0]));
+    const DecodedPicture tiled = decoded(**decoder, latents, 1, {});
+    EXPECT_TRUE(tiled.tiled);
+    EXPECT_EQ(tiled.pixels.sizes(), whole.pixels.sizes());
+    std::stop_source source;
+    source.request_stop();
+    EXPECT_FALSE(decoded(**decoder, latents, 0, source.get_token()).pixels.defined());
+}
+
+TEST_F(DrawFolder, NoiseMayBeTheOnlyTensorOfItsFile) {
+    GenerateRequest c = sd3();
+    const Array before = drawn(c).latents;
+    writeWeights(path("other.safetensors"), {{"latents", goldenTensor(c.noiseFile, "noise")}});
+    c.noiseFile = path("other.safetensors");
+    EXPECT_EQ(drawn(c).latents, before);
+}
+
 /// One file as Stability AI publishes them: transformer, text encoders and VAE under prefixes.
 TEST_F(DrawFolder, OneFileWithAllPartsMakesTheSamePicture) {
     const GenerateRequest c = command("sd3_noise");
@@ -241,7 +304,12 @@ TEST_F(DrawFolder, OneFileWithAllPartsMakesTheSamePicture) {
           std::pair("t5", "t5xxl_fp16.safetensors")})
         std::filesystem::copy_file(goldenPath(std::string("text/") + folder + "/model.safetensors"),
                                    path(std::string("words/") + file));
+    // Of two the whole one is taken, whatever order the folder has.
+    std::filesystem::copy_file(goldenPath("text/clip_l/model.safetensors"), path("words/t5xxl_fp8_e4m3fn.safetensors"));
     one.model.path = goldenPath("sd35_tiny_native.safetensors");
+    const auto told = tokensOf({one.model, one.text.encoders, "a cat"});
+    ASSERT_TRUE(told) << told.error().message();
+    EXPECT_EQ(told->parts.back().encoder, "t5xxl_fp16");
     const auto files = drawFromText(one, {});
     ASSERT_TRUE(files) << files.error().message();
     expectClose(tensorOf(files->latents), expected("sd3_latents"));
@@ -311,6 +379,23 @@ TEST(Draw, PicturesOfABatchAreThoseOfTheirSeeds) {
 }
 
 TEST(Draw, RefusesBeforeTheFirstStep) {
+    {  // guidance without its other side
+        GenerateRequest c = sd3();
+        Tensors alone;
+        for (const char* name : {"encoder_hidden_states", "pooled_projections"})
+            alone[name] = goldenTensor(goldenPath("pipelines.safetensors"), name);
+        const std::string file =
+            std::filesystem::temp_directory_path() / ("ropescope_alone_" + std::to_string(::getpid()) + ".safetensors");
+        writeWeights(file, alone);
+        c.text.embeddings = file;
+        const auto refused = drawFromText(c, {});
+        ASSERT_FALSE(refused);
+        EXPECT_NE(refused.error().message().find("negative_encoder_hidden_states"), std::string::npos)
+            << refused.error().message();
+        c.guidance = 1;
+        EXPECT_TRUE(drawFromText(c, {}));
+        std::filesystem::remove(file);
+    }
     const auto refused = [](const GenerateRequest& c, const std::string& words) {
         int steps = 0;
         JobContext context;

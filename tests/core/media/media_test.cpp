@@ -55,6 +55,10 @@ TEST_F(Media, PngKeepsPixelsAndRecipe) {
         file("a.png"), image, R"({"prompt":"a cat","negative_prompt":"blur","steps":28,"size":"512x768"})"));
     EXPECT_EQ(ropescopeMedia()->readPngTexts(file("a.png")).value().at("parameters"),
               "a cat\nNegative prompt: blur\nSteps: 28, Size: 768x512");  // width first there
+    ASSERT_TRUE(ropescopeMedia()->writePng(file("a.png"), image,
+                                           R"({"prompt":"a cat","steps":28,"guidance":3.5,"true_guidance":1.0})"));
+    EXPECT_EQ(ropescopeMedia()->readPngTexts(file("a.png")).value().at("parameters"),
+              "a cat\nSteps: 28, CFG scale: 1.0, Distilled CFG Scale: 3.5");
 }
 
 TEST_F(Media, TextsAreUncompressedSoThatOtherProgramsFindThem) {

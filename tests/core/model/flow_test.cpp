@@ -263,9 +263,63 @@ TEST_F(FlowFolder, ScaledEightBitWeightsAreMultipliedOut) {
     expectClose(read, small.to(at::kFloat) * scale, 1e-6);
     // Three bits of mantissa: half a step is 1/16 of a number.
     EXPECT_LT(((read - own).abs() / (own.abs() + scale)).max().item<double>(), 1.0 / 15);
-    tensors.erase(name);
-    ASSERT_TRUE(writeSafetensors(path("g.safetensors"), tensors));
+    auto alone = tensors;
+    alone.erase(name);
+    ASSERT_TRUE(writeSafetensors(path("g.safetensors"), alone));
     EXPECT_FALSE(checkComplete(TensorTable::open(path("g.safetensors")).value(), model.card));
+    // The newer names, one factor a row.
+    const std::string module = name.substr(0, name.rfind('.'));
+    tensors.erase(module + ".scale_weight"), tensors.erase(module + ".scale_input");
+    const std::vector<float> factors(static_cast<std::size_t>(own.size(0)), scale);
+    tensors[module + ".weight_scale"] = makeArray(std::span<const float>(factors), {own.size(0), 1});
+    tensors[module + ".input_scale"] = makeArray(std::vector<float>{1.f}, {1});
+    const auto quantised = [&](const std::string& format) {
+        const std::string json = R"({"format": ")" + format + "\"}";
+        return makeArray(std::vector<std::uint8_t>(json.begin(), json.end()), {static_cast<std::int64_t>(json.size())});
+    };
+    tensors[module + ".comfy_quant"] = quantised("float8_e4m3fn");
+    ASSERT_TRUE(writeSafetensors(path("f.safetensors"), tensors));
+    const Opened newer = opened(path("f.safetensors"));
+    EXPECT_TRUE(checkStorage(newer.table));
+    WeightStore same(newer.table, at::kFloat, at::kCPU, 1 << 30);
+    EXPECT_TRUE(at::equal(same.block("double_blocks.0.").at("img_attn.qkv.weight"), read));
+    // What is not understood is refused, not read as numbers.
+    const auto refused = [&](const std::string& tensor, const Array& array) {
+        auto strange = tensors;
+        strange[tensor] = array;
+        EXPECT_TRUE(writeSafetensors(path("s.safetensors"), strange));
+        const auto checked = checkStorage(TensorTable::openPlain(path("s.safetensors")).value());
+        EXPECT_FALSE(checked) << tensor;
+        return checked ? std::string() : checked.error().code;
+    };
+    EXPECT_EQ(refused(module + ".comfy_quant", quantised("nvfp4")), "TC-07");
+    EXPECT_EQ(refused(module + ".weight_scale_2", makeArray(std::vector<float>{1.f}, {1})), "TC-07");
+    EXPECT_EQ(refused(name, Array{DType::I8, {4, 4}, std::vector<std::byte>(16)}), "TC-07");
+    EXPECT_EQ(refused(module + ".SCB", makeArray(std::vector<float>{1.f}, {1})), "TC-07");
+}
+
+TEST_F(FlowFolder, HalfPrecisionVariantsAreFoundWhereThereIsNothingElse) {
+    std::filesystem::create_directories(path("m/transformer"));
+    const std::string file = path("m/transformer/diffusion_pytorch_model.fp16.safetensors");
+    std::filesystem::copy_file(goldenPath("sd35_tiny.safetensors"), file);
+    std::filesystem::copy_file(goldenPath("sd35_tiny.config.json"), path("m/transformer/config.json"));
+    const Opened model = opened(path("m"));
+    EXPECT_EQ(model.card.heads, 2);
+    EXPECT_EQ(model.card.name, "m");
+    std::filesystem::copy_file(file, path("m/transformer/diffusion_pytorch_model.safetensors"));
+    EXPECT_TRUE(opened(path("m")).table.path().ends_with("model.safetensors"));
+}
+
+TEST_F(FlowFolder, ModelsThatTakeAPictureBesideNoiseAreToldApart) {
+    Tensors tensors = readWeights(goldenPath("flux_tiny_native.safetensors"));
+    const std::vector<std::int64_t> in = tensors.at("img_in.weight").sizes().vec();
+    tensors["img_in.weight"] = at::zeros({in[0], in[1] + 8});
+    writeWeights(path("fill.safetensors"), tensors);
+    std::filesystem::copy_file(goldenPath("flux_tiny_native.config.json"), path("fill.config.json"));
+    ModelRef ref;
+    ref.path = path("fill.safetensors");
+    const ModelCard card = openCard(ref).value();
+    EXPECT_EQ(card.inChannels, card.outChannels + 8);
 }
 
 }  // namespace

@@ -2,10 +2,13 @@
 // LoRAs and HARoPE adapters over a tiny FLUX, against peft and diffusers.
 #include "core/model/lora.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "core/data/safetensors.h"
 #include "core/model/flux.h"
+#include "core/probe/model_heads.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
@@ -94,10 +97,27 @@ TEST_F(Lora, SaysHowManyLayersMatchAndRefusesWhatDoesNotFit) {
     ASSERT_TRUE(set) << set.error().message();
     ASSERT_EQ(set->notes.size(), 1u);
     EXPECT_NE(set->notes[0].find("7 of 7 layers match"), std::string::npos) << set->notes[0];
+    ModelRef asked = base();
+    asked.loras = {{goldenPath("lora_tiny_diffusers.safetensors"), 1}, {goldenPath("vae_tiny.safetensors"), 1}};
+    const auto matches = matchLoras({asked});
+    ASSERT_TRUE(matches) << matches.error().message();
+    EXPECT_EQ(matches->loras[0].matched, 7);
+    EXPECT_EQ(matches->loras[0].all, 7);
+    EXPECT_TRUE(matches->loras[0].problem.empty());
+    EXPECT_NE(matches->loras[1].problem.find("LO-01"), std::string::npos) << matches->loras[1].problem;
     const std::string q = "transformer.transformer_blocks.0.attn.to_q";
     const Array a = filled({2, 16}), b = filled({16, 2});
     EXPECT_EQ(refusal({{"unet.down.0.lora_A.weight", a}, {"unet.down.0.lora_B.weight", b}}).code, "LO-01");
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a}}).code, "LO-03");
+    ASSERT_TRUE(writeSafetensors(path("some.safetensors"), {{q + ".lora_A.weight", a},
+                                                            {q + ".lora_B.weight", b},
+                                                            {"transformer.other.lora_A.weight", a},
+                                                            {"lora_te1_x.lora_down.weight", a}}));
+    const auto some = readLoras(model, {{path("some.safetensors"), 1}});
+    ASSERT_TRUE(some) << some.error().message();
+    EXPECT_NE(some->notes[0].find("1 of 2 layers match, not transformer.other; left out: 1 for text encoders"),
+              std::string::npos)
+        << some->notes[0];
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", filled({16, 3})}}).code, "LO-03");
     EXPECT_EQ(refusal({{q + ".lora_A.weight", filled({2, 15})}, {q + ".lora_B.weight", b}}).code, "LO-03");
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".dora_scale", filled({16})}}).code,
@@ -160,6 +180,67 @@ TEST_F(Lora, AnAdapterOfMapsIsTheModelThatHoldsThem) {
         ref.adapter = goldenPath("lora_tiny_kohya.safetensors");
         EXPECT_EQ(TensorTable::open(ref).error().code, "LO-01");
     }
+}
+
+TEST_F(Lora, MapsMayBeLearnedInSomeLayersAlone) {
+    const std::string file = goldenPath("flux_tiny_harope_inverse.safetensors");
+    const TensorTable mapped = TensorTable::open(file).value();
+    std::map<std::string, Array> some;
+    for (const TensorEntry& entry : mapped.tensors())
+        if (entry.name.starts_with("double_blocks.") && entry.name.find("learnable_rot.") != std::string::npos)
+            some[entry.name] = mapped.read(entry.name).value();
+    ASSERT_FALSE(some.empty());
+    ASSERT_TRUE(writeSafetensors(path("some.safetensors"), some, {{"harope.convention", "inverse"}}));
+    ModelRef ref = base();
+    ref.adapter = path("some.safetensors");
+    const TensorTable table = TensorTable::open(ref).value();
+    const auto card = recognise(table, ref);
+    ASSERT_TRUE(card) << card.error().message();
+    EXPECT_TRUE(checkComplete(table, *card)) << checkComplete(table, *card).error().message();
+    EXPECT_TRUE(std::ranges::any_of(card->notes, [](const auto& n) { return n == "maps in 1 of 3 layers"; }));
+    const at::Tensor out = output(ref);
+    EXPECT_GT((out - expected("flux_tiny")).abs().max().item<double>(), 1e-3);
+    EXPECT_GT((out - expected("flux_tiny_harope_inverse")).abs().max().item<double>(), 1e-3);
+    // A layer without maps is one whose maps do nothing.
+    const auto heads = loadHeads(table, *card, 2);
+    ASSERT_TRUE(heads) << heads.error().message();
+    for (const LoadedHead& head : *heads) EXPECT_TRUE(head.problem.empty()) << head.problem;
+}
+
+TEST_F(Lora, SaysWhatElseAFileHolds) {
+    const TensorTable model = TensorTable::open(base()).value();
+    const std::string q = "transformer.transformer_blocks.0.attn.to_q";
+    const Array a = filled({2, 16}), b = filled({16, 2});
+    ASSERT_TRUE(writeSafetensors(path("both.safetensors"),
+                                 {{q + ".lora_A.weight", a},
+                                  {q + ".lora_B.weight", b},
+                                  {"transformer.transformer_blocks.0.attn.learnable_rot.sigma", filled({2, 8})}}));
+    const auto set = readLoras(model, {{path("both.safetensors"), 1}});
+    ASSERT_TRUE(set) << set.error().message();
+    EXPECT_NE(set->notes[0].find("1 tensors of maps left alone"), std::string::npos) << set->notes[0];
+    ModelRef ref = base();
+    ref.adapter = path("both.safetensors");
+    const TensorTable joined = TensorTable::open(ref).value();
+    EXPECT_TRUE(std::ranges::any_of(
+        joined.notes(), [](const auto& n) { return n.starts_with("2 other tensors of the adapter left alone"); }));
+    // Weights that would replace the model's are no low-rank change.
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {"transformer.proj_out.weight", a}}).code,
+              "LO-04");
+    EXPECT_EQ(
+        refusal(
+            {{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {"base_model.model.x.modules_to_save.weight", a}})
+            .code,
+        "LO-04");
+}
+
+TEST_F(Lora, AFolderStandsForItsFile) {
+    std::filesystem::create_directories(path("peft"));
+    std::filesystem::copy_file(goldenPath("lora_tiny_diffusers.safetensors"), path("peft/adapter_model.safetensors"));
+    ModelRef ref = base();
+    ref.loras = {{path("peft"), 0.7}};
+    expectClose(output(ref), expected("lora_tiny_diffusers"));
+    std::filesystem::remove(path("peft/adapter_model.safetensors"));
+    EXPECT_FALSE(readLoras(TensorTable::open(base()).value(), ref.loras));
 }
 
 TEST_F(Lora, MapsThatAreMultipliedOutAreTheSameModel) {

@@ -4,10 +4,13 @@
 
 #include "core/model/clip.h"
 #include "core/model/t5.h"
+#include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {
 namespace {
+
+using TextEncoderFolder = InFolder;
 
 const std::string kText = goldenPath("text/");
 const std::string kExpected = kText + "expected.safetensors";
@@ -56,6 +59,37 @@ TEST(TextEncoder, T5EqualsTransformersStreamedOrNot) {
     EXPECT_TRUE(at::equal(out, t5Forward(streamed, *shape, ids("t5_ids"))));
     EXPECT_LT(streamed.largestBlock(), streamed.totalBytes());
     EXPECT_EQ(t5Shape(TensorTable::open(kText + "clip_flux").value(), "").error().code, "TC-05");
+}
+
+/// Half precision where the MLP leaves its range: its last product and what it adds to are float32 (transformers).
+TEST_F(TextEncoderFolder, T5InHalfPrecisionKeepsLargeNumbers) {
+    Tensors tensors = readWeights(kText + "t5/model.safetensors");
+    for (auto& [name, tensor] : tensors)
+        if (name.ends_with("DenseReluDense.wo.weight")) tensor = tensor * 60000;
+    writeWeights(path("model.safetensors"), tensors);
+    const TensorTable table = TensorTable::open(path("model.safetensors")).value();
+    const T5Shape shape = t5Shape(table, configOf("t5")).value();
+    const auto out = [&](at::ScalarType type) {
+        WeightStore weights(table, type, at::kCPU, 1 << 30);
+        return t5Forward(weights, shape, ids("t5_ids")).to(at::kDouble);
+    };
+    const at::Tensor exact = out(at::kFloat), half = out(at::kHalf);
+    EXPECT_TRUE(at::isfinite(half).all().item<bool>());
+    EXPECT_LT((half - exact).abs().max().item<double>(), 0.02 * exact.abs().max().item<double>());
+}
+
+TEST_F(TextEncoderFolder, SaysWhichTensorIsMissing) {
+    for (const auto& [folder, tensor] : {std::pair("t5", "encoder.block.1.layer.1.DenseReluDense.wi_1.weight"),
+                                         std::pair("clip_flux", "encoder.layers.1.mlp.fc2.bias")}) {
+        Tensors tensors = readWeights(kText + folder + "/model.safetensors");
+        std::erase_if(tensors, [&](const auto& t) { return t.first.ends_with(tensor); });
+        writeWeights(path("model.safetensors"), tensors);
+        const TensorTable table = TensorTable::open(path("model.safetensors")).value();
+        const Error error = std::string(folder) == "t5" ? t5Shape(table, configOf(folder)).error()
+                                                        : clipShape(table, configOf(folder)).error();
+        EXPECT_EQ(error.code, "TC-05");
+        EXPECT_NE(error.place.find(tensor), std::string::npos) << error.place;
+    }
 }
 
 TEST(TextEncoder, BucketsBreakWhereTheDefinitionSays) {

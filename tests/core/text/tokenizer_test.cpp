@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -53,6 +54,16 @@ TEST(Tokenizer, EqualsThePackagesOnTenThousandStrings) {
     const auto t5 = openT5Tokenizer(folder);
     ASSERT_TRUE(clip && t5);
     compare(**clip, **t5, jsonOf(std::string(folder) + "/strings.json"), 10'000);
+}
+
+/// Joining symbols takes time that grows with the length, not with its square: 60,000 letters in a moment.
+TEST(Tokenizer, OneLongWordTakesNoTime) {
+    const auto clip = openClipTokenizer(kText + "tokenizer").value();
+    std::string word;
+    for (int i = 0; i < 6000; ++i) word += "photoblack";
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(clip->encode(word, 77).used, 77);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
 }
 
 TEST(Tokenizer, LongTextsAreCutBeforeTheEnd) {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/data/model_card.h"
+
+namespace ropescope {
+
+/// What a run of a model takes where nothing else is said: few steps and no guidance for FLUX.1 schnell, those that are
+/// published for FLUX.1 dev and SD3, 20 steps at 2 for models that draw by class.
+struct UsualRun {
+    int steps = 20;
+    double guidance = 2;
+};
+[[nodiscard]] UsualRun usualRun(const ModelCard& card);
+
+}  // namespace ropescope
