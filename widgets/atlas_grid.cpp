@@ -138,8 +138,13 @@ void AtlasGrid::draw(QPainter& painter, const QRectF& place, const Looks& looks)
     painter.setFont(looks.font);
     drawCells(painter, layout, looks);
     drawLabels(painter, layout, looks);
-    drawMeans(painter, layout, looks);
+    if (m_figure.nothing.isEmpty()) drawMeans(painter, layout, looks);
     drawMarks(painter, layout, looks);
+    if (!m_figure.nothing.isEmpty()) {
+        painter.setPen(looks.text);
+        painter.drawText(layout.matrix.adjusted(4, 4, -4, -4), Qt::AlignCenter | Qt::TextWordWrap, m_figure.nothing);
+        return;
+    }
     drawLegend(painter, layout.legend, m_figure.map, m_figure.low, m_figure.high, m_figure.title, looks);
 }
 

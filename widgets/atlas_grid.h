@@ -18,6 +18,7 @@ struct AtlasFigure {
     std::vector<double> values;     ///< [L*H], NaN where marked
     std::vector<QString> problems;  ///< [L*H], empty where sound
     QString title;                  ///< with the unit
+    QString nothing;                ///< why there is no value at all; empty: there is one
     ColourMap map = ColourMap::Viridis;
     double low = 0;
     double high = 1;

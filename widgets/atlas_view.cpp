@@ -216,6 +216,9 @@ void AtlasView::refresh() {
     figure.heads = atlas->heads;
     figure.values = values();
     for (const std::string& problem : atlas->problems) figure.problems.push_back(QString::fromStdString(problem));
+    const bool sound = atlas->problems.empty() || std::ranges::any_of(atlas->problems, &std::string::empty);
+    if (sound && std::ranges::none_of(figure.values, [](double v) { return std::isfinite(v); }))
+        figure.nothing = tr("%1 has no such number").arg(QString::fromStdString(m_models.find(m_model)->card.name));
     figure.title = (difference ? tr("Difference: ") : QString()) + titleWithUnit(*chosen);
     auto [low, high] = rangeOf(figure.values);
     if (difference) {

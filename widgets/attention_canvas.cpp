@@ -11,7 +11,8 @@ namespace ropescope {
 namespace {
 
 constexpr double kGap = 16;
-constexpr double kLegend = 34;
+constexpr double kLegend = 34;   // height of the scale
+constexpr double kReading = 20;  // and of what is read under the mouse
 constexpr double kShareBar = 6;
 constexpr double kChipGap = 4;
 constexpr double kLeastGridLine = 10;  // pixels of a token, below which no grid is drawn
@@ -57,7 +58,7 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     const bool text = m_figure.shares.text > 0;
     const QRectF inside = place.adjusted(8, 4, -8, -4);
     layout.title = {inside.left(), inside.top(), inside.width(), 2 * line + 4};
-    const double top = layout.title.bottom() + 4, height = inside.bottom() - kLegend - top;
+    const double top = layout.title.bottom() + 4, height = inside.bottom() - kLegend - kReading - top;
     const double room = text ? inside.width() * 0.58 : inside.width();
     const QSize pixels = m_figure.picture.size().expandedTo({1, 1});
     const Grid grid = m_figure.grid.tokens() > 0 ? m_figure.grid : Grid{pixels.height(), pixels.width()};
@@ -255,10 +256,9 @@ void AttentionCanvas::paintEvent(QPaintEvent*) {
         painter.setPen(QPen(looks.text, 1.5));
         painter.drawRoundedRect(layout.chips[m_overWord], 3, 3);
     }
-    const double left = layout.legend.right() + kGap;
     painter.setPen(looks.text);
-    painter.drawText(QRectF(left, layout.legend.top(), width() - 8 - left, layout.legend.height()),
-                     Qt::AlignLeft | Qt::AlignBottom, reading());
+    painter.drawText(QRectF(layout.legend.left(), layout.legend.bottom() + 2, layout.picture.width(), kReading),
+                     Qt::AlignLeft | Qt::AlignVCenter, reading());
 }
 
 QString AttentionCanvas::reading() const {

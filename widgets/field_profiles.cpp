@@ -64,7 +64,8 @@ void drawProfile(QPainter& painter, const QRectF& place, const FieldsFigure& fig
     small.setPointSizeF(std::max(7.0, looks.font.pointSizeF() * 0.85));
     painter.setFont(small);
     const QFontMetricsF metrics(small);
-    const QRectF plot = place.adjusted(place.width() < kNarrow ? 40 : 56, metrics.height() + 4, -8, -metrics.height() - 4);
+    const QRectF plot =
+        place.adjusted(place.width() < kNarrow ? 40 : 56, metrics.height() + 4, -8, -metrics.height() - 4);
     const bool columns = direction == ProfileDirection::AlongColumns;
     const QString what = kind == FieldKind::Measured ? QObject::tr("measured") : QObject::tr("analytic");
     QString title = columns ? QObject::tr("%1, column offset (tokens), row %2").arg(what).arg(crosshair.y())

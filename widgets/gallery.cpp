@@ -14,7 +14,7 @@
 namespace ropescope {
 namespace {
 
-constexpr int kThumbnail = 84;
+constexpr int kThumbnail = 64;
 
 /// The picture as it is, with a frame when it is selected. A style sheet would keep the palette from changing.
 class PictureDelegate : public QStyledItemDelegate {

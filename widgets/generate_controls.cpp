@@ -113,7 +113,7 @@ void GenerateSettings::buildRow() {
     m_flow->addPair(tr("Steps"), m_stepCount);
     m_guidancePair = m_flow->addPair(tr("Guidance"), m_guidance);
     m_flow->addPair(tr("Sampler"), m_sampler);
-    m_flow->addPair(tr("Size"), buildSize());
+    m_flow->addPair(tr("Height \u00d7 width"), buildSize());
     m_methodPair = m_flow->addPair(tr("Positions"), m_method);
     m_flow->addPair(tr("Pictures"), m_batch);
     m_flow->addPair(tr("Precision"), m_precision);

@@ -113,8 +113,18 @@ void ScatterPlot::refresh() {
     all->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(looks.muted, 1), fill, 7));
     fitLabels();
     m_plot->rescaleAxes();
+    if (m_points.empty()) m_plot->xAxis->setRange(0, 1), m_plot->yAxis->setRange(0, 1);
     m_plot->xAxis->setRange(roomy(m_plot->xAxis->range()));
     m_plot->yAxis->setRange(roomy(m_plot->yAxis->range()));
+    m_plot->clearItems();
+    if (m_points.empty()) {
+        auto* words = new QCPItemText(m_plot);  // owned by the plot
+        words->position->setType(QCPItemPosition::ptAxisRectRatio);
+        words->position->setCoords(0.5, 0.5);
+        words->setText(tr("no head has\nboth numbers"));
+        words->setFont(looks.font);
+        words->setColor(looks.muted);
+    }
     drawMarks();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }

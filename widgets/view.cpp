@@ -22,6 +22,8 @@
 namespace ropescope {
 namespace {
 
+constexpr int kWidestLine = 480;  // of a command line in the menu, in pixels
+
 constexpr int kEmptyWidth = 300;
 
 /// Dims what lies below it and lets the mouse through.
@@ -113,7 +115,7 @@ void View::buildCorner() {
     connect(menu, &QMenu::aboutToShow, this, [this, line, text] {
         line->setEnabled(!m_commandLine.isEmpty());
         text->setVisible(!m_commandLine.isEmpty());
-        text->setText(m_commandLine);
+        text->setText(fontMetrics().elidedText(m_commandLine, Qt::ElideMiddle, kWidestLine));
     });
     // Opened by hand: a menu of the button's own would draw an arrow over the dots.
     connect(corner, &QToolButton::clicked, menu, [corner, menu] {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -93,8 +94,13 @@ int checkFully(const ModelRef& model) {
     if (!reply) return report(reply.error());
     const auto& checked = std::get<SelfCheckReport>(*reply);
     for (const SelfCheckRow& row : checked.rows) {
-        std::printf("%-6s %-20s %-10.3g bound %-8.3g %s\n", std::string(enumName(row.state)).c_str(), row.title.c_str(),
-                    row.value, row.bound, printable(row.text, 400).c_str());
+        char value[32] = "-", bound[32] = "-";  // where nothing was measured
+        if (!std::isnan(row.value)) {
+            std::snprintf(value, sizeof value, "%.3g", row.value);
+            std::snprintf(bound, sizeof bound, "%.3g", row.bound);
+        }
+        std::printf("%-6s %-20s %-10s bound %-8s %s\n", std::string(enumName(row.state)).c_str(), row.title.c_str(),
+                    value, bound, printable(row.text, 400).c_str());
     }
     return checked.overall == LampState::Red ? 1 : 0;
 }

@@ -229,6 +229,7 @@ Result<std::string> checkFile(const ModelRef& ref) {
     // A sound file need not be a model, nor tell everything about itself.
     if (!card && (card.error().code == "unknown-model" || card.error().kind == ErrorKind::Usage)) return size;
     if (!card) return failure(card.error());
+    if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
     const bool part = std::any_of(card->notes.begin(), card->notes.end(),
                                   [](const std::string& note) { return note.starts_with("holds only:"); });
     std::string more;

@@ -138,6 +138,12 @@ Result<void> recogniseNetwork(Recognition& r) {
                             std::to_string(r.table.tensors().size()) + " tensors", "dit, vit, mmdit, flux or vae")
                       .value();
     if (!r.table.tensors().empty()) error.found += ", the first is " + printable(r.table.tensors().front().name, 60);
+    const auto isLora = [](const TensorEntry& t) {
+        return t.name.find(".lora_A.") != std::string::npos || t.name.find(".lora_down.") != std::string::npos;
+    };
+    if (std::ranges::any_of(r.table.tensors(), isLora))
+        error.advice =
+            "This is a LoRA: open the model it was trained with and add it there (--lora; More in the window)";
     return failure(std::move(error));
 }
 

@@ -87,6 +87,9 @@ Result<Prompt> readEmbeddings(const GenerateRequest& request, const Painter& pai
         if (!words) return failure(words.error());
         const auto one = in->read(prefix + "pooled_projections", {1, recipe.pooled});
         if (!one) return failure(one.error());
+        for (const auto& [name, values] : {std::pair("encoder_hidden_states", *words), {"pooled_projections", *one}})
+            if (!at::isfinite(values).all().item<bool>())
+                return failure(in->error(prefix + name, "values are not finite", "", "numbers"));
         text = *words, pooled = *one;
         return {};
     };

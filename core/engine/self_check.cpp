@@ -105,7 +105,10 @@ public:
 private:
     void addNetworkRows(SelfCheckReport& report, const JobContext& context) {
         const Result<CheckedNetwork> network = CheckedNetwork::load(m_table, m_store->card());
-        const std::string reason = network ? "" : "cannot be computed: " + network.error().reason;
+        const std::string reason = network ? ""
+                                   : m_store->card().takesText()
+                                       ? "for DiT and ViT; `forward` gives the output of a FLUX or SD3"
+                                       : "cannot be computed: " + network.error().reason;
         if (!m_spec.encoding->turns())
             report.rows.push_back(relativeRow("positions do not turn queries and keys"));
         else

@@ -8,12 +8,26 @@
 
 #include "core/data/colour.h"
 #include "tests/widgets/opened_sample.h"
+#include "widgets/atlas_grid.h"
+#include "widgets/scatter_plot.h"
 
 using namespace ropescope;
 
 class AtlasViewTest : public QObject {
     Q_OBJECT
 private slots:
+    void saysWhenAModelHasNoSuchNumber() {
+        OpenedSample s;
+        AtlasView view(s.models, s.selection);
+        s.selection.select(s.head(0, 0));
+        AtlasReport atlas = *s.models.find(s.model)->atlas;
+        for (HeadNumber& number : atlas.numbers) std::fill(number.values.begin(), number.values.end(), std::nan(""));
+        s.models.setAtlas(s.model, atlas);
+        view.resize(600, 400);
+        QVERIFY(view.findChild<AtlasGrid*>()->figure().nothing.contains("has no such number"));
+        QVERIFY(view.findChild<ScatterPlot*>()->points().empty());
+        QVERIFY(coloursShown(view) > 3);
+    }
     void init() {
         m_sample = std::make_unique<OpenedSample>();
         m_view = std::make_unique<AtlasView>(m_sample->models, m_sample->selection);
