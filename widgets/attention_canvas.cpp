@@ -182,17 +182,18 @@ void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, con
     double high = 0;
     for (const int number : m_figure.wordNumber)
         if (number < static_cast<int>(m_figure.text.size())) high = std::max(high, double(m_figure.text[number]));
-    QString title = high > 0 ? tr("Words, 0 to %1").arg(shortNumber(high)) : tr("Words");
+    QString title = high > 0 ? tr("0 to %1").arg(shortNumber(high)) : tr("Words");
     if (const auto hidden = std::ranges::count_if(layout.chips, [](const QRectF& chip) { return chip.isNull(); });
         hidden > 0)
-        title += tr("; %1 more by the wheel").arg(hidden);
+        title += tr("; %1 more \u2195").arg(hidden);
     painter.setPen(looks.text);
     painter.drawText(QRectF(layout.words.left(), layout.words.top(), layout.words.width(), line), Qt::AlignLeft,
                      QFontMetricsF(looks.font).elidedText(title, Qt::ElideRight, layout.words.width()));
     for (const auto& [at, name] : layout.names) {
         if (at.isNull()) continue;
         painter.setPen(looks.muted);
-        painter.drawText(at, Qt::AlignLeft | Qt::AlignVCenter, name);
+        painter.drawText(at, Qt::AlignLeft | Qt::AlignVCenter,
+                         QFontMetricsF(looks.font).elidedText(name, Qt::ElideRight, at.width()));
     }
     for (std::size_t i = 0; i < layout.chips.size(); ++i) {
         const int number = m_figure.wordNumber[i];

@@ -245,7 +245,7 @@ std::vector<std::pair<int, QString>> AttentionView::encoderGroups(const std::vec
     std::vector<std::pair<int, QString>> groups;
     for (int i = 0; i < static_cast<int>(numbers.size()); ++i)
         if (const auto found = names.find(numbers[i]); found != names.end())
-            groups.emplace_back(i, found->second.join(tr(" and ")));
+            groups.emplace_back(i, found->second.join(QStringLiteral(" + ")));
     return groups;
 }
 

@@ -64,6 +64,7 @@ void GenerateSettings::connectControls() {
     connect(m_prompt, &PromptEdit::changed, this, sets([this](R r) {
                 r.text.prompt = m_prompt->prompt().toStdString();
                 r.text.negative = m_prompt->negative().toStdString();
+                shareWords();
             }));
     connect(m_seed, &QLineEdit::textEdited, this, [this](const QString& text) {
         bool isNumber = false;

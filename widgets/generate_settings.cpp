@@ -126,12 +126,7 @@ void GenerateSettings::setModel(int model) {
     m_model = model;
     const OpenModel* open = m_models.find(model);
     if (open != nullptr && open->makesPictures()) {
-        const PictureKind before = m_kind;
         m_kind = kindOf(*open);
-        if (before != m_kind && before != PictureKind::ByClass && text()) {  // what is wanted goes along
-            kept().seed = kept(before).seed;
-            kept().text.prompt = kept(before).text.prompt, kept().text.negative = kept(before).text.negative;
-        }
         fillClasses(*open);
         m_adapter->setPath(QString::fromStdString(open->ref.adapter));
         const int step = std::max(1, sizeStep(open->card));
@@ -276,12 +271,24 @@ void GenerateSettings::restore(const GenerateRequest& request) {
         std::replace(settings.labels.begin(), settings.labels.end(), open->card.classes, kNoClass);
     settings.record = kept().record;  // what is watched does not belong to a picture
     setKept(m_kind, settings);
+    shareWords();
+}
+
+/// What is wanted is the same for all models that read text; files fit one kind alone.
+void GenerateSettings::shareWords() {
+    if (!text()) return;
+    for (const PictureKind kind : {PictureKind::Flux, PictureKind::Sd3}) {
+        GenerateRequest& other = m_kept[static_cast<std::size_t>(kind)];
+        other.seed = kept().seed;
+        other.text.prompt = kept().text.prompt, other.text.negative = kept().text.negative;
+    }
 }
 
 /// Of its own now: no file's noise stands in its place.
 void GenerateSettings::setSeed(std::uint64_t seed) {
     kept().seed = seed;
     kept().noiseFile.clear(), kept().stepNoiseFile.clear();
+    shareWords();
     showNoise();
 }
 

@@ -65,6 +65,7 @@ private:
     [[nodiscard]] GenerateRequest& kept() { return m_kept[static_cast<std::size_t>(m_kind)]; }
     [[nodiscard]] bool text() const { return m_kind != PictureKind::ByClass; }  ///< controls of text-to-image are shown
     void setSeed(std::uint64_t seed);
+    void shareWords();
     void fillClasses(const OpenModel& open);
     void keepSize(Grid patches);
     void showKept();  ///< what is kept, in the controls

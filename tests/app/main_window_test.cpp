@@ -279,6 +279,7 @@ private slots:
             text.model.loras = {{"/l.safetensors", 0.333}};
             view.restore(text);
             w->selection().select({keys[false], {0, 0}});
+            // Another text model is opened first at the next start: it takes nothing away.
             byClass = view.request();
             byClass.labels = {2}, byClass.guidance = 2.34567, byClass.size = {8, 10};  // no class
             view.restore(byClass);

@@ -188,6 +188,23 @@ private slots:
         QVERIFY((view.request().size == Grid{640, 512}));
         QCOMPARE(view.settings().kept(PictureKind::ByClass).labels, std::vector<int>{7});
     }
+    void eachTextKindComesBackFromTheSession() {
+        OpenModels models;
+        GenerateView view(models);
+        GenerateRequest saved = untouchedSettings();
+        saved.text.prompt = "a cat", saved.seed = 9;
+        view.settings().setKept(PictureKind::Sd3, saved);
+        ModelCard card = sampleCard("flux");
+        card.architecture = "flux", card.patch = 1;
+        view.setModel(models.add({}, card));  // opened first, untouched
+        card.architecture = "mmdit", card.patch = 2;
+        view.setModel(models.add({}, card));
+        QCOMPARE(view.request().text.prompt, std::string("a cat"));
+        QCOMPARE(view.request().seed, 9u);
+        view.settings().prompt().setTexts("a dog", "");
+        view.setModel(models.all().begin()->first);
+        QCOMPARE(view.request().text.prompt, std::string("a dog"));
+    }
     void sizesAreTypedFreelyAndEndInMultiples() {
         OpenModels models;
         GenerateView view(models);
