@@ -136,6 +136,68 @@ TEST_F(Commands, TextToImageModelsAskForText) {
     EXPECT_NE(classes.err.find("--prompt"), std::string::npos) << classes.err;
 }
 
+/// EX-06: what is read is never written over, found before any work.
+TEST_F(Commands, InputsAreNotWrittenOver) {
+    fs::create_directories(m_folder / "m/transformer");
+    const std::string weights = (m_folder / "m/transformer/diffusion_pytorch_model.safetensors").string();
+    fs::copy_file(kGolden + "flux_tiny.safetensors", weights);
+    fs::copy_file(kGolden + "flux_tiny.config.json", m_folder / "m/transformer/config.json");
+    const std::string lora = (m_folder / "lora.safetensors").string(), folder = (m_folder / "m").string();
+    fs::copy_file(kGolden + "lora_tiny_kohya.safetensors", lora);
+    const std::string before = content(weights);
+    const auto refused = [&](const std::vector<std::string>& arguments) {
+        const Outcome outcome = run(arguments);
+        EXPECT_EQ(outcome.code, 1) << outcome.err;
+        EXPECT_NE(outcome.err.find("[EX-06]"), std::string::npos) << outcome.err;
+        EXPECT_EQ(content(weights), before);
+    };
+    const std::vector<std::string> generate = {"generate", folder,  "--embeddings", kGolden + "pipelines.safetensors",
+                                               "--size",   "32x32", "--steps",      "1",
+                                               "--lora",   lora};
+    const auto with = [&](std::vector<std::string> more) {
+        std::vector<std::string> all = generate;
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    };
+    refused(with({"--out", weights}));
+    refused(with({"--out", lora}));
+    refused(with({"--out", (m_folder / "a.png").string(), "--field", weights}));
+    refused({"inspect", folder, "--out", weights});
+    refused({"forward", weights, "--in", kGolden + "pipelines.safetensors", "--out", weights});
+    refused({"attention", folder, "--embeddings", kGolden + "pipelines.safetensors", "--out", weights});
+    const std::string twice = (m_folder / "x").string();
+    EXPECT_EQ(run(with({"--out", twice, "--latents-out", twice})).code, 2);
+    EXPECT_EQ(run(with({"--out", twice})).code, 0) << "another name is written";
+}
+
+TEST_F(Commands, MistakesAreToldBeforeAnyWork) {
+    const std::string flux = kGolden + "flux_tiny.safetensors", out = (m_folder / "a.png").string();
+    const std::string words = kGolden + "pipelines.safetensors";
+    const auto told = [&](std::vector<std::string> arguments, const std::string& text) {
+        arguments.insert(arguments.begin() + 1, flux);
+        const Outcome outcome = run(arguments);
+        EXPECT_EQ(outcome.code, 2) << outcome.err;
+        EXPECT_NE(outcome.err.find(text), std::string::npos) << outcome.err;
+    };
+    told({"generate", "--embeddings", words, "--seed", "-1", "--out", out}, "a seed is 0 to");
+    told({"generate", "--embeddings", words, "--seed", "18446744073709551616", "--out", out}, "a seed is 0 to");
+    told({"generate", "--embeddings", words, "--prompt", "a cat", "--out", out}, "excludes");
+    told({"generate", "--embeddings", words, "--memory", "much", "--out", out}, "6.5GB");
+    told({"generate", "--embeddings", words, "--negative", "blur", "--out", out}, "--true-guidance");
+    told({"generate", "--embeddings", words, "--noise", kGolden + "pipelines_flux_noise.safetensors", "--batch", "3",
+          "--out", out},
+         "another number of images");
+    told({"info", "--lora", "nothere"}, "no such file");
+    const Outcome none = run({"attention", kGolden + "harope_dit_tiny.pt", "--convention", "inverse", "--class", "1",
+                              "--steps", "2", "--words", "cat"});
+    EXPECT_EQ(none.code, 2);
+    EXPECT_NE(none.err.find("reads no text"), std::string::npos) << none.err;
+    EXPECT_EQ(run({"generate", flux, "--embeddings", words, "--size", "32x32", "--steps", "1", "--memory", "1.5GB",
+                   "--out", out})
+                  .code,
+              0);
+}
+
 TEST_F(Commands, CalibrateAndCompareWriteWhatTheySay) {
     const std::string model = kGolden + "harope_dit_tiny.pt", file = (m_folder / "numbers").string();
     const Outcome none = run({"calibrate", model});
