@@ -6,6 +6,9 @@
 #include <QDBusMessage>
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
+#include <QPainter>
+#include <QProxyStyle>
+#include <QStyleOption>
 #include <QWidget>
 
 namespace ropescope {
@@ -40,9 +43,29 @@ QPalette madePalette(const QColor& window, const QColor& base, const QColor& tex
     return palette;
 }
 
+/// Fusion outlines a box darker than its ground: on a dark one nothing is seen of it.
+class VisibleBoxes : public QProxyStyle {
+public:
+    using QProxyStyle::QProxyStyle;
+    void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
+                       const QWidget* widget) const override {
+        QProxyStyle::drawPrimitive(element, option, painter, widget);
+        if (element != PE_IndicatorCheckBox || option->palette.color(QPalette::Window).lightness() >= 128) return;
+        painter->save();
+        painter->setRenderHint(QPainter::Antialiasing);
+        painter->setPen(option->palette.color(QPalette::PlaceholderText));
+        painter->setBrush(Qt::NoBrush);
+        painter->drawRoundedRect(QRectF(option->rect).adjusted(0.5, 0.5, -0.5, -0.5), 2, 2);
+        painter->restore();
+    }
+};
+
 }  // namespace
 
-AppearanceControl::AppearanceControl(QObject* parent) : QObject(parent), m_desktopPalette(QApplication::palette()) {}
+AppearanceControl::AppearanceControl(QObject* parent) : QObject(parent), m_desktopPalette(QApplication::palette()) {
+    const QString style = QApplication::style()->name();
+    if (style.compare("fusion", Qt::CaseInsensitive) == 0) QApplication::setStyle(new VisibleBoxes(style));  // owns it
+}
 
 void AppearanceControl::set(Appearance appearance) {
     m_appearance = appearance;

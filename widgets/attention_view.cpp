@@ -295,7 +295,9 @@ void AttentionView::refresh() {
         double padding = 0;
         for (int i = 0; i < static_cast<int>(figure.text.size()); ++i)
             if (!drawn.contains(i)) padding += figure.text[i];
-        if (m_answered.patches.empty() && m_answered.words.empty())
+        if (!looks && m_answered.patches.empty() && m_answered.words.empty())
+            figure.hint += tr("; choose a patch or a word to see who looks at it");
+        if (looks && m_answered.patches.empty() && m_answered.words.empty())
             figure.hint += tr("; click a patch or a word to ask about it (Shift adds, a drag takes an area)");
         if (looks && padding > 0) figure.hint += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
         for (const int number : drawn) {

@@ -101,6 +101,8 @@ void CompareView::buildControls() {
         onChoice();
     });
     connect(m_which, &QComboBox::currentIndexChanged, this, &CompareView::onChoice);
+    connect(m_which, &QComboBox::activated, this, [this] { m_chosen = true; });
+    connect(&m_selection, &Selection::changed, this, &CompareView::followModel);
     connect(m_measure, &QPushButton::clicked, this, [this] { ask(true); });
     connect(&messages(), &MessageBar::cancelRequested, this, &CompareView::cancelRequested);
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
@@ -130,7 +132,14 @@ void CompareView::setMetric(Metric metric) {
 }
 
 void CompareView::setHeads(int which) {
+    m_chosen = true;
     if (const int index = m_which->findData(which); index >= 0) m_which->setCurrentIndex(index);
+}
+
+/// Until somebody chooses, the heads of the current model are those to compare.
+void CompareView::followModel() {
+    const int index = m_chosen ? -1 : m_which->findData(m_selection.current().model);
+    if (index > 0) m_which->setCurrentIndex(index);
 }
 
 void CompareView::fillHeads() {
@@ -144,6 +153,8 @@ void CompareView::fillHeads() {
     if (m_models.all().size() == 2) m_which->addItem(tr("all of both models"), kEveryModel);
     const int found = m_which->findData(kept);
     m_which->setCurrentIndex(found > 0 ? found : std::min(1, m_which->count() - 1));
+    if (found <= 0) m_chosen = false;  // what was chosen is closed
+    followModel();
 }
 
 CompareRequest CompareView::request() const {

@@ -58,6 +58,7 @@ protected:
 private:
     void buildControls();
     void fillHeads();
+    void followModel();
     void onChoice();
     void draw();
     void drawMatrix();
@@ -72,6 +73,7 @@ private:
 
     QComboBox* m_metric;
     QComboBox* m_which;
+    bool m_chosen = false;  ///< by the user
     QPushButton* m_measure;
     QLabel* m_about;
     CompareMatrix* m_matrix;
