@@ -166,7 +166,7 @@ void Generation::decode(int step) {
     const std::string vae = m_view.model() == m_runModel ? m_view.settings().request().vae : m_run.vae;
     m_decoding = m_engine.request(DecodeRequest{m_run, step, vae}, "decode", [this, step](const Result<Reply>& reply) {
         if (m_job != 0) return;  // another run has begun
-        if (reply) return m_view.showDecoded(step, std::get<DecodedStep>(*reply).pixels);
+        if (reply) return m_view.showDecoded(step, std::get<DecodedStep>(*reply));
         if (reply.error().kind != ErrorKind::Cancelled) m_view.fail(reply.error());
     });
 }

@@ -163,14 +163,16 @@ void MainWindow::connectLoader() {
         --m_opening;
         m_panels.messages->showError(error);
         m_generation->modelRefused(path);
-        sessionModelRefused(path);
+        dropFromSession(path.toStdString());
         updateJobLine();
         // Nothing at all open: the model that comes with the program is better than an empty window.
         const QStringList shipped = shippedModels();
         if (m_models->all().empty() && m_opening == 0 && !shipped.isEmpty()) openFiles({shipped.first()});
     });
-    connect(m_loader.get(), &ModelLoader::atlasFailed, this,
-            [this](int, const Error& error) { m_panels.atlas->messages().showError(error); });
+    connect(m_loader.get(), &ModelLoader::atlasFailed, this, [this](int model, const Error& error) {
+        m_panels.atlas->messages().showError(error);
+        if (const OpenModel* open = m_models->find(model)) dropFromSession(open->ref.path);
+    });
     connect(m_loader.get(), &ModelLoader::headsAsked, this, [this](int count) {
         m_headsAsked = count;
         m_stale.start();

@@ -76,7 +76,7 @@ private:
     /// Whether the model is one of the last session's that is seen for the first time, and the one that was current.
     Restored restoreSelection(int model);
     [[nodiscard]] bool awaitsCurrentOfSession() const;  ///< the model that was current is still on its way
-    void sessionModelRefused(const QString& path);
+    void dropFromSession(const std::string& path);      ///< it will not take the selection
     void onOpened(int model);
     void onAtlas(int model);
     void openWithAdapter(int model, const QString& path);

@@ -99,6 +99,7 @@ void MainWindow::onAtlas(int model) {
 void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
     m_opening = std::max(0, m_opening - 1);
     updateJobLine();
+    dropFromSession(ref.path);
     const QString text = QString(
                              "%1 has HARoPE maps but does not say how they are applied: the same map to queries and "
                              "keys, or the inverse one to keys?")
@@ -115,6 +116,7 @@ void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
 void MainWindow::askMapTokens(const ModelRef& ref, const QString& name) {
     m_opening = std::max(0, m_opening - 1);
     updateJobLine();
+    dropFromSession(ref.path);
     const QString text = QString(
                              "%1 has HARoPE maps and a class token but does not say whether the maps turn the class "
                              "token too.")
@@ -159,8 +161,8 @@ bool MainWindow::awaitsCurrentOfSession() const {
     return m_session.currentModel >= 0 && index < m_session.models.size() && !m_session.models[index].path.empty();
 }
 
-void MainWindow::sessionModelRefused(const QString& path) {
-    if (!awaitsCurrentOfSession() || m_session.models[m_session.currentModel].path != path.toStdString()) return;
+void MainWindow::dropFromSession(const std::string& path) {
+    if (!awaitsCurrentOfSession() || m_session.models[m_session.currentModel].path != path) return;
     m_session.currentModel = -1;
     for (const auto& [key, model] : m_models->all())
         if (m_selection->current().model < 0 && model.atlas) m_loader->selectInteresting(key);

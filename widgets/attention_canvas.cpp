@@ -32,7 +32,7 @@ struct AttentionCanvas::Layout {
     QRectF title, picture, legend, shares, words;
     std::vector<QRectF> chips;                      ///< of the words; null where there is no room
     std::vector<std::pair<QRectF, QString>> names;  ///< of the encoders
-    int rows = 0, shown = 0;                        ///< of words
+    int rows = 0, shown = 0, hidden = 0;            ///< of words; hidden above the first shown
     [[nodiscard]] QRectF cell(const Grid& grid, int patch) const {
         const double w = picture.width() / grid.cols, h = picture.height() / grid.rows;
         return {picture.left() + patch % grid.cols * w, picture.top() + patch / grid.cols * h, w, h};
@@ -74,25 +74,33 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
                     inside.bottom() - layout.shares.bottom() - 8};
     const double rowHeight = line + 6 + kChipGap, first = layout.words.top() + line + 2;
     layout.shown = std::max(1, static_cast<int>((layout.words.bottom() - first + kChipGap) / rowHeight));
-    const auto spot = [&](int row, double x, double width) {
-        const bool visible = row >= m_scrolled && row < m_scrolled + layout.shown;
-        return visible ? QRectF(x, first + (row - m_scrolled) * rowHeight, width, line + 6) : QRectF();
+    struct Spot {
+        int row;
+        double x, width;
     };
+    std::vector<Spot> chips, names;
     double x = layout.words.left();
     int row = 0;
     auto group = m_figure.groups.begin();
     for (int i = 0; i < static_cast<int>(m_figure.words.size()); ++i) {
         if (group != m_figure.groups.end() && group->first == i) {
             if (x > layout.words.left()) ++row;
-            layout.names.emplace_back(spot(row, layout.words.left(), layout.words.width()), group->second);
-            x = layout.words.left(), ++row, ++group;
+            names.push_back({row++, layout.words.left(), layout.words.width()});
+            x = layout.words.left(), ++group;
         }
         const double width = std::min(metrics.horizontalAdvance(m_figure.words[i]) + 12, layout.words.width());
         if (x + width > layout.words.right() && x > layout.words.left()) x = layout.words.left(), ++row;
-        layout.chips.push_back(spot(row, x, width));
+        chips.push_back({row, x, width});
         x += width + kChipGap;
     }
     layout.rows = row + 1;
+    layout.hidden = std::clamp(m_scrolled, 0, std::max(0, layout.rows - layout.shown));
+    const auto rect = [&](const Spot& spot) {
+        const int at = spot.row - layout.hidden;
+        return at < 0 || at >= layout.shown ? QRectF() : QRectF(spot.x, first + at * rowHeight, spot.width, line + 6);
+    };
+    for (const Spot& spot : chips) layout.chips.push_back(rect(spot));
+    for (std::size_t i = 0; i < names.size(); ++i) layout.names.emplace_back(rect(names[i]), m_figure.groups[i].second);
     return layout;
 }
 
@@ -279,7 +287,7 @@ QString AttentionCanvas::reading() const {
 void AttentionCanvas::wheelEvent(QWheelEvent* event) {
     const Layout layout = layoutIn(rect(), font());
     if (layout.rows <= layout.shown || !layout.words.contains(event->position())) return event->ignore();
-    m_scrolled = std::clamp(m_scrolled - (event->angleDelta().y() > 0 ? 1 : -1), 0, layout.rows - layout.shown);
+    m_scrolled = std::clamp(layout.hidden - (event->angleDelta().y() > 0 ? 1 : -1), 0, layout.rows - layout.shown);
     m_overWord = wordAt(event->position());
     update();
 }

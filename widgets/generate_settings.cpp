@@ -78,7 +78,8 @@ Grid GenerateSettings::patches() const {
 void GenerateSettings::keepSize(Grid size) {
     const OpenModel* open = m_models.find(m_model);
     const int unit = text() ? 1 : open == nullptr ? 0 : sizeStep(open->card);
-    kept().size = {size.rows * unit, size.cols * unit};
+    const bool usual = open != nullptr && size == (text() ? usualSettings(*open).size : open->card.grid);
+    kept().size = usual ? Grid{} : Grid{size.rows * unit, size.cols * unit};
 }
 
 void GenerateSettings::setSize(Grid size) {
@@ -257,7 +258,7 @@ void GenerateSettings::setKept(PictureKind kind, const GenerateRequest& settings
     own = settings;
     own.model = {};
     own.model.loras = settings.model.loras;
-    own.compute.device = GenerateRequest{}.compute.device;  // the window's choice
+    own.compute.device = Compute{}.device, own.compute.threads = Compute{}.threads;  // of the machine at hand
     if (own.labels.empty()) own.labels = {0};
     if (own.record != RecordFields::None) own.record = RecordFields::All;
     own.recordHeads.clear();

@@ -168,8 +168,6 @@ void GenerateView::rollSeed() {
 
 void GenerateView::start(int steps) {
     m_fresh = true;
-    const OpenModel* open = m_models.find(model());
-    m_latents = open != nullptr && drawsLatents(*open);
     m_settings->moreButton()->setChecked(false);  // the run is what matters now
     m_progress->setRange(0, steps);
     m_progress->setValue(0);
@@ -181,6 +179,8 @@ void GenerateView::start(int steps) {
 void GenerateView::beginSteps() {
     if (!std::exchange(m_fresh, false)) return;
     m_steps.clear(), m_decoded.clear();
+    const OpenModel* open = m_models.find(model());
+    m_latents = open != nullptr && drawsLatents(*open);
     const QSignalBlocker block(m_timeline);
     m_timeline->setRange(0, 0);
     m_timelineText->clear();
@@ -266,8 +266,7 @@ void GenerateView::showStep(int step) {
         m_timelineText->setText(tr("after step %1 of %2").arg(step + 1).arg(m_steps.size()));
     }
     showDecode();
-    if (!m_running && !m_decoded.empty())
-        m_status->say(m_decoded.contains(step) ? tr("Step %1 through the autoencoder").arg(step + 1) : m_done);
+    if (!m_running && !m_decoded.empty()) m_status->say(m_decoded.contains(step) ? m_decoded[step] : m_done);
     emit stepShown(step);
 }
 
@@ -276,10 +275,11 @@ void GenerateView::showDecode() {
     m_decode->setEnabled(!m_decoded.contains(m_timeline->value()));
 }
 
-void GenerateView::showDecoded(int step, const Array& pixels) {
+void GenerateView::showDecoded(int step, const DecodedStep& picture) {
     if (step < 0 || step >= static_cast<int>(m_steps.size())) return;
-    m_steps[step] = imageOf(pixels);
-    m_decoded.insert(step);
+    m_steps[step] = imageOf(picture.pixels);
+    m_decoded[step] = tr("Step %1 through the autoencoder").arg(step + 1);
+    if (!picture.note.empty()) m_decoded[step] += QStringLiteral("  \u00b7  ") + QString::fromStdString(picture.note);
     if (m_timeline->value() == step)
         showStep(step);
     else

@@ -3,11 +3,12 @@
 
 #include <QImage>
 #include <QWidget>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "core/data/error.h"
 #include "core/data/generation.h"
+#include "core/data/saved_picture.h"
 #include "widgets/open_models.h"
 
 class QLabel;
@@ -45,7 +46,7 @@ public:
     void finish(const GenerateRequest& request, const GenerateResult& result);
     void cancelled();  ///< keeps what was recorded
     /// A step of the run through the autoencoder, in the place of its preview.
-    void showDecoded(int step, const Array& pixels);
+    void showDecoded(int step, const DecodedStep& picture);
     void fail(const Error& error);
     [[nodiscard]] bool isRunning() const { return m_running; }
     [[nodiscard]] MessageBar& messages() { return *m_messages; }
@@ -87,11 +88,11 @@ private:
 
     OpenModels& m_models;
     bool m_running = false;
-    std::vector<QImage> m_steps;  ///< previews of the run by step
-    std::set<int> m_decoded;      ///< steps that are no previews any more
-    bool m_fresh = false;         ///< the run has shown nothing yet
-    QString m_done;               ///< what was said of the last finished run
-    bool m_latents = false;       ///< the run draws latents
+    std::vector<QImage> m_steps;       ///< previews of the run by step
+    std::map<int, QString> m_decoded;  ///< what is said of steps that are no previews any more
+    bool m_fresh = false;              ///< the run has shown nothing yet
+    QString m_done;                    ///< what was said of the last finished run
+    bool m_latents = false;            ///< the run draws latents
     std::string m_device = "auto";
     GenerateSettings* m_settings;
     QWidget* m_stage;

@@ -33,6 +33,12 @@ void settleClass(GenerateRequest& r, const OpenModel& model) {
     const int classes = model.card.classes;
     for (int& label : r.labels) label = label < 0 ? classes : std::min(label, std::max(0, classes - 1));
     const int patch = model.card.patch;
+    // A recipe may say that the training had another grid than the file does: then nothing is as trained.
+    const bool elsewhere = r.extrapolate.trained != Grid{} && r.extrapolate.trained != model.card.grid;
+    if (elsewhere && patch > 0 && r.size != Grid{}) {
+        r.size = inMultiples(r.size, patch);
+        return;
+    }
     if (patch == 0 || (r.size != Grid{} && Grid{r.size.rows / patch, r.size.cols / patch} == model.card.grid))
         r.size = {};
     if (r.size == Grid{}) {

@@ -50,6 +50,13 @@ std::string plain(std::string piece) {
     return piece;
 }
 
+/// CLIP reads lower case alone, T5 both: words are compared without it.
+std::string lowered(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
 /// Numbers among the text tokens, and words: every token with that text.
 Result<std::vector<int>> wordsOf(const Options& o, const GenerateRequest& run, CoreApi& core) {
     std::vector<int> numbers;
@@ -74,8 +81,8 @@ Result<std::vector<int>> wordsOf(const Options& o, const GenerateRequest& run, C
                 tokens += " " + plain(part.pieces[i]);
                 std::string joined;  // a word may be several tokens
                 for (std::size_t end = i; end < part.pieces.size() && joined.size() < text.size(); ++end) {
-                    joined += plain(part.pieces[end]);
-                    if (joined != text) continue;
+                    joined += lowered(plain(part.pieces[end]));
+                    if (joined != lowered(text)) continue;
                     for (std::size_t k = i; k <= end; ++k) numbers.push_back(part.first + static_cast<int>(k));
                 }
             }

@@ -18,12 +18,20 @@ bool same(const fs::path& a, const fs::path& b) {
     return fs::equivalent(a, b, missing);
 }
 
+/// Not results that were put there: pictures, figures.
+bool isRead(const fs::path& file) {
+    const std::string kind = file.extension().string();
+    for (const char* known : {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".json", ".txt", ".model"})
+        if (kind == known) return true;
+    return false;
+}
+
 /// A file of the folder or of the folders in it.
 bool holds(const fs::path& folder, const fs::path& file, int depth) {
     std::error_code ended;
     for (fs::recursive_directory_iterator at(folder, ended), end; !ended && at != end; at.increment(ended)) {
         if (at.depth() >= depth) at.disable_recursion_pending();
-        if (same(at->path(), file)) return true;
+        if (same(at->path(), file)) return isRead(at->path());
     }
     return false;
 }

@@ -26,7 +26,8 @@ struct DecodeRequest {
     std::string vae;  ///< as in GenerateRequest
 };
 struct DecodedStep {
-    Array pixels;  ///< U8 [h,w,3]
+    Array pixels;      ///< U8 [h,w,3]
+    std::string note;  ///< not empty: in what way it is not quite the picture
 };
 
 /// The settings that a PNG carries: its own recipe, or the `parameters` text of Stable Diffusion web UIs.
@@ -50,7 +51,7 @@ void fields(V& v, DecodeRequest& r) {
 }
 template <class V>
 void fields(V& v, DecodedStep& d) {
-    v("pixels", d.pixels);
+    v("pixels", d.pixels), v("note", d.note);
 }
 template <class V>
 void fields(V& v, ReadSettingsRequest& r) {

@@ -40,12 +40,6 @@ Error outOfMemory(const std::string& detail) {
             "Choose a smaller size or batch, --precision bf16 or --device cpu"};
 }
 
-bool isMemoryText(const std::string& text) {
-    return text.find("out of memory") != std::string::npos ||
-           text.find("CUBLAS_STATUS_ALLOC_FAILED") != std::string::npos ||
-           text.find("can't allocate memory") != std::string::npos;
-}
-
 /// Exceptions end here and nowhere else: broken preconditions and LibTorch's own failures become one message.
 template <class Work>
 auto guarded(const Work& work) -> decltype(work()) {
@@ -55,10 +49,10 @@ auto guarded(const Work& work) -> decltype(work()) {
         return failure(outOfMemory("allocation refused"));
     } catch (const c10::Error& error) {
         const std::string text = error.what_without_backtrace();
-        if (isMemoryText(text)) return failure(outOfMemory(text));
+        if (isMemoryError(error)) return failure(outOfMemory(text));
         return failure({ErrorKind::Internal, "internal", "", "the calculation failed", printable(text, 200), "", ""});
     } catch (const std::exception& error) {
-        if (isMemoryText(error.what())) return failure(outOfMemory(error.what()));
+        if (isMemoryError(error)) return failure(outOfMemory(error.what()));
         return failure(
             {ErrorKind::Internal, "internal", "", "the calculation failed", printable(error.what(), 200), "", ""});
     }

@@ -3,18 +3,18 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <mutex>
-#include <new>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "core/engine/device.h"
+#include "core/engine/flow_inputs.h"
 #include "core/engine/kept.h"
-#include "core/engine/loaded_model.h"
+#include "core/engine/painter.h"
 #include "core/engine/picture.h"
 #include "core/engine/request_checks.h"
 #include "core/engine/run_memory.h"
@@ -117,9 +117,12 @@ Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_tok
         decoderFor(request.vae, request.run.model.path, channels, *device, usualLatents(*card, channels));
     if (!decoder) return failure(decoder.error());
     if (!*decoder) return refused("--vae", "there is no autoencoder", "Choose the VAE of the model");
-    const DecodedPicture picture = decoded(**decoder, latents[0].to(*device), 0, stop);
+    std::uint64_t memory = request.run.text.memory;
+    if (const auto painter = lastPainter())
+        memory = beside(makeRoom(painter->weights, decodingBytes(**decoder, latents[0]), memory));
+    const DecodedPicture picture = decoded(**decoder, latents[0].to(*device), memory, stop);
     if (!picture.pixels.defined()) return failure(cancelled());
-    return DecodedStep{pictureOf(picture.pixels, card->architecture)};
+    return DecodedStep{pictureOf(picture.pixels, card->architecture), picture.tiled ? kTiledNote : ""};
 }
 
 std::uint64_t decodingBytes(const Decoder& decoder, const at::Tensor& latents) {
@@ -137,14 +140,12 @@ DecodedPicture decoded(const Decoder& decoder, const at::Tensor& latents, std::u
     if (memory > 0 && decodingBytes(decoder.vae, raw.size(2) * raw.size(3)) > memory)
         for (tile = kTile; tile > kLeastTile && decodingBytes(decoder.vae, std::int64_t{tile} * tile) > memory;)
             tile /= 2;
-    for (;; tile = std::max(kLeastTile, std::min(tile, kTile) / 2)) {
+    for (;; tile = tile > kTile ? kTile : std::max(kLeastTile, tile / 2)) {
         try {
             const at::Tensor pixels = decodeTiled(decoder.vae, raw, tile, [&] { return stop.stop_requested(); });
             return {pixels.defined() ? pixels[0] : pixels, tile < whole};
-        } catch (const c10::OutOfMemoryError&) {
-            if (tile == kLeastTile) throw;
-        } catch (const std::bad_alloc&) {
-            if (tile == kLeastTile) throw;
+        } catch (const std::exception& error) {
+            if (tile == kLeastTile || !isMemoryError(error)) throw;
         }
     }
 }

@@ -10,7 +10,9 @@
 #include <atomic>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -91,29 +93,39 @@ std::optional<std::uint64_t> numberIn(const std::string& path) {
     return in >> number ? std::optional(number) : std::nullopt;
 }
 
-/// What the control group of a container or a batch job leaves to this process (cgroup v2, else v1); the largest number
-/// where it has no limit. Pages of files that nobody uses count as free.
-std::uint64_t leftInGroup() {
-    std::ifstream groups("/proc/self/cgroup");
+/// What is left of one group's limit; pages of files that nobody uses count as free.
+std::uint64_t leftIn(const std::filesystem::path& group, bool second) {
+    const auto limit = numberIn(group / (second ? "memory.max" : "memory.limit_in_bytes"));
+    const auto used = numberIn(group / (second ? "memory.current" : "memory.usage_in_bytes"));
+    if (!limit || !used) return ~std::uint64_t{0};
+    std::uint64_t idle = 0;
+    std::ifstream stat(group / "memory.stat");
+    std::string key;
+    for (std::uint64_t value = 0; stat >> key >> value;)
+        if (key == "inactive_file") idle = value;
+    return *limit - std::min(*limit, *used - std::min(*used, idle));
+}
+
+}  // namespace
+
+std::uint64_t leftInGroups(const std::string& list, const std::string& root) {
+    std::ifstream groups(list);
     std::uint64_t left = ~std::uint64_t{0};
     for (std::string line; std::getline(groups, line);) {
         const bool second = line.starts_with("0::");
         if (!second && line.find(":memory:") == std::string::npos) continue;
-        const std::string root = second ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-        std::string own = line.substr(line.rfind(':') + 1);
-        if (!std::ifstream(root + own + (second ? "/memory.max" : "/memory.limit_in_bytes"))) own.clear();
-        const auto limit = numberIn(root + own + (second ? "/memory.max" : "/memory.limit_in_bytes"));
-        const auto used = numberIn(root + own + (second ? "/memory.current" : "/memory.usage_in_bytes"));
-        if (!limit || !used) continue;
-        std::uint64_t idle = 0;
-        std::ifstream stat(root + own + "/memory.stat");
-        std::string key;
-        for (std::uint64_t value = 0; stat >> key >> value;)
-            if (key == "inactive_file") idle = value;
-        left = std::min(left, *limit - std::min(*limit, *used - std::min(*used, idle)));
+        const std::filesystem::path top = second ? root : root + "/memory";
+        std::filesystem::path own = top / std::filesystem::path(line.substr(line.rfind(':') + 1)).relative_path();
+        // Inside a container the path may be that of the host: then the top is the container's own.
+        for (; own.string().size() >= top.string().size(); own = own.parent_path()) {
+            left = std::min(left, leftIn(own, second));
+            if (own == top || own == own.parent_path()) break;
+        }
     }
     return left;
 }
+
+namespace {
 
 int coreCount() {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -205,8 +217,17 @@ std::uint64_t freeBytes(at::Device device) {
     std::ifstream in("/proc/meminfo");
     std::string key, unit;
     for (std::uint64_t kibibytes = 0; in >> key >> kibibytes; std::getline(in, unit))
-        if (key == "MemAvailable:") return std::min(kibibytes << 10, leftInGroup());
+        if (key == "MemAvailable:")
+            return std::min(kibibytes << 10, leftInGroups("/proc/self/cgroup", "/sys/fs/cgroup"));
     return 0;
+}
+
+bool isMemoryError(const std::exception& error) {
+    if (dynamic_cast<const std::bad_alloc*>(&error)) return true;
+    const std::string text = error.what();
+    for (const char* words : {"out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory"})
+        if (text.find(words) != std::string::npos) return true;
+    return false;
 }
 
 DevicesReport devicesReport() {

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,13 @@ public:
 /// Memory that can still be taken there, in bytes: of the machine without swap, or of the GPU, after what
 /// LibTorch only keeps for later has been given back. 0: not known.
 [[nodiscard]] std::uint64_t freeBytes(at::Device device);
+
+/// Whether an exception of LibTorch or the standard library says that memory has run out.
+[[nodiscard]] bool isMemoryError(const std::exception& error);
+
+/// What the control groups of a container or a batch job leave to this process, the tightest of them (cgroup v2 and
+/// v1); the largest number without a limit. `list`: /proc/self/cgroup, `root`: /sys/fs/cgroup.
+[[nodiscard]] std::uint64_t leftInGroups(const std::string& list, const std::string& root);
 
 [[nodiscard]] DevicesReport devicesReport();
 

@@ -67,13 +67,14 @@ Result<WeightStore> storeUnder(std::uint64_t memory, const TensorTable& table, a
                                LoraSet changes) {
     if (auto possible = checkStorage(table); !possible) return failure(possible.error());
     std::uint64_t budget = budgetOf(memory, device);
-    if (device.is_cpu() && budget != ~std::uint64_t{0}) budget -= std::min(budget, changes.bytes());
+    const std::uint64_t loras = device.is_cpu() ? changes.bytes() : 0;
+    if (budget != ~std::uint64_t{0}) budget -= std::min(budget, loras);
     WeightStore store(table, type, device, budget, std::move(changes));
     if (store.streams() && 2 * store.largestBlock() > budget)
         return failure(
             {ErrorKind::Device, "memory", memory > 0 ? place({"--memory", table.path()}) : place({table.path()}),
              "too little memory for two blocks of this model", gigabytes(memory > 0 ? memory : freeBytes(device)),
-             gigabytes(2 * store.largestBlock() + kBesideWeights + 5'000'000) + " or more",
+             gigabytes(2 * store.largestBlock() + loras + kBesideWeights + 5'000'000) + " or more",
              "Give more, or a half precision"});
     return store;
 }
@@ -83,11 +84,13 @@ std::uint64_t beside(std::uint64_t memory) {
 }
 
 std::uint64_t makeRoom(WeightStore& kept, std::uint64_t wanted, std::uint64_t memory) {
-    const std::uint64_t left = memory > 0 ? memory - std::min(memory, kept.keptBytes()) : freeBytes(kept.device());
+    const std::uint64_t loras = kept.device().is_cpu() ? kept.changeBytes() : 0;
+    const std::uint64_t whole = memory - std::min(memory, loras);  // of a limit, without what stays
+    const std::uint64_t left = memory > 0 ? whole - std::min(whole, kept.keptBytes()) : freeBytes(kept.device());
     const bool unknown = memory == 0 && left == 0;
-    if (unknown || wanted + kBesideWeights <= left) return memory > 0 ? left : 0;
+    if (unknown || wanted + kBesideWeights <= left) return memory > 0 ? std::max<std::uint64_t>(1, left) : 0;
     kept.release();
-    return memory;
+    return memory > 0 ? std::max<std::uint64_t>(1, whole) : 0;
 }
 
 Result<WeightStore> storeFor(const TensorTable& table, const ModelRef& model, const Compute& compute,

@@ -48,6 +48,10 @@ public:
         if (loaded) m_value = *loaded, m_identity = identity;
         return loaded;
     }
+    [[nodiscard]] std::shared_ptr<T> peek() {
+        const std::lock_guard lock(m_mutex);
+        return m_value;
+    }
     void forget() {
         const std::lock_guard lock(m_mutex);
         m_value = nullptr;

@@ -96,6 +96,10 @@ Result<std::shared_ptr<Painter>> openPainter(const ModelRef& ref, const Compute&
                              [&] { return open(ref, compute, memory, device, note); });
 }
 
+std::shared_ptr<Painter> lastPainter() {
+    return keptPainter().peek();
+}
+
 void forgetPainter() {
     keptPainter().forget();
 }

@@ -42,5 +42,7 @@ struct Painter {
                                                            const std::function<void(const std::string&)>& note);
 
 void forgetPainter();
+/// The painter that is kept, whatever it is; null without one. For making room beside it.
+[[nodiscard]] std::shared_ptr<Painter> lastPainter();
 
 }  // namespace ropescope

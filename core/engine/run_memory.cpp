@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/data/codec.h"
@@ -16,6 +17,9 @@ struct LastRun {
     std::mutex mutex;
     std::string key;
     std::vector<at::Tensor> latents, clean;
+    // A run that has not finished a step yet: until then the one before is still there.
+    std::string nextKey;
+    std::vector<at::Tensor> nextLatents;
 };
 
 LastRun& lastRun() {
@@ -53,19 +57,24 @@ std::string runKey(GenerateRequest request) {
 void beginRun(const GenerateRequest& request) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);
-    run.key = runKey(request);
-    run.latents.clear(), run.clean.clear();
+    run.nextKey = runKey(request);
+    run.nextLatents.clear();
 }
 
 void keepStep(const at::Tensor& latents) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);
-    run.latents.push_back(firstOf(latents));
+    (run.nextKey.empty() ? run.latents : run.nextLatents).push_back(firstOf(latents));
 }
 
 void keepClean(const at::Tensor& latents) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);
+    if (!run.nextKey.empty()) {
+        run.key = std::exchange(run.nextKey, {});
+        run.latents = std::exchange(run.nextLatents, {});
+        run.clean.clear();
+    }
     run.clean.push_back(firstOf(latents));
 }
 

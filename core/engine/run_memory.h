@@ -14,7 +14,7 @@ namespace ropescope {
 /// The same for runs whose first image is the same, of the same files.
 [[nodiscard]] std::string runKey(GenerateRequest request);
 
-/// A run begins; what was kept of the one before is dropped.
+/// A run begins; what was kept of the one before is dropped when its first step is done.
 void beginRun(const GenerateRequest& request);
 /// Latents [B,C,h,w] before the next step.
 void keepStep(const at::Tensor& latents);

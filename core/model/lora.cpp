@@ -129,11 +129,19 @@ tl::unexpected<Error> refusal(std::string code, const std::string& path, const s
                     std::move(expected), "Leave it out or choose another file"});
 }
 
+bool isOfText(const std::string& module) {
+    return module.starts_with("lora_te") || module.starts_with("text_encoder");
+}
+
 /// The file's modules, text encoders' too. Weights that would stand in the place of the model's are refused.
 Result<Modules> modulesOf(const TensorTable& file, const Targets& targets) {
     Modules modules;
     for (const TensorEntry& entry : file.tensors()) {
         const auto [module, part] = partOf(entry.name);
+        if (part == Part::OtherKind && isOfText(entry.name)) {  // left out, whatever it is
+            modules.all[entry.name.substr(0, entry.name.find(".lora"))];
+            continue;
+        }
         if (part == Part::OtherKind)
             return refusal("LO-04", file.path(), entry.name, "this kind of change is not supported", "",
                            "plain LoRA pairs");
@@ -148,10 +156,6 @@ Result<Modules> modulesOf(const TensorTable& file, const Targets& targets) {
                            "plain LoRA pairs");
     }
     return modules;
-}
-
-bool isOfText(const std::string& module) {
-    return module.starts_with("lora_te") || module.starts_with("text_encoder");
 }
 
 /// The modules that change the model, by their names in the file, and what is said of the others. Errors: LO-01 when

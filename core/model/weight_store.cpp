@@ -121,7 +121,8 @@ Result<void> checkStorage(const TensorTable& table) {
         if (!bytes) return failure(bytes.error());
         const auto* text = reinterpret_cast<const char*>(bytes->bytes.data());
         const auto json = nlohmann::json::parse(text, text + bytes->bytes.size(), nullptr, false);
-        const std::string format = json.is_object() ? json.value("format", std::string()) : std::string();
+        const bool told = json.is_object() && json.contains("format") && json["format"].is_string();
+        const std::string format = told ? json["format"].get<std::string>() : std::string();
         if (format != "float8_e4m3fn" && format != "float8_e5m2")
             return refused(entry, "comfy_quant format \"" + printable(format, 40) + "\"");
     }

@@ -30,6 +30,8 @@ public:
     void release();
     /// Bytes of the blocks that are kept.
     [[nodiscard]] std::uint64_t keptBytes() const { return m_kept; }
+    /// Bytes of the changes, which stay in main memory.
+    [[nodiscard]] std::uint64_t changeBytes() const { return m_changes.bytes(); }
 
     /// Bytes in memory of all tensors, and of the largest block (names up to their first number).
     [[nodiscard]] std::uint64_t totalBytes() const { return m_total; }

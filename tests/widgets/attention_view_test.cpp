@@ -148,6 +148,10 @@ private slots:
             QApplication::sendEvent(canvas, &down);
         }
         QVERIFY(canvas->placeOfWord(last).y() > 0);
+        QVERIFY(canvas->placeOfWord(0).y() <= 0);
+        s.view.resize(3000, 3000);  // now there is room for all
+        QTRY_VERIFY(canvas->placeOfWord(0).y() > 0);
+        QVERIFY(canvas->placeOfWord(last).y() > 0);
         QTest::mouseClick(canvas, Qt::LeftButton, {}, canvas->placeOfWord(last));
         QTRY_COMPARE(s.asked.words, std::vector<int>({last}));
     }

@@ -75,6 +75,8 @@ private slots:
         view.settings().setSize({8, 11});
         QCOMPARE(view.request().size, (Grid{32, 44}));
         const GenerateRequest larger = view.request();
+        view.settings().setSize({7, 7});  // the trained one by hand is as trained
+        QCOMPARE(view.settings().kept(PictureKind::ByClass).size, Grid{});
         view.settings().setSize({});
         QCOMPARE(view.request().size, Grid{});
         view.restore(larger);

@@ -168,6 +168,9 @@ TEST_F(Commands, InputsAreNotWrittenOver) {
     const std::string twice = (m_folder / "x").string();
     EXPECT_EQ(run(with({"--out", twice, "--latents-out", twice})).code, 2);
     EXPECT_EQ(run(with({"--out", twice})).code, 0) << "another name is written";
+    const std::string beside = (m_folder / "m/transformer/a.png").string();  // a result, though in the model's folder
+    EXPECT_EQ(run(with({"--out", beside})).code, 0);
+    EXPECT_EQ(run(with({"--out", beside})).code, 0);
 }
 
 TEST_F(Commands, MistakesAreToldBeforeAnyWork) {

@@ -108,6 +108,26 @@ TEST(Attention, ANewStartOfTheEngineGivesTheSame) {
     EXPECT_EQ(kept.time, anew.time);
 }
 
+TEST(Attention, ARunThatEndsBeforeItsFirstStepLeavesTheLastOne) {
+    const AttentionRequest r = flux();
+    ASSERT_TRUE(drawFromText(r.run, {}));
+    ASSERT_TRUE(keptStep(r.run, 2).defined());
+    GenerateRequest other = r.run;
+    other.steps = 5;
+    std::stop_source source;
+    JobContext context;
+    context.stop = source.get_token();
+    context.onShare = [&](double, const std::string& words) {
+        if (words.starts_with("reading weights")) source.request_stop();
+    };
+    EXPECT_EQ(drawFromText(other, context).error().kind, ErrorKind::Cancelled);
+    EXPECT_TRUE(keptStep(r.run, 2).defined());
+    EXPECT_TRUE(keptClean(r.run, 2).defined());
+    ASSERT_TRUE(drawFromText(other, {}));
+    EXPECT_FALSE(keptStep(r.run, 2).defined());
+    EXPECT_TRUE(keptClean(other, 4).defined());
+}
+
 TEST(Attention, FieldsOfARunCarryTheShares) {
     AttentionRequest r = flux();
     GenerateRequest run = r.run;

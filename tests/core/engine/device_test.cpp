@@ -2,6 +2,10 @@
 #include "core/engine/device.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "core/engine/picture.h"
 #include "tests/core/golden.h"
@@ -19,6 +23,27 @@ TEST(Device, TheProcessorIsAlwaysThere) {
     EXPECT_EQ(report.note.empty(), !cudaDevices().names.empty());
     EXPECT_GT(report.residentBytes, 1 << 20);
     EXPECT_EQ(describeCompute(at::kCPU, Precision::Bf16, 2), "CPU, 2 threads, bf16");
+}
+
+/// A limit anywhere above the process's own group holds for it.
+TEST(Device, TheTightestControlGroupCounts) {
+    namespace fs = std::filesystem;
+    const fs::path root = fs::temp_directory_path() / ("ropescope_groups_" + std::to_string(::getpid()));
+    const auto group = [&](const std::string& name, const std::string& limit, const std::string& used) {
+        fs::create_directories(root / name);
+        std::ofstream(root / name / "memory.max") << limit;
+        std::ofstream(root / name / "memory.current") << used;
+        std::ofstream(root / name / "memory.stat") << "anon 5\ninactive_file 300\n";
+    };
+    std::ofstream(root.string() + ".list") << "0::/job_1/task_0\n";
+    group("job_1/task_0", "max", "900");
+    EXPECT_EQ(leftInGroups(root.string() + ".list", root.string()), ~std::uint64_t{0});
+    group("job_1", "2000", "1300");
+    EXPECT_EQ(leftInGroups(root.string() + ".list", root.string()), 1000u);
+    group("job_1/task_0", "1500", "1300");
+    EXPECT_EQ(leftInGroups(root.string() + ".list", root.string()), 500u);
+    EXPECT_EQ(leftInGroups("/no/such/list", root.string()), ~std::uint64_t{0});
+    fs::remove_all(root), fs::remove(root.string() + ".list");
 }
 
 TEST(Device, SaysWhyThereIsNoGpu) {

@@ -293,6 +293,10 @@ TEST_F(FlowFolder, ScaledEightBitWeightsAreMultipliedOut) {
         return checked ? std::string() : checked.error().code;
     };
     EXPECT_EQ(refused(module + ".comfy_quant", quantised("nvfp4")), "TC-07");
+    const std::string number = R"({"format": 1})";
+    EXPECT_EQ(refused(module + ".comfy_quant", makeArray(std::vector<std::uint8_t>(number.begin(), number.end()),
+                                                         {static_cast<std::int64_t>(number.size())})),
+              "TC-07");
     EXPECT_EQ(refused(module + ".weight_scale_2", makeArray(std::vector<float>{1.f}, {1})), "TC-07");
     EXPECT_EQ(refused(name, Array{DType::I8, {4, 4}, std::vector<std::byte>(16)}), "TC-07");
     EXPECT_EQ(refused(module + ".SCB", makeArray(std::vector<float>{1.f}, {1})), "TC-07");

@@ -233,6 +233,18 @@ TEST_F(Lora, SaysWhatElseAFileHolds) {
         "LO-04");
 }
 
+TEST_F(Lora, WhatIsForTextEncodersMayBeOfAnyKind) {
+    const std::string q = "transformer.transformer_blocks.0.attn.to_q";
+    ASSERT_TRUE(writeSafetensors(path("l.safetensors"), {{q + ".lora_A.weight", filled({2, 16})},
+                                                         {q + ".lora_B.weight", filled({16, 2})},
+                                                         {"text_encoder.x.q_proj.lora_magnitude_vector", filled({16})},
+                                                         {"lora_te1_text_projection.lora_B.bias", filled({16})}}));
+    const auto set = readLoras(TensorTable::open(base()).value(), {{path("l.safetensors"), 1}});
+    ASSERT_TRUE(set) << set.error().message();
+    EXPECT_NE(set->notes[0].find("1 of 1 layers match; left out: 2 for text encoders"), std::string::npos)
+        << set->notes[0];
+}
+
 TEST_F(Lora, AFolderStandsForItsFile) {
     std::filesystem::create_directories(path("peft"));
     std::filesystem::copy_file(goldenPath("lora_tiny_diffusers.safetensors"), path("peft/adapter_model.safetensors"));
