@@ -38,6 +38,7 @@ public:
     void openWithDialog();
     void openFolderWithDialog();
     void closeCurrentModel();
+    void closeNow();  ///< whatever still runs
     void setLayout(Layout layout);
     void setAppearance(Appearance appearance);
     /// What would be restored at the next start; recent files and own layouts are kept in it.

@@ -87,16 +87,19 @@ void MainWindow::saveSoon() {
     m_saveSession.start();
 }
 
+void MainWindow::closeNow() {
+    m_closing = true;
+    m_generation->cancel();
+    close();
+}
+
 void MainWindow::closeEvent(QCloseEvent* event) {
     if (m_generation->isRunning() && !m_closing) {
         event->ignore();
         return m_panels.questions->ask({"A picture is being made; closing ends it. Finished ones are kept.",
                                         {"Close", "Stay"},
                                         [this](int answer) {
-                                            if (answer != 0) return;
-                                            m_closing = true;
-                                            m_generation->cancel();
-                                            close();
+                                            if (answer == 0) closeNow();
                                         }});
     }
     m_saveSession.stop();

@@ -182,10 +182,9 @@ void Measure::dragOnce() {
 void Measure::finish() {
     if (m_phase == Phase::Done) return;
     m_phase = Phase::Done;
-    m_window.generation().cancel();
     QFile file(m_file);
     if (file.open(QFile::WriteOnly)) file.write(QJsonDocument(m_times).toJson());
-    m_window.close();
+    m_window.closeNow();
 }
 
 }  // namespace ropescope
