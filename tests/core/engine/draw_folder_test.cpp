@@ -172,6 +172,23 @@ TEST_F(DrawFolder, PicturesAreDecodedAsAWholeWhereMemoryAllows) {
     EXPECT_FALSE(decoded(**decoder, latents, 0, source.get_token()).pixels.defined());
 }
 
+/// FLUX.1 Fill, Canny and Depth: told before the prompt is read, and still to be inspected.
+TEST_F(DrawFolder, ModelsThatTakeAPictureBesideNoiseAreRefused) {
+    Tensors tensors = readWeights(goldenPath("flux_tiny_native.safetensors"));
+    const std::vector<std::int64_t> in = tensors.at("img_in.weight").sizes().vec();
+    tensors["img_in.weight"] = at::zeros({in[0], in[1] + 8});
+    writeWeights(path("fill.safetensors"), tensors);
+    GenerateRequest c = flux();
+    c.model.path = path("fill.safetensors");
+    std::filesystem::copy_file(goldenPath("flux_tiny_native.config.json"), path("fill.config.json"));
+    const auto card = openCard(c.model);
+    ASSERT_TRUE(card) << card.error().message();
+    EXPECT_EQ(card->inChannels, card->outChannels + 8);
+    const auto refused = drawFromText(c, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "needs-picture") << refused.error().message();
+}
+
 TEST_F(DrawFolder, NoiseMayBeTheOnlyTensorOfItsFile) {
     GenerateRequest c = sd3();
     const Array before = drawn(c).latents;

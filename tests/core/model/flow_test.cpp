@@ -314,17 +314,5 @@ TEST_F(FlowFolder, HalfPrecisionVariantsAreFoundWhereThereIsNothingElse) {
     EXPECT_TRUE(opened(path("m")).table.path().ends_with("model.safetensors"));
 }
 
-TEST_F(FlowFolder, ModelsThatTakeAPictureBesideNoiseAreToldApart) {
-    Tensors tensors = readWeights(goldenPath("flux_tiny_native.safetensors"));
-    const std::vector<std::int64_t> in = tensors.at("img_in.weight").sizes().vec();
-    tensors["img_in.weight"] = at::zeros({in[0], in[1] + 8});
-    writeWeights(path("fill.safetensors"), tensors);
-    std::filesystem::copy_file(goldenPath("flux_tiny_native.config.json"), path("fill.config.json"));
-    ModelRef ref;
-    ref.path = path("fill.safetensors");
-    const ModelCard card = openCard(ref).value();
-    EXPECT_EQ(card.inChannels, card.outChannels + 8);
-}
-
 }  // namespace
 }  // namespace ropescope
