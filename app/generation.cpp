@@ -73,15 +73,14 @@ void Generation::run(GenerateRequest request) {
     }
     m_engine.cancel(m_decoding);
     m_begun = false;
-    m_next = request;
     m_view.start(request.steps);
     emit starting();
     m_job = m_engine.request(
         request, "generate", [this, request](const Result<Reply>& reply) { finish(request, reply); },
         Watch{
             .picture =
-                [this](const GenerateProgress& progress) {
-                    begin();
+                [this, request](const GenerateProgress& progress) {
+                    begin(request);
                     m_newFields.push_back(progress.fields);
                     m_steps = progress.step;
                     if (!m_fieldsPause.isActive()) showNewFields();
@@ -94,9 +93,9 @@ void Generation::run(GenerateRequest request) {
 }
 
 /// A run that is refused leaves what was there.
-void Generation::begin() {
+void Generation::begin(const GenerateRequest& request) {
     if (std::exchange(m_begun, true)) return;
-    m_run = m_next;
+    m_run = request;
     m_runModel = m_model;
     m_steps = 0;
     m_models.clearFields(m_model);
@@ -129,7 +128,7 @@ void Generation::finish(const GenerateRequest& request, const Result<Reply>& rep
     m_fieldsPause.stop();
     takeFields(std::exchange(m_newFields, {}));
     if (reply) {
-        begin();
+        begin(request);
         const auto& result = std::get<GenerateResult>(*reply);
         for (const StepFields& step : result.fields)
             m_models.putFields(m_model, step);  // steps whose preview was skipped

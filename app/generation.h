@@ -44,7 +44,7 @@ signals:
     void modelWanted(const ropescope::ModelRef& ref);
 
 private:
-    void begin();
+    void begin(const GenerateRequest& request);
     void finish(const GenerateRequest& request, const Result<Reply>& reply);
     void showNewFields();
     void takeFields(const std::vector<StepFields>& steps);
@@ -61,8 +61,7 @@ private:
     quint64 m_job = 0;
     quint64 m_decoding = 0;
     int m_model = -1;
-    GenerateRequest m_run;   ///< the latest
-    GenerateRequest m_next;  ///< asked for
+    GenerateRequest m_run;  ///< the latest
     int m_runModel = -1;
     bool m_begun = false;                      ///< it has taken the place of the one before
     int m_steps = 0;                           ///< taken by it so far

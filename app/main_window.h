@@ -3,6 +3,7 @@
 
 #include <QMainWindow>
 #include <QTimer>
+#include <functional>
 #include <memory>
 
 #include "app/appearance.h"
@@ -81,6 +82,9 @@ private:
     void onOpened(int model);
     void onAtlas(int model);
     void openWithAdapter(int model, const QString& path);
+    /// `answer` puts what the file does not say into its reference, with which it is opened once more.
+    void askAbout(const ModelRef& ref, const QString& text, const QStringList& answers,
+                  std::function<void(ModelRef& ref, int chosen)> answer);
     void askConvention(const ModelRef& ref, const QString& name);
     void askMapTokens(const ModelRef& ref, const QString& name);
     void showMakerOf(int model);  ///< Generate or Classify, as the model can
@@ -106,15 +110,12 @@ private:
     Panels m_panels;
     WindowDocks m_docks;
     QStackedWidget* m_maker = nullptr;  ///< Generate above Classify
-    QLabel* m_job = nullptr;
-    QLabel* m_speed = nullptr;
+    QLabel *m_job = nullptr, *m_speed = nullptr;
     QToolButton* m_cancelJob = nullptr;
     QTimer m_stale, m_saveSession;  ///< m_stale: views are dimmed when an answer takes longer
     View* m_lastView = nullptr;
-    int m_headsAsked = 0;
-    int m_opening = 0;
-    bool m_sawAtlas = false;
-    bool m_closing = false;  ///< the user has said so, whatever still runs
+    int m_headsAsked = 0, m_opening = 0;
+    bool m_sawAtlas = false, m_closing = false;  ///< m_closing: the user has said so, whatever still runs
 };
 
 }  // namespace ropescope

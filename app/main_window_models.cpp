@@ -3,6 +3,7 @@
 #include <QComboBox>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <utility>
 
 #include "app/ask_bar.h"
 #include "app/engine_status.h"
@@ -96,38 +97,39 @@ void MainWindow::onAtlas(int model) {
     updateJobLine();
 }
 
-void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
+void MainWindow::askAbout(const ModelRef& ref, const QString& text, const QStringList& answers,
+                          std::function<void(ModelRef& ref, int chosen)> answer) {
     m_opening = std::max(0, m_opening - 1);
     updateJobLine();
     dropFromSession(ref.path);
-    const QString text = QString(
-                             "%1 has HARoPE maps but does not say how they are applied: the same map to queries and "
-                             "keys, or the inverse one to keys?")
-                             .arg(name);
-    m_panels.questions->ask({text, {"Same map", "Inverse map"}, [this, ref](int answer) {
+    m_panels.questions->ask({text, answers, [this, ref, answer = std::move(answer)](int chosen) {
                                  ModelRef known = ref;
-                                 known.convention = answer == 0 ? Convention::Same : Convention::Inverse;
-                                 m_loader->setConvention(ref, known.convention);
+                                 answer(known, chosen);
                                  ++m_opening;
                                  m_loader->open(known);
                              }});
 }
 
+void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
+    const QString text = QString(
+                             "%1 has HARoPE maps but does not say how they are applied: the same map to queries and "
+                             "keys, or the inverse one to keys?")
+                             .arg(name);
+    askAbout(ref, text, {"Same map", "Inverse map"}, [this](ModelRef& known, int chosen) {
+        known.convention = chosen == 0 ? Convention::Same : Convention::Inverse;
+        m_loader->setConvention(known, known.convention);
+    });
+}
+
 void MainWindow::askMapTokens(const ModelRef& ref, const QString& name) {
-    m_opening = std::max(0, m_opening - 1);
-    updateJobLine();
-    dropFromSession(ref.path);
     const QString text = QString(
                              "%1 has HARoPE maps and a class token but does not say whether the maps turn the class "
                              "token too.")
                              .arg(name);
-    m_panels.questions->ask({text, {"All tokens", "Patches only"}, [this, ref](int answer) {
-                                 ModelRef known = ref;
-                                 known.mapTokens = answer == 0 ? MapTokens::All : MapTokens::PatchesOnly;
-                                 m_loader->setMapTokens(ref, known.mapTokens);
-                                 ++m_opening;
-                                 m_loader->open(known);
-                             }});
+    askAbout(ref, text, {"All tokens", "Patches only"}, [this](ModelRef& known, int chosen) {
+        known.mapTokens = chosen == 0 ? MapTokens::All : MapTokens::PatchesOnly;
+        m_loader->setMapTokens(known, known.mapTokens);
+    });
 }
 
 /// Heads of the last session, once their model's numbers are there; each model's share of it is used once.

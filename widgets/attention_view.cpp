@@ -173,10 +173,6 @@ void AttentionView::showEvent(QShowEvent* event) {
     askSoon();
 }
 
-void AttentionView::askSoon() {
-    m_pause.start();
-}
-
 /// Only what can be seen is computed.
 void AttentionView::ask() {
     const HeadRef head = m_selection.current();

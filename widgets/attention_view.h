@@ -65,7 +65,7 @@ private:
     void showNothing();
     void showCommand();
     void ask();
-    void askSoon();
+    void askSoon() { m_pause.start(); }
     void refresh();
     [[nodiscard]] QImage pictureOf(int step) const;
     [[nodiscard]] QString chosenText() const;

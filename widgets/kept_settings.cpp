@@ -9,9 +9,6 @@
 namespace ropescope {
 namespace {
 
-constexpr int kPixelsPerLatent = 8;
-constexpr int kUsualPixels = 1024;  // what FLUX.1 and SD3 are made for
-
 Grid inMultiples(Grid size, int step) {
     return {std::max(1, size.rows / step) * step, std::max(1, size.cols / step) * step};
 }

@@ -5,6 +5,9 @@
 
 namespace ropescope {
 
+inline constexpr int kPixelsPerLatent = 8;  ///< of a side, in all published text-to-image models
+inline constexpr int kUsualPixels = 1024;   ///< of a side, what FLUX.1 and SD3 are made for
+
 /// What a run of a model takes where nothing else is said: few steps and no guidance for FLUX.1 schnell, those that are
 /// published for FLUX.1 dev and SD3, 20 steps at 2 for models that draw by class.
 struct UsualRun {

@@ -117,18 +117,19 @@ Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_tok
         decoderFor(request.vae, request.run.model.path, channels, *device, usualLatents(*card, channels));
     if (!decoder) return failure(decoder.error());
     if (!*decoder) return refused("--vae", "there is no autoencoder", "Choose the VAE of the model");
-    std::uint64_t memory = request.run.text.memory;
-    if (const auto painter = lastPainter())
-        memory = beside(makeRoom(painter->weights, decodingBytes(**decoder, latents[0]), memory));
-    const DecodedPicture picture = decoded(**decoder, latents[0].to(*device), memory, stop);
+    const auto painter = lastPainter();
+    const DecodedPicture picture = decodedBeside(painter ? &painter->weights : nullptr, **decoder,
+                                                 latents[0].to(*device), request.run.text.memory, stop);
     if (!picture.pixels.defined()) return failure(cancelled());
     return DecodedStep{pictureOf(picture.pixels, card->architecture), picture.tiled ? kTiledNote : ""};
 }
 
-std::uint64_t decodingBytes(const Decoder& decoder, const at::Tensor& latents) {
-    std::uint64_t weights = 0;
-    for (const auto& [name, tensor] : decoder.vae.weights) weights += tensor.nbytes();
-    return weights + decodingBytes(decoder.vae, latents.size(-2) * latents.size(-1));
+DecodedPicture decodedBeside(WeightStore* network, const Decoder& decoder, const at::Tensor& latents,
+                             std::uint64_t memory, const std::stop_token& stop) {
+    if (!network) return decoded(decoder, latents, beside(memory), stop);
+    std::uint64_t wanted = decodingBytes(decoder.vae, latents.size(-2) * latents.size(-1));
+    for (const auto& [name, tensor] : decoder.vae.weights) wanted += tensor.nbytes();
+    return decoded(decoder, latents, beside(makeRoom(*network, wanted, memory)), stop);
 }
 
 DecodedPicture decoded(const Decoder& decoder, const at::Tensor& latents, std::uint64_t memory,

@@ -9,6 +9,7 @@
 #include "core/data/model_card.h"
 #include "core/data/saved_picture.h"
 #include "core/model/vae.h"
+#include "core/model/weight_store.h"
 
 namespace ropescope {
 
@@ -44,7 +45,9 @@ struct DecodedPicture {
 /// Of latents [C,h,w], as a whole where `memory` (bytes for this; 0: what is free) allows it.
 [[nodiscard]] DecodedPicture decoded(const Decoder& decoder, const at::Tensor& latents, std::uint64_t memory,
                                      const std::stop_token& stop);
-/// What decoding as a whole takes, with the decoder's weights.
-[[nodiscard]] std::uint64_t decodingBytes(const Decoder& decoder, const at::Tensor& latents);
+/// The same beside the weights of a network (may be null), which give way where memory is short. `memory`: the limit of
+/// the whole process, 0: what is free.
+[[nodiscard]] DecodedPicture decodedBeside(WeightStore* network, const Decoder& decoder, const at::Tensor& latents,
+                                           std::uint64_t memory, const std::stop_token& stop);
 
 }  // namespace ropescope

@@ -8,7 +8,6 @@
 
 #include "core/engine/device.h"
 #include "core/engine/drawing.h"
-#include "core/engine/flow_inputs.h"
 #include "core/engine/picture.h"
 #include "core/engine/recipe.h"
 #include "core/engine/request_checks.h"
@@ -42,12 +41,9 @@ Result<GenerateResult> assemble(const GenerateRequest& request, DrawingSetup& se
     decided.levels = {setup.plan.flow.front().time, setup.plan.flow.front().next};
     for (int i = 0; i < setup.batch(); ++i) {
         if (setup.decoder && context.onShare) context.onShare(-1, "decoding the picture");
-        DecodedPicture picture{latents[i]};
-        if (setup.decoder) {
-            const std::uint64_t wanted = decodingBytes(*setup.decoder, latents[i]);
-            const std::uint64_t limit = makeRoom(setup.painter->weights, wanted, request.text.memory);
-            picture = decoded(*setup.decoder, latents[i], beside(limit), context.stop);
-        }
+        const DecodedPicture picture = setup.decoder ? decodedBeside(&setup.painter->weights, *setup.decoder,
+                                                                     latents[i], request.text.memory, context.stop)
+                                                     : DecodedPicture{latents[i]};
         if (!picture.pixels.defined()) return failure(cancelled());
         if (picture.tiled && i == 0) result.note += (result.note.empty() ? "" : "; ") + std::string(kTiledNote);
         decided.note = result.note;

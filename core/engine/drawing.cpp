@@ -29,7 +29,7 @@ Result<at::Tensor> firstNoise(const GenerateRequest& request, const Painter& pai
         noise = *read;
     }
     const int side = painter.latentsPerToken();
-    const Grid pixels = request.size == Grid{} ? Grid{1024, 1024} : request.size;
+    const Grid pixels = request.size == Grid{} ? Grid{kUsualPixels, kUsualPixels} : request.size;
     const Grid size = noise.defined() ? Grid{static_cast<int>(noise.size(2)), static_cast<int>(noise.size(3))}
                                       : Grid{pixels.rows / kPixelsPerLatent, pixels.cols / kPixelsPerLatent};
     const bool whole = noise.defined() || (pixels.rows % kPixelsPerLatent == 0 && pixels.cols % kPixelsPerLatent == 0);

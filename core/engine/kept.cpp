@@ -59,11 +59,18 @@ std::vector<std::int64_t> stampOf(const std::string& path) {
 std::vector<std::int64_t> stampOf(const ModelRef& ref) {
     std::vector<std::int64_t> all;
     const auto add = [&](const std::string& path) {
-        for (const std::int64_t value : stampOf(path)) all.push_back(value);
+        const std::vector<std::int64_t> own = stampOf(path);
+        all.insert(all.end(), own.begin(), own.end());
     };
     add(ref.path), add(ref.adapter), add(ref.config);
     for (const LoraRef& lora : ref.loras) add(lora.path);
     return all;
+}
+
+std::string stampText(const std::vector<std::int64_t>& stamp) {
+    std::string text;
+    for (const std::int64_t value : stamp) text += " " + std::to_string(value);
+    return text;
 }
 
 Identity identityOf(const ModelRef& ref, at::Device device, Precision precision, std::uint64_t memory) {

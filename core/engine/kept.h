@@ -21,6 +21,9 @@ namespace ropescope {
 /// Of all files of a model.
 [[nodiscard]] std::vector<std::int64_t> stampOf(const ModelRef& ref);
 
+/// For keys that are texts: the numbers, each with a space before it.
+[[nodiscard]] std::string stampText(const std::vector<std::int64_t>& stamp);
+
 /// What must not change for something made of a model's files to be made of those files still: everything that decides
 /// how they are read, and the files' stamps.
 struct Identity {

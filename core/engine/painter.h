@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "core/data/usual_run.h"
 #include "core/engine/text_prompt.h"
 #include "core/model/flux.h"
 #include "core/model/mmdit.h"
 
 namespace ropescope {
-
-inline constexpr int kPixelsPerLatent = 8;  ///< of a side, in all published text-to-image models
 
 /// A FLUX or SD3 that is ready to predict velocities.
 struct Painter {

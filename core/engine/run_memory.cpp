@@ -43,14 +43,10 @@ std::string runKey(GenerateRequest request) {
     if (request.noiseFile.empty()) request.batch = 1;
     if (request.labels.size() > 1) request.labels.resize(1);
     request.vae.clear(), request.compute.threads = 0;
-    std::string key = settingsJson(request);
-    const auto add = [&](const std::vector<std::int64_t>& stamp) {
-        for (const std::int64_t value : stamp) key += " " + std::to_string(value);
-    };
-    add(stampOf(request.model));
+    std::string key = settingsJson(request) + stampText(stampOf(request.model));
     for (const std::string& path :
          {request.noiseFile, request.stepNoiseFile, request.text.encoders, request.text.embeddings})
-        add(stampOf(path));
+        key += stampText(stampOf(path));
     return key;
 }
 

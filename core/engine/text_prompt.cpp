@@ -123,10 +123,8 @@ public:
 
     /// What changes when a part is replaced.
     [[nodiscard]] std::string stamp() const {
-        std::string text = m_folder + " " + m_model;
-        for (const std::string& path : {m_folder, m_folder == m_model ? std::string() : m_model})
-            for (const std::int64_t value : stampOf(path)) text += " " + std::to_string(value);
-        return text;
+        return m_folder + " " + m_model + stampText(stampOf(m_folder)) +
+               stampText(stampOf(m_folder == m_model ? std::string() : m_model));
     }
 
 private:

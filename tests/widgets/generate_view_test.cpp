@@ -33,6 +33,13 @@ GenerateRequest madeRequest() {
     return request;
 }
 
+/// FLUX.1 schnell; with guidanceInput dev.
+ModelCard fluxCard() {
+    ModelCard card = sampleCard("flux");
+    card.architecture = "flux", card.patch = 1;
+    return card;
+}
+
 }  // namespace
 
 class GenerateViewTest : public QObject {
@@ -99,8 +106,8 @@ private slots:
         view.setModel(models.add({}, sampleCard("classes")));
         QVERIFY(view.settings().prompt().isHidden());
         QCOMPARE(view.request().steps, 20);
-        ModelCard card = sampleCard("flux");
-        card.architecture = "flux", card.guidanceInput = true, card.patch = 1;
+        ModelCard card = fluxCard();
+        card.guidanceInput = true;
         ModelRef ref;
         ref.path = "/flux";
         view.setModel(models.add(ref, card));
@@ -136,8 +143,8 @@ private slots:
     void restoredSettingsAreExact() {
         OpenModels models;
         GenerateView view(models);
-        ModelCard card = sampleCard("flux");
-        card.architecture = "flux", card.guidanceInput = true, card.patch = 1;
+        ModelCard card = fluxCard();
+        card.guidanceInput = true;
         view.setModel(models.add({}, card));
         GenerateRequest own = view.request();
         own.seed = ~0ULL;
@@ -196,8 +203,7 @@ private slots:
         GenerateRequest saved = untouchedSettings();
         saved.text.prompt = "a cat", saved.seed = 9;
         view.settings().setKept(PictureKind::Sd3, saved);
-        ModelCard card = sampleCard("flux");
-        card.architecture = "flux", card.patch = 1;
+        ModelCard card = fluxCard();
         view.setModel(models.add({}, card));  // opened first, untouched
         card.architecture = "mmdit", card.patch = 2;
         view.setModel(models.add({}, card));
@@ -210,8 +216,7 @@ private slots:
     void sizesAreTypedFreelyAndEndInMultiples() {
         OpenModels models;
         GenerateView view(models);
-        ModelCard card = sampleCard("flux");
-        card.architecture = "flux", card.patch = 1;
+        ModelCard card = fluxCard();
         view.setModel(models.add({}, card));
         auto* rows = view.settings().findChild<QSpinBox*>("rows");
         rows->selectAll();
@@ -224,8 +229,7 @@ private slots:
     void fluxLooksAtANegativePromptUnderTrueGuidance() {
         OpenModels models;
         GenerateView view(models);
-        ModelCard card = sampleCard("flux");
-        card.architecture = "flux", card.patch = 1;
+        ModelCard card = fluxCard();
         view.setModel(models.add({}, card));
         GenerateRequest own = view.request();
         QCOMPARE(own.steps, 4);  // schnell
