@@ -25,6 +25,10 @@ void addExport(CLI::App& command, Export run, int& code, const std::shared_ptr<E
             code = report(possible.error());
             return;
         }
+        if (const auto sound = checkModel(options->model); !sound) {
+            code = report(sound.error());
+            return;
+        }
         const auto core = coreLibrary();
         const auto done = core ? ((*core)->*run)(*options) : failure(core.error());
         if (!done)

@@ -58,7 +58,7 @@ void addForwardCommand(CLI::App& app, int& code) {
         std::vector<std::string> inputs = inputsOf(options->model);
         inputs.push_back(options->in);
         Result<void> done = checkOutputs({options->out}, inputs);
-        if (done) done = checkModel(options->model);
+        if (done) done = checkModel(options->model, options->in);
         if (done) {
             const auto core = coreLibrary();
             done = core ? (*core)->forward(*options) : failure(core.error());

@@ -93,9 +93,26 @@ void addModelOptions(CLI::App& command, ModelRef& model) {
         ->type_name("FILE[:STRENGTH]")
         ->expected(1)
         ->take_all();
-    addChoice<WeightChoice>(command, "--weights", model.weights,
-                            {{"ema", WeightChoice::Ema}, {"model", WeightChoice::Model}},
-                            "which copy, where the file holds both (default ema)");
+    command
+        .add_option("--weights", model.weights,
+                    "which copy, where the file holds several: ema (the averaged one, default), model (the other) or a "
+                    "name that info lists")
+        ->type_name("ema|model|NAME");
+    command
+        .add_option("--time", model.time,
+                    "what the network's time means, where the file does not say: ddpm; flow (noise at 1, times 1000); "
+                    "sit (noise at 0, unscaled); repa (noise at 1, unscaled); the last two with :cosine or :vp for the "
+                    "path and :score or :noise for what is predicted")
+        ->check([](const std::string& text) {
+            return timeChoice(text) ? std::string()
+                                    : "found " + printable(text, 40) + ", expected ddpm, flow, sit or repa";
+        });
+    command
+        .add_option("--ignore", model.ignore,
+                    "tensors to leave out although they are not understood, by name with * and ?; may be repeated")
+        ->type_name("PATTERN")
+        ->expected(1)
+        ->take_all();
     addChoice<Convention>(command, "--convention", model.convention,
                           {{"same", Convention::Same}, {"inverse", Convention::Inverse}},
                           "how the maps enter, where the file does not say");
@@ -128,11 +145,17 @@ void addExtrapolationOptions(CLI::App& command, Extrapolate& extrapolate, bool t
             ->check(CLI::Range(0.0, 1.0));
 }
 
-Result<void> checkModel(const ModelRef& model) {
+Result<void> checkModel(const ModelRef& model, const std::string& inputs) {
     const auto table = TensorTable::open(model);
     if (!table) return failure(table.error());
-    const auto card = recognise(*table, model);
-    return card ? checkComplete(*table, *card) : failure(card.error());
+    const auto card = recognise(*table, model, inputs.empty() ? Grid{} : inputSides(inputs));
+    if (!card) return failure(card.error());
+    if (auto complete = checkComplete(*table, *card); !complete) return complete;
+    for (const std::string& note : card->notes) std::fprintf(stderr, "note: %s\n", printable(note, 400).c_str());
+    std::string assumed;
+    for (const std::string& one : card->assumed) assumed += (assumed.empty() ? "" : "; ") + one;
+    if (!assumed.empty()) std::fprintf(stderr, "assumed: %s\n", printable(assumed, 1000).c_str());
+    return {};
 }
 
 int report(const Error& error) {

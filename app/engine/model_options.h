@@ -45,8 +45,9 @@ void addSamplerOption(CLI::App& command, Sampler& sampler);
 /// "HxW".
 void addSizeOption(CLI::App& command, const std::string& name, Grid& size, const std::string& help);
 
-/// The file opens, is a model and has all that computing needs: told in milliseconds, before LibTorch is loaded.
-[[nodiscard]] Result<void> checkModel(const ModelRef& model);
+/// The file opens, is a model and has all that computing needs: told in milliseconds, before LibTorch is loaded. What
+/// was found and what was assumed goes to stderr. `inputs`: a file of tensors that is about to go in, or none.
+[[nodiscard]] Result<void> checkModel(const ModelRef& model, const std::string& inputs = {});
 
 /// The error's one line on stderr; returns its exit code.
 int report(const Error& error);

@@ -68,6 +68,7 @@ Result<GenerateRequest> RunOptions::request() const {
         return failure({ErrorKind::Usage, "bad-option", place({r.model.path}),
                         text ? "this model takes text" : "this model takes no text", "", "",
                         text ? "Give --prompt, or --embeddings" : "Use --class with a class-conditional DiT"});
+    if (!text && m_guidance->count() == 0) r.guidance = usualRun(*card).guidance;
     if (!text) return r;
     if (card->architecture == "flux" && !r.text.negative.empty() && r.text.trueGuidance == 1)
         return failure({ErrorKind::Usage, "bad-option", "--negative", "FLUX does not look at it", "no --true-guidance",

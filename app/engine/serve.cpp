@@ -94,7 +94,7 @@ private:
 
     Result<Reply> compute(const Job& job, std::stop_token stop) {
         if (const auto* open = std::get_if<OpenRequest>(&job.request)) {
-            return openCard(open->model).map([](ModelCard card) -> Reply { return card; });
+            return describeFile(open->model).map([](ModelCard card) -> Reply { return card; });
         }
         if (const auto* save = std::get_if<SavePngRequest>(&job.request)) {
             return m_parts.savePng(*save).map([&]() -> Reply { return SavedFile{save->path}; });

@@ -4,8 +4,14 @@
 #include <optional>
 #include <set>
 
+#include "core/checkpoint/dit_tensors.h"
 #include "core/checkpoint/flow_tensors.h"
+#include "core/checkpoint/names.h"
+#include "core/checkpoint/recognition.h"
+#include "core/checkpoint/stored_rotary.h"
+#include "core/checkpoint/table_contents.h"
 #include "core/checkpoint/tensor_table.h"
+#include "core/checkpoint/vae_tensors.h"
 #include "core/checkpoint/vit_tensors.h"
 #include "core/data/stored_shapes.h"
 
@@ -18,40 +24,6 @@ std::string text(const Shape& shape) {
     std::string out = "[";
     for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? "," : "") + std::to_string(shape[i]);
     return out + "]";
-}
-
-/// Names and shapes of a DiT of the card's sizes, maps left out (their shape may be shared or per head).
-std::vector<std::pair<std::string, Shape>> ditTensors(const ModelCard& c) {
-    const std::int64_t w = c.width, out = static_cast<std::int64_t>(c.patch) * c.patch * c.outChannels;
-    std::vector<std::pair<std::string, Shape>> all = {{"x_embedder.proj.weight", {w, c.inChannels, c.patch, c.patch}},
-                                                      {"x_embedder.proj.bias", {w}},
-                                                      {"t_embedder.mlp.0.weight", {w, 256}},
-                                                      {"t_embedder.mlp.0.bias", {w}},
-                                                      {"t_embedder.mlp.2.weight", {w, w}},
-                                                      {"t_embedder.mlp.2.bias", {w}},
-                                                      {"y_embedder.embedding_table.weight", {c.classes + 1, w}}};
-    for (int i = 0; i < c.layers; ++i) {
-        const std::string block = "blocks." + std::to_string(i) + ".";
-        for (auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{{"attn.qkv.weight", {3 * w, w}},
-                                                                              {"attn.qkv.bias", {3 * w}},
-                                                                              {"attn.proj.weight", {w, w}},
-                                                                              {"attn.proj.bias", {w}},
-                                                                              {"mlp.fc1.weight", {4 * w, w}},
-                                                                              {"mlp.fc1.bias", {4 * w}},
-                                                                              {"mlp.fc2.weight", {w, 4 * w}},
-                                                                              {"mlp.fc2.bias", {w}},
-                                                                              {"adaLN_modulation.1.weight", {6 * w, w}},
-                                                                              {"adaLN_modulation.1.bias", {6 * w}}}) {
-            all.emplace_back(block + name, shape);
-        }
-    }
-    all.emplace_back("final_layer.linear.weight", Shape{out, w});
-    all.emplace_back("final_layer.linear.bias", Shape{out});
-    all.emplace_back("final_layer.adaLN_modulation.1.weight", Shape{2 * w, w});
-    all.emplace_back("final_layer.adaLN_modulation.1.bias", Shape{2 * w});
-    const bool stored = c.naming != "diffusers" || c.positionRows > 0;
-    if (c.encoding == "absolute" && stored) all.emplace_back("pos_embed", Shape{1, c.grid.tokens(), w});
-    return all;
 }
 
 bool isFloat(DType type) {
@@ -78,15 +50,34 @@ std::string listed(const std::vector<std::string>& names) {
     return printable(text, 180);
 }
 
-/// Tables that are computed anew, recorded proofs, and the copies of one embedding in diffusers' blocks.
-bool isHarmless(const TensorTable& table, const std::string& name) {
-    if (name.starts_with("selfcheck.") || name == "scaled_fp8") return true;
-    for (const std::string_view scale : {".scale_weight", ".scale_input", ".weight_scale", ".input_scale",
-                                         ".comfy_quant"})  // of a weight in 8 bits (WeightStore)
-        if (name.ends_with(scale)) return table.find(name.substr(0, name.size() - scale.size()) + ".weight") != nullptr;
-    for (const char* buffer : {"freqs_t_x", "freqs_t_y", "rope.t_x", "rope.t_y", "rope.bands", "rope.pos_embed"})
-        if (name == buffer) return true;
-    return table.naming() == "diffusers" && name.find(".norm1.emb.") != std::string::npos;
+/// Tensors that may stand beside a network without a part in what it computes, each with the reason.
+struct Harmless {
+    std::string_view pattern;
+    std::string_view reason;
+};
+constexpr Harmless kHarmless[] = {
+    {"selfcheck.*", "a recorded proof"},
+    {"scaled_fp8", "a marker of 8-bit weights"},
+    {"*.comfy_quant", "a marker of 8-bit weights"},
+    {"freqs_t_x", "a table that is computed anew"},
+    {"freqs_t_y", "a table that is computed anew"},
+    {"rope.t_x", "a table that is computed anew"},
+    {"rope.t_y", "a table that is computed anew"},
+    {"rope.bands", "a table that is computed anew"},
+    {"rope.pos_embed", "a table that is computed anew"},
+    {"projectors.*", "of the training alone (REPA)"},
+    {"mask_token", "of training with masked patches"},
+    {"loss.*", "of the training alone"},
+    {"*.num_batches_tracked", "a counter"},
+};
+
+std::string_view harmlessReason(const TensorTable& table, const ModelCard& card, const std::string& name) {
+    for (const Harmless& one : kHarmless)
+        if (matchesPattern(name, one.pattern)) return one.reason;
+    if (card.axes > 0 && isStoredRotary(name)) return "a rotary table, read as its frequencies";
+    if (table.naming() == "diffusers" && name.find(".norm1.emb.") != std::string::npos)
+        return "a copy of the first block's embedding";
+    return {};
 }
 
 bool isPosition(const std::string& name) {
@@ -97,10 +88,16 @@ bool isPosition(const std::string& name) {
     return false;
 }
 
+/// What the file would call a tensor that it lacks.
+std::string nameInFile(const TensorTable& table, const ModelCard& card, const std::string& own) {
+    if (table.naming() == "diffusers" && card.architecture != "vae") return diffusersName(table, own);
+    return card.architecture == "vit" ? timmName(table.contents(), own) : own;
+}
+
 /// Collects what is missing and keeps the first wrong shape or type.
 class Checker {
 public:
-    Checker(const TensorTable& table) : m_table(table) {}
+    Checker(const TensorTable& table, const ModelCard& card) : m_table(table), m_card(card) {}
 
     /// Any of the shapes will do.
     void need(const std::string& name, const std::vector<Shape>& shapes) {
@@ -112,43 +109,52 @@ public:
         }
         if (m_wrong) return;
         if (std::find(shapes.begin(), shapes.end(), entry->shape) == shapes.end()) {
-            m_wrong = error("TC-07", name, "wrong shape", text(entry->shape), text(shapes.front()));
+            std::string beside;  // sizes are read from weights
+            if (name.ends_with(".bias")) beside = " beside " + name.substr(0, name.size() - 4) + "weight";
+            m_wrong =
+                error("TC-07", entry->fileName(), "wrong shape" + beside, text(entry->shape), text(shapes.front()));
         } else if (!isFloat(entry->dtype)) {
-            m_wrong = error("TC-07", name, "wrong element type", std::string(dtypeName(entry->dtype)),
+            m_wrong = error("TC-07", entry->fileName(), "wrong element type", std::string(dtypeName(entry->dtype)),
                             "a floating-point type");
         }
     }
 
     [[nodiscard]] Result<void> result() const {
         if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : noStrangers();
-        Error e = error("TC-05", m_missing.front(),
-                        std::to_string(m_missing.size()) + " tensors are missing: " + listed(m_missing), {}, {});
+        std::vector<std::string> missing = m_missing;
+        for (std::string& name : missing) name = nameInFile(m_table, m_card, name);
+        Error e = error("TC-05", missing.front(),
+                        std::to_string(missing.size()) + " tensors are missing: " + listed(missing), {}, {});
         if (const std::string near = nearest(m_table, m_missing.front()); !near.empty()) {
             e.found = "nearest name " + printable(near, 60);
         }
         return failure(std::move(e));
     }
 
-    /// Names of tensors that such a network does not have, recorded proofs and derived tables aside.
+    /// Names of tensors that such a network does not have, harmless ones aside.
     [[nodiscard]] std::vector<std::string> surplus() const {
         std::vector<std::string> names;
         for (const TensorEntry& entry : m_table.tensors())
-            if (!m_known.contains(entry.name) && !isHarmless(m_table, entry.name)) names.push_back(entry.name);
+            if (!m_known.contains(entry.name) && harmlessReason(m_table, m_card, entry.name).empty() &&
+                std::ranges::find(m_card.waived, entry.name) == m_card.waived.end())
+                names.push_back(entry.name);
         return names;
     }
+    [[nodiscard]] bool uses(const std::string& name) const { return m_known.contains(name); }
 
 private:
-    /// A second encoding, or a tensor inside a block that such a network does not have, would change what it computes.
     [[nodiscard]] Result<void> noStrangers() const {
         const std::vector<std::string> all = surplus();
-        if (const auto position = std::ranges::find_if(all, isPosition); position != all.end())
-            return failure(error("TC-10", *position, "two positional encodings at once", {}, "one"));
-        std::vector<std::string> inside;
-        std::ranges::copy_if(all, std::back_inserter(inside), [](const auto& n) { return n.find("blocks.") < 8; });
-        if (inside.empty()) return {};
-        return failure(error(
-            "TC-10", inside.front(),
-            std::to_string(inside.size()) + " tensors do not belong to such a network: " + listed(inside), {}, {}));
+        if (all.empty()) return {};
+        const auto position = std::ranges::find_if(all, isPosition);
+        const bool second = position != all.end();
+        Error e =
+            error("TC-10", second ? *position : all.front(),
+                  second ? "positions beside those of the network, which are not understood"
+                         : std::to_string(all.size()) + " tensors do not belong to such a network: " + listed(all),
+                  {}, {});
+        e.advice = "To compute without them all the same: --ignore PATTERN";
+        return failure(std::move(e));
     }
     [[nodiscard]] Error error(std::string code, std::string_view name, std::string reason, std::string found,
                               std::string expected) const {
@@ -162,6 +168,7 @@ private:
     }
 
     const TensorTable& m_table;
+    const ModelCard& m_card;
     std::set<std::string> m_known;
     std::vector<std::string> m_missing;
     std::optional<Error> m_wrong;
@@ -193,32 +200,93 @@ void needPositions(Checker& checker, const TensorTable& table, const ModelCard& 
             if (const TensorEntry* entry = table.find(name))
                 checker.need(name, storedShapes(card.matrix, p.shape, h, entry->shape));
         }
-    const bool frequencies =
-        card.encoding == "mixed" || (map && card.encoding == "string" && card.matrix != MatrixKind::Circulant);
+    const bool frequencies = card.encoding == "mixed" || card.encoding == "harope_mixed" ||
+                             (map && card.encoding == "string" && card.matrix != MatrixKind::Circulant);
     for (int i = 0; frequencies && i < card.layers; ++i)
         checker.need("blocks." + std::to_string(i) + ".attn.freqs", {{2, h, d / 2}, {2, 1, d / 2}, {2, h * (d / 2)}});
 }
 
 /// What such a model needs, looked for; nothing for networks that are not known.
 std::optional<Checker> lookedFor(const TensorTable& table, const ModelCard& card) {
-    Checker checker(table);
+    Checker checker(table, card);
     if (card.architecture == "dit")
-        for (const auto& [name, shape] : ditTensors(card)) checker.need(name, {shape});
+        for (const auto& [name, shape] : ditTensors(sizesOfDit(card))) checker.need(name, {shape});
     else if (card.architecture == "vit")
         for (const auto& [name, shape] : vitTensors(sizesOf(card))) checker.need(name, {shape});
-    else if (card.architecture == "flux" || card.architecture == "mmdit")
+    else if (card.takesText())
         for (const auto& [name, shape] : flowTensors(table, card)) checker.need(name, {shape});
+    else if (card.architecture == "vae")
+        for (const auto& [name, shapes] : vaeTensors(table)) checker.need(name, shapes);
     else
         return std::nullopt;
-    needPositions(checker, table, card);
+    if (card.architecture != "vae") needPositions(checker, table, card);
     return checker;
+}
+
+/// What the file leaves open and computing needs.
+Result<void> checkSaid(const ModelCard& card) {
+    const MapNames* map = findMapNames(card.encoding);
+    if (card.encoding.starts_with("harope") && card.convention == Convention::Unknown)
+        return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
+                        "", "same or inverse", "Add --convention same or --convention inverse"});
+    if (card.architecture == "vit" && map && card.classToken && card.mapTokens == MapTokens::Unknown)
+        return failure({ErrorKind::Usage, "map-tokens", place({card.path}),
+                        "the file does not say whether its maps turn the class token", "", "all or patches",
+                        "Add --map-tokens all or --map-tokens patches"});
+    return {};
+}
+
+/// It says of itself that it is a part: a series file of projections and maps.
+bool isPart(const ModelCard& card) {
+    return std::ranges::any_of(card.notes, [](const std::string& note) { return note.starts_with("holds only:"); });
 }
 
 }  // namespace
 
 Result<void> checkComplete(const TensorTable& table, const ModelCard& card) {
+    if (auto stored = checkStorage(table); !stored) return stored;
+    if (const std::optional<Checker> checker = lookedFor(table, card))
+        if (auto complete = checker->result(); !complete) return complete;
+    return checkConflicts(card);
+}
+
+Result<void> checkAttention(const TensorTable& table, const ModelCard& card) {
+    std::vector<std::string> inside = strangers(table, card);
+    std::erase_if(inside, [](const std::string& name) {
+        return name.find("attn") == std::string::npos && !isPosition(name) && !isStoredRotary(name) &&
+               name.find("rope") == std::string::npos;
+    });
+    if (inside.empty()) return {};
+    return failure(
+        {ErrorKind::Refused,
+         "TC-10",
+         place({table.path(), inside.front()}),
+         std::to_string(inside.size()) + " tensors of attention or positions are not understood: " + listed(inside),
+         {},
+         {},
+         "To look at the heads without them all the same: --ignore PATTERN"});
+}
+
+std::vector<std::string> strangers(const TensorTable& table, const ModelCard& card) {
     const std::optional<Checker> checker = lookedFor(table, card);
-    return checker ? checker->result() : Result<void>();
+    return checker ? checker->surplus() : std::vector<std::string>();
+}
+
+std::vector<std::string> tensorUses(const TensorTable& table, const ModelCard& card) {
+    const std::optional<Checker> checker = lookedFor(table, card);
+    std::vector<std::string> uses;
+    for (const TensorEntry& entry : table.tensors()) {
+        const std::string_view reason = harmlessReason(table, card, entry.name);
+        if (!checker)
+            uses.emplace_back();
+        else if (checker->uses(entry.name))
+            uses.emplace_back("used");
+        else if (std::ranges::find(card.waived, entry.name) != card.waived.end())
+            uses.emplace_back("left out: ignored");
+        else
+            uses.push_back(reason.empty() ? "not understood" : "not used: " + std::string(reason));
+    }
+    return uses;
 }
 
 Result<std::string> checkFile(const ModelRef& ref) {
@@ -226,19 +294,35 @@ Result<std::string> checkFile(const ModelRef& ref) {
     if (!table) return failure(table.error());
     const std::string size = table->format() + ", " + std::to_string(table->tensors().size()) + " tensors";
     const auto card = recognise(*table, ref);
-    // A sound file need not be a model, nor tell everything about itself.
-    if (!card && (card.error().code == "unknown-model" || card.error().kind == ErrorKind::Usage)) return size;
+    if (!card && card.error().code == "unknown-model") return size + "; no model that is known";
     if (!card) return failure(card.error());
-    if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
-    const bool part = std::any_of(card->notes.begin(), card->notes.end(),
-                                  [](const std::string& note) { return note.starts_with("holds only:"); });
-    std::string more;
-    if (const auto checker = lookedFor(*table, *card); checker && !part) {
-        if (auto complete = checker->result(); !complete) return failure(complete.error());
-        const std::vector<std::string> surplus = checker->surplus();
-        if (!surplus.empty()) more = "; " + std::to_string(surplus.size()) + " surplus: " + listed(surplus);
+    if (!isPart(*card)) {
+        if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
+        if (auto said = checkSaid(*card); !said) return failure(said.error());
     }
-    return size + ", " + card->architecture + " with " + card->encoding + " positions" + more;
+    return size + ", " + card->architecture + " with " + card->encoding + " positions" +
+           (card->positionRows > 0 && card->axes > 0 ? " and absolute ones" : "");
+}
+
+Result<ModelCard> describeFile(const ModelRef& ref) {
+    const auto explain = [](ModelCard card, const Error& error) {
+        card.problem = error.message();
+        card.problemCode = error.code;
+        return card;
+    };
+    auto table = TensorTable::open(ref);
+    std::optional<Error> problem;
+    if (!table) {  // its header may be sound all the same
+        problem = table.error();
+        table = TensorTable::openPlain(ref.path);
+        if (!table) return failure(*problem);
+    }
+    auto card = problem ? Result<ModelCard>(failure(*problem)) : recognise(*table, ref);
+    if (!card) return explain(outlineOf(*table, ref), card.error());
+    if (isPart(*card)) return card;
+    card->unused = strangers(*table, *card);
+    if (auto complete = checkComplete(*table, *card); !complete) return explain(std::move(*card), complete.error());
+    return card;
 }
 
 Result<void> checkConflicts(const ModelCard& card) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/checkpoint/names.h"
 #include "core/checkpoint/table_contents.h"
 
 namespace ropescope {
@@ -170,6 +171,7 @@ void join(Tensors& tensors, const Blocks& blocks) {
             TensorEntry all = first;
             all.name = std::string(blocks.to) + block.substr(blocks.from.size()) + std::string(joining.to) + "." + last;
             all.shape[0] = 0;
+            all.factor = nullptr;
             std::vector<std::size_t> used;
             for (const std::string_view from : joining.from) {
                 const auto part = byName.find(block + std::string(from) + "." + last);
@@ -220,6 +222,12 @@ void swapHalves(TensorEntry& entry) {
     half.length /= 2;
     TensorEntry second = half;
     second.offset += half.length;
+    if (entry.factor) {
+        auto own = std::make_shared<WeightFactor>(*entry.factor);
+        own->firstRow += half.shape[0];
+        second.factor = std::move(own);
+        entry.factor = nullptr;
+    }
     entry.parts = {second, half};
 }
 
@@ -233,7 +241,11 @@ bool isSwapped(const TensorEntry& entry, std::int64_t width) {
 void useScheme(TensorTable::Contents& contents, const Scheme& scheme, std::string more = {}) {
     Tensors& tensors = contents.tensors;
     for (const Blocks& blocks : scheme.blocks) join(tensors, blocks);
-    for (TensorEntry& tensor : tensors) tensor.name = renamed(tensor.name, scheme);
+    for (TensorEntry& tensor : tensors) {
+        std::string own = renamed(tensor.name, scheme);
+        if (own != tensor.name && tensor.stored.empty() && tensor.parts.empty()) tensor.stored = tensor.name;
+        tensor.name = std::move(own);
+    }
     const auto patches = std::find_if(tensors.begin(), tensors.end(), [](const TensorEntry& t) {
         return t.name == "x_embedder.proj.bias" || t.name == "img_in.bias";
     });
@@ -251,6 +263,7 @@ void renameVae(TensorTable::Contents& contents) {
         if (const auto block = blockOf(t.name, "decoder.up_blocks."); !block.empty())
             levels = std::max(levels, std::atoi(t.name.c_str() + std::string_view("decoder.up_blocks.").size()) + 1);
     for (TensorEntry& tensor : tensors) {
+        tensor.stored = tensor.name;
         std::string& name = tensor.name;
         for (const Renaming& r : kVae)
             if (const std::size_t at = name.find(r.from); at != std::string::npos)
@@ -297,14 +310,10 @@ void takeTransformer(TensorTable::Contents& contents) {
 void useFlowNames(TensorTable::Contents& contents) {
     takeTransformer(contents);
     Tensors& tensors = contents.tensors;
-    const auto has = [&](std::string_view name) {
-        return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
-    };
-    if (has("transformer_blocks.0.attn1.to_q.weight") &&
-        has("transformer_blocks.0.norm1.emb.timestep_embedder.linear_1.weight"))
+    if (any(tensors, "transformer_blocks.0.attn1.") && any(tensors, "transformer_blocks.0.norm1.emb."))
         return useScheme(contents, ditScheme(), "; time and label embeddings of block 0");
     if (any(tensors, "single_transformer_blocks.")) return useScheme(contents, fluxScheme());
-    if (has("transformer_blocks.0.attn.add_k_proj.weight")) return useScheme(contents, mmditScheme());
+    if (any(tensors, "transformer_blocks.0.attn.add_")) return useScheme(contents, mmditScheme());
     if (any(tensors, "decoder.up_blocks.") || any(tensors, "encoder.down_blocks.")) return renameVae(contents);
     for (TensorEntry& tensor : tensors) tensor.name = mapName(tensor.name);
 }
@@ -341,8 +350,7 @@ Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Content
         }
         ++maps;
         TensorEntry own = entry;
-        for (const std::string_view prefix : {"base_model.model.", "transformer."})
-            if (own.name.starts_with(prefix)) own.name.erase(0, prefix.size());
+        own.name = withoutRoot(own.name);
         own.name = mapName(renamed(own.name, flux ? fluxScheme() : mmditScheme()));
         const std::string block = own.name.substr(0, own.name.find('.', own.name.find('.') + 1) + 1);
         if (block.empty() || !any(model.tensors, block)) continue;
@@ -365,6 +373,50 @@ Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Content
             std::to_string(others) +
             " other tensors of the adapter left alone; LoRA pairs enter by --lora with the same file");
     return {};
+}
+
+namespace {
+
+/// Queries, keys and values of one attention are alike: is `name` as the other two?
+bool fitsOthers(const TensorTable& table, const std::string& block, const Joining& joining, const std::string& last,
+                const std::string& name) {
+    const TensorEntry* own = table.find(name);
+    std::size_t alike = 0, others = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const std::string other = block + std::string(joining.from[i]) + last;
+        const TensorEntry* entry = table.find(other);
+        if (!entry || other == name) continue;
+        ++others;
+        alike += entry->shape == own->shape && entry->dtype == own->dtype;
+    }
+    return alike > 0 || others < 2 || name == block + std::string(joining.from.back()) + last;
+}
+
+}  // namespace
+
+std::string diffusersName(const TensorTable& table, const std::string& own) {
+    const auto has = [&](const char* prefix) { return any(table.tensors(), prefix); };
+    const Scheme& scheme = has("joint_blocks.")                             ? mmditScheme()
+                           : has("double_blocks.") || has("single_blocks.") ? fluxScheme()
+                                                                            : ditScheme();
+    for (const Blocks& blocks : scheme.blocks) {
+        const std::string block(blockOf(own, blocks.to));
+        if (block.empty()) continue;
+        const std::string theirs = std::string(blocks.from) + block.substr(blocks.to.size()),
+                          inside = own.substr(block.size());
+        for (const Joining& joining : blocks.joined)
+            if (inside.starts_with(std::string(joining.to) + "."))
+                for (const std::string_view from : joining.from) {
+                    const std::string name = theirs + std::string(from) + inside.substr(joining.to.size());
+                    if (!table.find(name)) return name;  // the part that is not there
+                    if (!fitsOthers(table, theirs, joining, inside.substr(joining.to.size()), name)) return name;
+                }
+        for (const Renaming& r : blocks.inside)
+            if (inside.starts_with(r.to)) return theirs + std::string(r.from) + inside.substr(r.to.size());
+    }
+    for (const Renaming& r : scheme.whole)
+        if (own.starts_with(r.to)) return std::string(r.from) + own.substr(r.to.size());
+    return own;
 }
 
 std::unordered_map<std::string, FlowTarget> flowTargets(const TensorTable::Contents& contents) {

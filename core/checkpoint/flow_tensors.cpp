@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/flow_tensors.h"
 
+#include <algorithm>
+
 namespace ropescope {
 namespace {
 
@@ -11,13 +13,24 @@ std::int64_t side(const TensorTable& table, const std::string& name, std::size_t
     return entry && axis < entry->shape.size() ? entry->shape[axis] : 0;
 }
 
+/// Width inside the MLPs: of biases that agree, else of the weight.
+std::int64_t hiddenOf(const TensorTable& table, const std::vector<std::string>& biases, const std::string& weight) {
+    const std::int64_t own = side(table, weight, 0), first = side(table, biases[0], 0),
+                       second = side(table, biases[1], 0);
+    if (first > 0 && (first == second || first == own)) return first;
+    if (second > 0 && second == own) return second;
+    return own > 0 ? own : first;
+}
+
 void addLinear(Shapes& all, const std::string& name, std::int64_t out, std::int64_t in) {
     all[name + ".weight"] = {out, in};
     all[name + ".bias"] = {out};
 }
 
 Shapes fluxTensors(const TensorTable& table, const ModelCard& card) {
-    const std::int64_t c = card.width, d = card.headDim, hidden = side(table, "double_blocks.0.img_mlp.0.weight", 0);
+    const std::int64_t c = card.width, d = card.headDim,
+                       hidden = hiddenOf(table, {"double_blocks.0.img_mlp.0.bias", "double_blocks.0.txt_mlp.0.bias"},
+                                         "double_blocks.0.img_mlp.0.weight");
     Shapes all;
     addLinear(all, "img_in", c, card.inChannels);
     addLinear(all, "txt_in", c, side(table, "txt_in.weight", 1));
@@ -27,7 +40,7 @@ Shapes fluxTensors(const TensorTable& table, const ModelCard& card) {
     };
     embed("time_in", 256);
     embed("vector_in", side(table, "vector_in.in_layer.weight", 1));
-    if (table.find("guidance_in.in_layer.weight")) embed("guidance_in", 256);
+    if (card.guidanceInput) embed("guidance_in", 256);
     const auto norms = [&](const std::string& name) {
         all[name + "query_norm.scale"] = all[name + "key_norm.scale"] = {d};
     };
@@ -55,11 +68,18 @@ Shapes fluxTensors(const TensorTable& table, const ModelCard& card) {
 
 Shapes mmditTensors(const TensorTable& table, const ModelCard& card) {
     const std::int64_t c = card.width, d = card.headDim, p = card.patch;
-    const std::int64_t hidden = side(table, "joint_blocks.0.x_block.mlp.fc1.weight", 0);
-    const bool normed = table.find("joint_blocks.0.x_block.attn.ln_q.weight") != nullptr;
+    const std::int64_t hidden =
+        hiddenOf(table, {"joint_blocks.0.x_block.mlp.fc1.bias", "joint_blocks.1.x_block.mlp.fc1.bias"},
+                 "joint_blocks.0.x_block.mlp.fc1.weight");
+    const auto any = [&](const std::string& part) {
+        return std::ranges::any_of(table.tensors(),
+                                   [&](const TensorEntry& t) { return t.name.find(part) != t.name.npos; });
+    };
+    const bool normed = any(".attn.ln_q.") || any(".attn.ln_k.");
     Shapes all;
     all["x_embedder.proj.weight"] = {c, card.inChannels, p, p}, all["x_embedder.proj.bias"] = {c};
-    if (card.positionRows > 0) all["pos_embed"] = {1, card.positionRows, c};
+    // Every SD3 adds its table; with maps in its place it may have none.
+    if (card.positionRows > 0 || card.encoding != "harope") all["pos_embed"] = {1, card.positionRows, c};
     addLinear(all, "t_embedder.mlp.0", c, 256);
     addLinear(all, "t_embedder.mlp.2", c, c);
     addLinear(all, "y_embedder.mlp.0", c, side(table, "y_embedder.mlp.0.weight", 1));
@@ -74,7 +94,8 @@ Shapes mmditTensors(const TensorTable& table, const ModelCard& card) {
         for (const char* stream : {"x_block", "context_block"}) {
             const std::string name = "joint_blocks." + std::to_string(i) + "." + stream + ".";
             const bool text = stream[0] == 'c', last = text && i == card.layers - 1;
-            const bool second = !text && table.find(name + "attn2.qkv.weight") != nullptr;
+            const bool second =
+                !text && (any(name + "attn2.") || any("transformer_blocks." + std::to_string(i) + ".attn2."));
             attention(name + "attn.", !last);
             if (second) attention(name + "attn2.", true);
             addLinear(all, name + "adaLN_modulation.1", (last ? 2 : second ? 9 : 6) * c, c);

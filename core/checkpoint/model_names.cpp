@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 
 #include "core/checkpoint/table_contents.h"
 
@@ -56,8 +57,79 @@ void splitFrequencies(TensorTable::Contents& contents) {
 
 }  // namespace
 
+namespace {
+
+/// "blocks.3.mlp.fc1." as {"blocks.3.", "mlp.fc1."}; the block is empty for names outside blocks.
+std::pair<std::string_view, std::string_view> splitBlock(std::string_view name) {
+    constexpr std::string_view kBlocks = "blocks.";
+    if (!name.starts_with(kBlocks)) return {{}, name};
+    const std::size_t dot = name.find('.', kBlocks.size());
+    if (dot == std::string_view::npos) return {{}, name};
+    return {name.substr(0, dot + 1), name.substr(dot + 1)};
+}
+
+/// An MLP whose first layer makes twice what its second takes is gated: timm's SwiGLUPacked.
+bool isPacked(const Tensors& tensors) {
+    std::map<std::string, std::pair<const TensorEntry*, const TensorEntry*>> layers;
+    for (const TensorEntry& t : tensors) {
+        const auto [block, inside] = splitBlock(t.name);
+        if (inside == "mlp.fc1.weight" && t.shape.size() == 2) layers[std::string(block)].first = &t;
+        if (inside == "mlp.fc2.weight" && t.shape.size() == 2) layers[std::string(block)].second = &t;
+    }
+    int packed = 0, plain = 0;
+    for (const auto& [block, mlp] : layers) {
+        if (!mlp.first || !mlp.second) continue;
+        packed += mlp.first->shape[0] == 2 * mlp.second->shape[1];
+        plain += mlp.first->shape[0] == mlp.second->shape[1];
+    }
+    return packed > plain;
+}
+
+struct Part {
+    std::string_view from, to;
+};
+constexpr Part kParts[] = {{"ls1.gamma", "gamma_1"}, {"ls2.gamma", "gamma_2"}};
+constexpr Part kPacked[] = {{"mlp.fc1.", "mlp.w12."}, {"mlp.fc2.", "mlp.w3."}};
+
+/// timm's and DINOv2's newer names of a ViT's parts.
+void renameParts(TensorTable::Contents& contents) {
+    const bool packed = isPacked(contents.tensors);
+    contents.packedGates = packed;
+    for (TensorEntry& tensor : contents.tensors) {
+        if (tensor.name == "register_tokens") tensor.stored = tensor.name, tensor.name = "reg_token";
+        const auto [block, inside] = splitBlock(tensor.name);
+        if (block.empty()) continue;
+        std::string own(inside);
+        for (const Part& part : kParts)
+            if (own == part.from) own = part.to, contents.renamedScales = true;
+        for (const Part& part : kPacked)
+            if (packed && own.starts_with(part.from)) own = std::string(part.to) + own.substr(part.from.size());
+        if (own != inside) tensor.stored = tensor.name;
+        tensor.name = std::string(block) + own;
+    }
+    if (packed) contents.notes.push_back("MLP: its first layer makes two halves, read as SwiGLU (silu of the first)");
+}
+
+}  // namespace
+
+std::string timmName(const TensorTable::Contents& contents, const std::string& own) {
+    const auto [block, inside] = splitBlock(own);
+    if (block.empty()) return own;
+    for (const Part& part : kParts)
+        if (contents.renamedScales && inside == part.to) return std::string(block) + std::string(part.from);
+    for (const Part& part : kPacked)
+        if (contents.packedGates && inside.starts_with(part.to))
+            return std::string(block) + std::string(part.from) + std::string(inside.substr(part.to.size()));
+    return own;
+}
+
 void useModelNames(TensorTable::Contents& contents) {
-    if (find(contents.tensors, "patch_embed.proj.weight")) splitFrequencies(contents);
+    const bool vit = std::ranges::any_of(contents.tensors, [](const TensorEntry& t) {
+        return t.name.starts_with("patch_embed.") || t.name == "cls_token";
+    });
+    if (!vit) return;
+    renameParts(contents);
+    splitFrequencies(contents);
 }
 
 }  // namespace ropescope

@@ -2,6 +2,7 @@
 #include "core/checkpoint/recognition.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -10,6 +11,20 @@ namespace {
 
 constexpr int kMaxLayers = 1000;
 constexpr std::int64_t kMaxSide = 4096;
+
+/// "3x5, 5x3": the grids of so many patches, the most even ones first.
+std::string candidates(std::int64_t tokens) {
+    std::string text;
+    int count = 0;
+    for (auto rows = static_cast<std::int64_t>(std::sqrt(static_cast<double>(tokens))); rows >= 1 && count < 4;
+         --rows) {
+        if (tokens % rows != 0) continue;
+        const std::string a = std::to_string(rows), b = std::to_string(tokens / rows);
+        text += (text.empty() ? "" : ", ") + a + "x" + b + (a == b ? "" : ", " + b + "x" + a);
+        ++count;
+    }
+    return "one of " + text;
+}
 
 std::optional<int> numberIn(const std::map<std::string, std::string>& arguments, const std::string& key) {
     const auto found = arguments.find(key);
@@ -27,6 +42,16 @@ std::int64_t Recognition::size(std::string_view name, std::size_t axis) const {
     return entry && axis < entry->shape.size() ? entry->shape[axis] : 0;
 }
 
+int Recognition::agreed(const std::vector<Side>& sides) const {
+    std::vector<std::int64_t> all;
+    for (const Side& side : sides)
+        if (const std::int64_t n = size(side.name, side.axis); n > 0) all.push_back(n);
+    std::int64_t best = 0;
+    for (const std::int64_t n : all)
+        if (best == 0 || std::ranges::count(all, n) > std::ranges::count(all, best)) best = n;
+    return static_cast<int>(std::min<std::int64_t>(best, 1 << 20));
+}
+
 std::size_t Recognition::rank(std::string_view name) const {
     const TensorEntry* entry = table.find(name);
     return entry ? entry->shape.size() : 0;
@@ -41,6 +66,52 @@ tl::unexpected<Error> Recognition::refused(std::string code, std::string_view te
                     std::move(found),
                     std::move(expected),
                     {}});
+}
+
+std::string Recognition::argument(std::string_view key) const {
+    for (const auto& [name, value] : table.trainingArgs()) {
+        const std::size_t dot = name.rfind('.');
+        if (std::string_view(name).substr(dot == std::string::npos ? 0 : dot + 1) == key && value != "None")
+            return value;
+    }
+    return {};
+}
+
+Norm Recognition::normOf(const std::string& name) {
+    // One block alone may lack a part: what any of them has, all should have.
+    constexpr std::string_view kFirst = "blocks.0.";
+    const bool ofBlocks = name.starts_with(kFirst);
+    const auto any = [&](const std::string& part) {
+        if (!ofBlocks) return table.find(name + part) != nullptr;
+        const std::string ending = "." + name.substr(kFirst.size()) + part;
+        return std::ranges::any_of(table.tensors(), [&](const TensorEntry& t) {
+            return t.name.starts_with("blocks.") && t.name.ends_with(ending);
+        });
+    };
+    if (!any(".weight")) return Norm::None;
+    if (any(".bias")) return Norm::Layer;
+    const std::string& said = config.normLayer;
+    if (said.find("layer") != std::string::npos || said.find("Layer") != std::string::npos) return Norm::Layer;
+    if (said.empty()) assume("norm: by the root mean square, as " + name + " has a weight and no bias");
+    return Norm::Rms;
+}
+
+bool Recognition::hasQkvBias() const {
+    bool weight = false, bias = false;
+    for (const TensorEntry& t : table.tensors()) {
+        weight |= t.name.ends_with(".attn.qkv.weight");
+        bias |= t.name.ends_with(".attn.qkv.bias");
+    }
+    return bias || !weight;
+}
+
+Result<void> Recognition::checkNormLayer() const {
+    std::string said = config.normLayer;
+    std::ranges::transform(said, said.begin(), [](unsigned char c) { return std::tolower(c); });
+    for (const char* known : {"", "layernorm", "layer_norm", "rmsnorm", "rms_norm", "layernorm2d", "layernormfp32"})
+        if (said == known) return {};
+    return refused("CF-02", {}, "norm_layer of the configuration is not known", printable(config.normLayer, 40),
+                   "layernorm or rmsnorm");
 }
 
 Result<int> Recognition::countLayers(std::string_view prefix) const {
@@ -99,7 +170,7 @@ Result<void> Recognition::findHeads(std::int64_t headDim) {
     const std::int64_t wanted = ref.heads > 0 ? ref.heads : config.heads.value_or(0);
     if (heads == 0 && wanted > 0) {
         heads = wanted;
-        note("heads: " + std::string(ref.heads > 0 ? "as given" : "from the configuration"));
+        note("heads: " + std::to_string(heads) + (ref.heads > 0 ? ", as given" : ", from the configuration"));
     } else if (heads > 0 && wanted > 0 && wanted != heads) {
         note("heads: " + std::to_string(wanted) + " was said, the tensors show " + std::to_string(heads));
     }
@@ -142,11 +213,21 @@ int Recognition::usualHeads() {
     return 0;
 }
 
-void Recognition::findConvention() {
+Result<void> Recognition::findConvention() {
     card.convention = Convention::None;
-    if (card.encoding != "harope") return;
     const auto& metadata = table.metadata();
     const auto said = metadata.find("harope.convention");
+    const auto apply = metadata.find("harope.apply");
+    if (said != metadata.end() && said->second != "same" && said->second != "inverse")
+        return refused("CF-02", "harope.convention", "the metadata name no known convention",
+                       printable(said->second, 40), "same or inverse");
+    if (apply != metadata.end() && apply->second != "all" && apply->second != "image" && apply->second != "patches")
+        return refused("CF-02", "harope.apply", "the metadata do not say which tokens the maps turn",
+                       printable(apply->second, 40), "all, image or patches");
+    for (const auto& [key, value] : metadata)
+        if (key.starts_with("harope.") && key != "harope.convention" && key != "harope.apply")
+            note("metadata not looked at: " + printable(key, 60));
+    if (!card.encoding.starts_with("harope")) return {};
     if (ref.convention == Convention::Same || ref.convention == Convention::Inverse) {
         card.convention = ref.convention;
         note("convention: as given");
@@ -159,9 +240,9 @@ void Recognition::findConvention() {
         card.convention = Convention::Unknown;
         note("convention: the file does not say; choose same or inverse (--convention)");
     }
-    const auto apply = metadata.find("harope.apply");
     if (apply != metadata.end() && apply->second != "all" && card.architecture == "dit")
         note("maps apply to: " + printable(apply->second, 40));
+    return {};
 }
 
 void Recognition::findTheta(double usual) {
@@ -169,37 +250,47 @@ void Recognition::findTheta(double usual) {
     if (ref.theta <= 0 && !config.theta) {
         char text[48];
         std::snprintf(text, sizeof text, "theta: %g, usual for this layout", usual);
-        note(text);
+        assume(text);
     }
 }
 
-Result<void> Recognition::findGrid(std::int64_t positions) {
+Result<void> Recognition::findGrid(std::int64_t positions, std::optional<Grid> known, const std::string& source) {
     const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions))));
     const int patch = std::max(card.patch, 1);
     const Grid image{config.image.rows / patch, config.image.cols / patch};
+    const Grid latent{config.latent.rows / patch, config.latent.cols / patch};
     const int arguments = numberIn(table.trainingArgs(), "image_size").value_or(0);
-    const auto take = [&](std::int64_t rows, std::int64_t cols, std::string source) {
-        card.grid = {static_cast<int>(rows), static_cast<int>(cols)};
-        card.gridSource = std::move(source);
-    };
+    const auto take = [&](Grid grid, std::string from) { card.grid = grid, card.gridSource = std::move(from); };
     if (ref.grid.tokens() > 0) {
-        take(ref.grid.rows, ref.grid.cols, "as given");
+        take(ref.grid, "as given");
+    } else if (known) {
+        take(*known, source);
     } else if (positions > 0 && config.grid.tokens() == positions) {
-        take(config.grid.rows, config.grid.cols, "own metadata, agrees with pos_embed");
+        take(config.grid, "own metadata, agrees with pos_embed");
     } else if (positions > 0 && image.tokens() == positions) {
-        take(image.rows, image.cols, "image size of the configuration, agrees with pos_embed");
+        take(image, "image size of the configuration, agrees with pos_embed");
+    } else if (positions > 0 && latent.tokens() == positions) {
+        take(latent, "sample size of the configuration, agrees with pos_embed");
     } else if (positions > 0 && side * side == positions) {
-        take(side, side, "pos_embed");
+        take({static_cast<int>(side), static_cast<int>(side)}, "pos_embed");
+        assume("grid: " + std::to_string(side) + "x" + std::to_string(side) + ", a square for the " +
+               std::to_string(positions) + " rows of pos_embed (else --grid)");
+    } else if (positions > 0) {
+        return failure({ErrorKind::Usage, "grid-unknown", place({table.path(), "pos_embed"}),
+                        "the rows of the position table do not tell its grid", std::to_string(positions) + " patches",
+                        candidates(positions), "Give --grid HxW"});
     } else if (config.grid.tokens() > 0) {
-        take(config.grid.rows, config.grid.cols, "own metadata");
+        take(config.grid, "own metadata");
     } else if (config.latent.tokens() > 0 && card.patch > 0) {
-        take(config.latent.rows / card.patch, config.latent.cols / card.patch, "sample size of the configuration");
+        take(latent, "sample size of the configuration");
     } else if (config.image.tokens() > 0 && card.patch > 0) {
-        take(image.rows, image.cols, "image size of the configuration");
+        take(image, "image size of the configuration");
     } else if (card.patch > 0 && arguments >= 8 * card.patch) {
-        take(arguments / 8 / card.patch, arguments / 8 / card.patch, "args.image_size / 8 / patch");
+        const int own = arguments / 8 / card.patch;
+        take({own, own}, "args.image_size / 8 / patch");
     } else {
-        take(16, 16, "16x16, because the file does not say");
+        take({16, 16}, "16x16, because the file does not say");
+        if (!card.takesText()) assume("grid: 16x16 (else --grid)");
     }
     if (card.grid.rows < 1 || card.grid.cols < 1 || card.grid.rows > kMaxSide || card.grid.cols > kMaxSide) {
         return refused("CF-02", {}, "impossible grid",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <set>
 
 #include "core/checkpoint/model_config.h"
@@ -16,11 +17,30 @@ struct Recognition {
     const ModelRef& ref;
     ModelConfig config;
     ModelCard card;
+    Grid input = {};                     ///< in pixels or latents, of what the network is about to get; 0x0: nothing
+    std::optional<Grid> tableGrid = {};  ///< what that told
 
     /// Dimension `axis` of a tensor; 0 when the tensor or the axis is not there.
     [[nodiscard]] std::int64_t size(std::string_view name, std::size_t axis) const;
     [[nodiscard]] std::size_t rank(std::string_view name) const;
+    struct Side {
+        std::string name;
+        std::size_t axis = 0;
+    };
+    /// What most of these sides say, the first of equals; 0 when none is there. One damaged tensor does not decide.
+    [[nodiscard]] int agreed(const std::vector<Side>& sides) const;
     void note(std::string text) { card.notes.push_back(std::move(text)); }
+    /// Something usual that was taken because nothing says it; listed apart.
+    void assume(std::string text) { card.assumed.push_back(std::move(text)); }
+    /// An argument of the training, whatever group of them it stands in; empty where there is none.
+    [[nodiscard]] std::string argument(std::string_view key) const;
+    /// The norm whose parameters begin with `name`: none, with a bias, or without one (`norm_layer` of the
+    /// configuration, else a root mean square).
+    [[nodiscard]] Norm normOf(const std::string& name);
+    /// Some block has a bias of queries, keys and values, or none has their weights.
+    [[nodiscard]] bool hasQkvBias() const;
+    /// Errors: CF-02 for a norm that is not known.
+    [[nodiscard]] Result<void> checkNormLayer() const;
     [[nodiscard]] tl::unexpected<Error> refused(std::string code, std::string_view tensor, std::string reason,
                                                 std::string found = {}, std::string expected = {}) const;
 
@@ -40,13 +60,20 @@ struct Recognition {
     [[nodiscard]] Result<void> findHeads(std::int64_t headDim = 0);
     /// The number of heads that every published ViT of this width has, noted; 0 for other widths and networks.
     [[nodiscard]] int usualHeads();
-    /// Fills convention for files with maps, None for others.
-    void findConvention();
+    /// Fills convention for files with maps, None for others. Errors: CF-02 a word of the metadata that is not known.
+    [[nodiscard]] Result<void> findConvention();
     /// Fills theta: option, configuration, else `usual`.
     void findTheta(double usual);
-    /// Fills grid: option, position table of `positions` tokens, own metadata, training arguments, else 16x16.
-    [[nodiscard]] Result<void> findGrid(std::int64_t positions);
+    /// Fills grid: option, configuration, the contents of a sine table or a stored rotary table (`known`), a position
+    /// table of a square number of `positions`, training arguments, else 16x16.
+    [[nodiscard]] Result<void> findGrid(std::int64_t positions, std::optional<Grid> known = {},
+                                        const std::string& source = {});
 };
+
+/// What any header tells: names, sizes, metadata, and which network it resembles.
+[[nodiscard]] ModelCard outlineOf(const TensorTable& table, const ModelRef& ref);
+/// What becomes of every tensor, in the file's order; empty texts for a network that is not known.
+[[nodiscard]] std::vector<std::string> tensorUses(const TensorTable& table, const ModelCard& card);
 
 [[nodiscard]] Result<void> recogniseDit(Recognition& r);
 [[nodiscard]] Result<void> recogniseViT(Recognition& r);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights in several safetensors files with an index, as diffusers and transformers write them.
+// Weights in several files with an index, as diffusers and transformers write them.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/checkpoint/table_contents.h"
+#include "core/data/safetensors.h"
 
 namespace ropescope {
 namespace {
@@ -82,7 +83,11 @@ Result<void> readSharded(TensorTable::Contents& contents) {
         auto opened = InputFile::open(path.string());
         if (!opened) return failure(opened.error());
         TensorTable::Contents shard(*opened);
-        if (auto read = readSafetensorsFile(shard); !read) return failure(read.error());
+        const auto start = opened->bytes(0, std::min<std::uint64_t>(512, opened->size()));
+        if (!start) return failure(start.error());
+        const bool zip = knownForeignFormat(*start).find("zip archive") != std::string_view::npos;
+        if (auto read = zip ? readTorchZip(shard) : readSafetensorsFile(shard); !read) return failure(read.error());
+        if (!shard.broken.empty()) return failure(shard.broken.front().second);
         contents.shards.push_back(std::move(*opened));
         for (TensorEntry& entry : shard.tensors) {
             const auto [at, first] = holds.emplace(entry.name, file);
@@ -102,7 +107,7 @@ Result<void> readSharded(TensorTable::Contents& contents) {
     if (count > 0)
         return refused("FO-02", place({contents.file.path()}), "files lack tensors that the index puts in them",
                        missing + (count > kListed ? " and " + std::to_string(count - kListed) + " more" : ""));
-    contents.format = "sharded safetensors";
+    contents.format = contents.file.path().ends_with(".bin.index.json") ? "sharded torch-zip" : "sharded safetensors";
     contents.notes.push_back("weights: " + std::to_string(files.size()) + " files by their index");
     return {};
 }

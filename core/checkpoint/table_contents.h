@@ -25,19 +25,32 @@ struct TensorTable::Contents {
     std::vector<std::string> notes;
     std::string naming;  ///< whose names the file uses where they are not the models' own
     bool authorsContainer = false;
+    bool packedGates = false;                           ///< fc1, fc2 of gated MLPs became w12, w3
+    bool renamedScales = false;                         ///< ls1.gamma became gamma_1
+    bool scaled = false;                                ///< weights have factors (attachFactors)
+    std::vector<std::string> copies;                    ///< names of all copies of the weights, where there are several
+    std::string copy;                                   ///< of the one taken
+    std::vector<std::string> objects;                   ///< what the file holds as objects, which are not read
+    std::vector<std::pair<std::string, Error>> broken;  ///< tensors that cannot be read, by their names in the file
     std::unordered_map<std::string_view, std::size_t> byName;  ///< views into `tensors`, filled last
 };
 
 /// Readers of the formats: fill format, tensors, metadata, trainingArgs, notes.
 [[nodiscard]] Result<void> readSafetensorsFile(TensorTable::Contents& contents);
-[[nodiscard]] Result<void> readTorchZip(TensorTable::Contents& contents, WeightChoice choice);
+[[nodiscard]] Result<void> readTorchZip(TensorTable::Contents& contents);
 
-/// Files beside the index that `contents.file` is. Errors: FO-01 .. FO-03.
+/// Files beside the index that `contents.file` is, safetensors or PyTorch zips. Errors: FO-01 .. FO-03.
 [[nodiscard]] Result<void> readSharded(TensorTable::Contents& contents);
 
-/// In a flat file that holds "ema." and "model." copies, keeps the one asked for; then takes prefixes off that every
-/// tensor has (module., model., _orig_mod., ema.). Notes both.
-void chooseCopy(TensorTable::Contents& contents, WeightChoice choice);
+/// Finds all copies of the weights in a file, keeps the one asked for ("ema": the averaged one, "model": the other, or
+/// a name) under the model's own names, without wrappers, and leaves out what training keeps beside them. Notes all of
+/// it. Errors: Usage "weights" where several copies fit or none, TC-12 where two tensors reach one name.
+[[nodiscard]] Result<void> chooseCopy(TensorTable::Contents& contents, const std::string& choice);
+
+/// Factors of weights in 8 bits ("X.scale_weight", "X.weight_scale" of "X.weight") go into the entries that they belong
+/// to, so that they travel with them; factors of inputs and markers, which change nothing here, are left out.
+/// Errors: TC-12 two factors for one weight.
+[[nodiscard]] Result<void> attachFactors(TensorTable::Contents& contents);
 
 /// Gives tensors the names that the models use and notes it: frequencies of all layers in one tensor (timm's
 /// "rope.freqs" [2,L,H,P], rope-vit's "freqs" [2,L,H*P]) become one view per layer ("blocks.i.attn.freqs").
@@ -54,6 +67,11 @@ void useBakedMaps(TensorTable::Contents& contents);
 /// The HARoPE maps of an adapter file, under any of its naming schemes, among the tensors of a FLUX or SD3; what its
 /// metadata says of them replaces the model's. Errors: LO-01, TC-10.
 [[nodiscard]] Result<void> addAdapter(TensorTable::Contents& model, const TensorTable::Contents& adapter);
+
+/// The name that a ViT's file has for the tensor `own`.
+[[nodiscard]] std::string timmName(const TensorTable::Contents& contents, const std::string& own);
+/// diffusers' name of the tensor `own` of a DiT, FLUX or SD3; of one that is joined, the part that the file lacks.
+[[nodiscard]] std::string diffusersName(const TensorTable& table, const std::string& own);
 
 /// Where a low-rank change of diffusers' module `name` ("transformer_blocks.0.attn.to_q") or of an original one acts.
 struct FlowTarget {

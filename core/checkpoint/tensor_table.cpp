@@ -2,10 +2,12 @@
 #include "core/checkpoint/tensor_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
 
+#include "core/checkpoint/names.h"
 #include "core/checkpoint/number_conversion.h"
 #include "core/checkpoint/table_contents.h"
 #include "core/data/safetensors.h"
@@ -20,7 +22,7 @@ bool endsWith(const std::string& path, std::string_view suffix) {
 }
 
 /// Format by content. A suffix only decides that something else than what it says is refused.
-Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice) {
+Result<void> readByContent(TensorTable::Contents& contents) {
     const InputFile& file = contents.file;
     for (const char* index : {".index.json", ".index.bf16.json", ".index.fp16.json"})
         if (endsWith(file.path(), index)) return readSharded(contents);
@@ -29,7 +31,7 @@ Result<void> readByContent(TensorTable::Contents& contents, WeightChoice choice)
     const std::string_view foreign = knownForeignFormat(*start);
     if (foreign.empty()) return readSafetensorsFile(contents);
     const bool zip = foreign.find("zip archive") != foreign.npos;
-    if (zip && !endsWith(file.path(), ".safetensors")) return readTorchZip(contents, choice);
+    if (zip && !endsWith(file.path(), ".safetensors")) return readTorchZip(contents);
     Error error{ErrorKind::Refused, "ST-17", place({file.path()}), "this is " + std::string(foreign), {}, {}, {}};
     if (foreign.find("legacy") != foreign.npos) {
         error.code = "PK-18";
@@ -49,7 +51,9 @@ std::string weightsInFolder(const std::string& path) {
          {"transformer/diffusion_pytorch_model.safetensors",
           "transformer/diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.safetensors",
           "diffusion_pytorch_model.safetensors.index.json", "transformer/diffusion_pytorch_model.bin",
-          "diffusion_pytorch_model.bin", "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"}) {
+          "transformer/diffusion_pytorch_model.bin.index.json", "diffusion_pytorch_model.bin",
+          "diffusion_pytorch_model.bin.index.json", "model.safetensors", "model.safetensors.index.json",
+          "pytorch_model.bin", "pytorch_model.bin.index.json"}) {
         const std::filesystem::path file = std::filesystem::path(path) / name;
         if (std::filesystem::is_regular_file(file, ignored)) return file.string();
     }
@@ -110,6 +114,87 @@ std::shared_ptr<TensorTable::Contents> indexed(std::shared_ptr<TensorTable::Cont
     return contents;
 }
 
+/// "NAME-00001-of-00002.safetensors": one part of several is no model.
+Result<void> checkWhole(const std::string& path) {
+    const std::string stem = std::filesystem::path(path).stem().string();
+    const std::size_t of = stem.rfind("-of-");
+    const auto number = [](std::string_view text) {
+        const bool digits = !text.empty() && text.size() < 8 && text.find_first_not_of("0123456789") == text.npos;
+        return digits ? std::stoi(std::string(text)) : -1;
+    };
+    const std::size_t dash = of == std::string::npos || of == 0 ? std::string::npos : stem.rfind('-', of - 1);
+    if (dash == std::string::npos) return {};
+    const int part = number(std::string_view(stem).substr(dash + 1, of - dash - 1));
+    const int all = number(std::string_view(stem).substr(of + 4));
+    if (part < 0 || all < 2) return {};
+    return failure({ErrorKind::Refused, "FO-05", place({path}), "one part of a model alone",
+                    "part " + std::to_string(part) + " of " + std::to_string(all), "the folder or its index",
+                    "Open the folder, or its index (*.index.json), with all other parts in it"});
+}
+
+/// Multiplies the float32 values of rows `first` .. of an entry by its factor.
+Result<void> applyFactor(const TensorTable::Contents& contents, const TensorEntry& entry, std::int64_t first,
+                         Array& values) {
+    const WeightFactor& factor = *entry.factor;
+    const auto where = [&] { return place({contents.file.path(), factor.values.name}); };
+    const auto bytes = contents.fileOf(factor.values).bytes(factor.values.offset, factor.values.length);
+    if (!bytes) return failure(bytes.error());
+    const Array stored{factor.values.dtype, factor.values.shape, *bytes};
+    const std::vector<float> numbers =
+        toFloat(factor.values.strides.empty() ? stored : gathered(factor.values, *bytes));
+    const std::int64_t cols =
+        values.shape.size() > 1 ? values.elements() / std::max<std::int64_t>(values.shape[0], 1) : 1;
+    std::int64_t down = 1, across = 1;  // numbers over the rows and over the columns
+    const std::vector<std::int64_t>& shape = factor.values.shape;
+    const auto count = static_cast<std::int64_t>(numbers.size());
+    if (count == 1) {
+    } else if (shape.size() == 1) {
+        (count == factor.rows ? down : across) = count;
+    } else if (shape.size() == 2) {
+        down = shape[0], across = shape[1];
+    }
+    const bool fits = count == down * across && count > 0 && factor.rows % down == 0 && cols % across == 0;
+    if (!fits || !std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }))
+        return failure({ErrorKind::Refused, "TC-07", where(), "not the factors of a weight",
+                        std::to_string(count) + " numbers", "finite: one, one a row, one a column or one a block",
+                        "Use the file in bf16, fp16 or fp32"});
+    const std::int64_t perRow = factor.rows / down, perCol = cols / across;
+    const std::span<float> all = values.as<float>();
+    const std::int64_t begin = factor.firstRow + first;
+    for (std::int64_t r = 0; r < values.shape[0]; ++r)
+        for (std::int64_t block = 0; block < across; ++block) {
+            const float number = numbers[static_cast<std::size_t>((begin + r) / perRow * across + block)];
+            const auto from = static_cast<std::size_t>(r * cols + block * perCol);
+            for (float& value : all.subspan(from, static_cast<std::size_t>(perCol))) value *= number;
+        }
+    return {};
+}
+
+/// Dense rows first .. first + count - 1 of an entry without parts; with a factor F32, else in the stored type.
+Result<Array> readRowsOf(const TensorTable::Contents& contents, const TensorEntry& entry, std::int64_t first,
+                         std::int64_t count) {
+    const std::int64_t rows = entry.shape.empty() ? 1 : entry.shape[0];
+    Array out{entry.dtype, entry.shape, {}};
+    if (!entry.strides.empty()) {
+        const auto bytes = contents.fileOf(entry).bytes(entry.offset, entry.length);
+        if (!bytes) return failure(bytes.error());
+        out = gathered(entry, *bytes);
+        if (first > 0 || count < rows) out = rowsOf(out, first, count);
+    } else {
+        const std::uint64_t each = rows > 0 ? entry.length / static_cast<std::uint64_t>(rows) : 0;
+        const bool whole = first == 0 && count == rows;
+        auto bytes = contents.fileOf(entry).bytes(entry.offset + static_cast<std::uint64_t>(first) * each,
+                                                  whole ? entry.length : static_cast<std::uint64_t>(count) * each);
+        if (!bytes) return failure(bytes.error());
+        if (!entry.shape.empty()) out.shape[0] = count;
+        out.bytes = std::move(*bytes);
+    }
+    if (!entry.factor) return out;
+    Array wide = makeArray(toFloat(out), out.shape);
+    if (auto done = applyFactor(contents, entry, first, wide); !done) return failure(done.error());
+    return wide;
+}
+
 }  // namespace
 
 std::int64_t TensorEntry::elements() const {
@@ -118,7 +203,7 @@ std::int64_t TensorEntry::elements() const {
     return n;
 }
 
-Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choice) {
+Result<TensorTable> TensorTable::open(const std::string& path, const std::string& choice) {
     const std::string inFolder = weightsInFolder(path);
     if (const std::string parts = inFolder.empty() ? partsWithWeights(path) : std::string(); !parts.empty())
         return failure({ErrorKind::Refused, "FO-04", place({path}), "the folder holds parts, no weights of its own",
@@ -131,9 +216,11 @@ Result<TensorTable> TensorTable::open(const std::string& path, WeightChoice choi
     auto file = InputFile::open(inFolder.empty() ? path : inFolder);
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);
-    if (auto read = readByContent(*contents, choice); !read) return failure(read.error());
+    if (auto part = checkWhole(file->path()); !part) return failure(part.error());
+    if (auto read = readByContent(*contents); !read) return failure(read.error());
     if (!inFolder.empty()) contents->format = "folder", noteOtherFormat(*contents);
-    chooseCopy(*contents, choice);
+    if (auto chosen = chooseCopy(*contents, choice); !chosen) return failure(chosen.error());
+    if (auto scaled = attachFactors(*contents); !scaled) return failure(scaled.error());
     useModelNames(*contents);
     useFlowNames(*contents);
     useBakedMaps(*contents);
@@ -144,7 +231,7 @@ Result<TensorTable> TensorTable::openPlain(const std::string& path) {
     auto file = InputFile::open(path);
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);
-    if (auto read = readByContent(*contents, WeightChoice::Model); !read) return failure(read.error());
+    if (auto read = readByContent(*contents); !read) return failure(read.error());
     return TensorTable(indexed(std::move(contents)));
 }
 
@@ -161,7 +248,8 @@ Result<TensorTable> TensorTable::openPart(const std::string& path, std::initiali
         return failure(
             {ErrorKind::Refused, "TC-05", place({path, *prefixes.begin()}), "the file has no such part", {}, {}, {}});
     std::erase_if(tensors, [&](const TensorEntry& t) { return !t.name.starts_with(*prefix); });
-    for (TensorEntry& tensor : tensors) tensor.name.erase(0, prefix->size());
+    for (TensorEntry& tensor : tensors) tensor.name = withoutWrappers(tensor.name.substr(prefix->size()));
+    if (auto scaled = attachFactors(*contents); !scaled) return failure(scaled.error());
     useFlowNames(*contents);
     return TensorTable(indexed(std::move(contents)));
 }
@@ -197,8 +285,17 @@ const std::map<std::string, std::string>& TensorTable::trainingArgs() const {
 const std::vector<std::string>& TensorTable::notes() const {
     return m_contents->notes;
 }
+const std::vector<std::string>& TensorTable::copies() const {
+    return m_contents->copies;
+}
+const std::string& TensorTable::copy() const {
+    return m_contents->copy;
+}
 const std::string& TensorTable::naming() const {
     return m_contents->naming;
+}
+bool TensorTable::renamedScales() const {
+    return m_contents->renamedScales;
 }
 bool TensorTable::isAuthorsContainer() const {
     return m_contents->authorsContainer;
@@ -217,42 +314,27 @@ Result<Array> TensorTable::read(std::string_view name) const {
     if (!entry) {
         return failure({ErrorKind::Refused, "TC-05", place({path(), name}), "the file has no such tensor", {}, {}, {}});
     }
-    if (!entry->parts.empty()) {
-        Array whole{entry->dtype, entry->shape, {}};
-        for (const TensorEntry& part : entry->parts) {
-            const auto bytes = m_contents->fileOf(part).bytes(part.offset, part.length);
-            if (!bytes) return failure(bytes.error());
-            whole.bytes.insert(whole.bytes.end(), bytes->begin(), bytes->end());
-        }
-        return whole;
-    }
-    auto bytes = m_contents->fileOf(*entry).bytes(entry->offset, entry->length);
-    if (!bytes) return failure(bytes.error());
-    if (!entry->strides.empty()) return gathered(*entry, *bytes);
-    return Array{entry->dtype, entry->shape, std::move(*bytes)};
+    const std::int64_t rows = entry->shape.empty() ? 1 : entry->shape[0];
+    if (entry->parts.empty()) return readRowsOf(*m_contents, *entry, 0, rows);
+    return readRows(name, 0, rows);
 }
 
 Result<Array> TensorTable::readRows(std::string_view name, std::int64_t first, std::int64_t count) const {
     const TensorEntry* entry = find(name);
-    if (!entry || !entry->strides.empty() || entry->shape.empty()) {
-        auto whole = read(name);
-        if (!whole) return whole;
-        return rowsOf(*whole, first, count);
-    }
-    Array rows{entry->dtype, entry->shape, {}};
+    if (!entry || entry->shape.empty()) return read(name);
     if (first < 0 || count < 0 || first + count > entry->shape[0]) throw std::out_of_range("rows of a tensor");
+    if (entry->parts.empty()) return readRowsOf(*m_contents, *entry, first, count);
+    const bool scaled = std::ranges::any_of(entry->parts, [](const TensorEntry& p) { return p.factor != nullptr; });
+    Array rows{scaled ? DType::F32 : entry->dtype, entry->shape, {}};
     rows.shape[0] = count;
-    const std::vector<TensorEntry> one = entry->parts.empty() ? std::vector{*entry} : std::vector<TensorEntry>();
     std::int64_t row = 0;  // of the tensor, the first of the part
-    for (const TensorEntry& part : one.empty() ? entry->parts : one) {
+    for (const TensorEntry& part : entry->parts) {
         const std::int64_t own = part.shape[0], from = std::max(first, row), to = std::min(first + count, row + own);
         if (from < to) {
-            const std::uint64_t bytes = part.length / static_cast<std::uint64_t>(own);
-            const auto read =
-                m_contents->fileOf(part).bytes(part.offset + static_cast<std::uint64_t>(from - row) * bytes,
-                                               static_cast<std::uint64_t>(to - from) * bytes);
+            auto read = readRowsOf(*m_contents, part, from - row, to - from);
             if (!read) return failure(read.error());
-            rows.bytes.insert(rows.bytes.end(), read->begin(), read->end());
+            const Array wide = scaled && !part.factor ? makeArray(toFloat(*read), read->shape) : std::move(*read);
+            rows.bytes.insert(rows.bytes.end(), wide.bytes.begin(), wide.bytes.end());
         }
         row += own;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/checkpoint/names.h"
 #include "core/checkpoint/pickle_machine.h"
 #include "core/checkpoint/table_contents.h"
 #include "core/checkpoint/torch_storages.h"
@@ -10,6 +11,7 @@ namespace ropescope {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kMostShared = 16;
 constexpr std::size_t kMaxTensors = 1'000'000;
 
 tl::unexpected<Error> refused(const InputFile& file, std::string code, std::string_view member, std::string reason,
@@ -88,7 +90,9 @@ public:
                 return {};
         }
         // A container reached twice (shared or cyclic) would only repeat its tensors.
-        if (depth >= kMaxDepth || !m_seen.insert(m_tree[id].items).second) {
+        // One that two entries of the top share ({"model": w, "ema": w}) is a copy of both.
+        const bool again = !m_seen.insert(m_tree[id].items).second && !(depth == 1 && ++m_shared < kMostShared);
+        if (depth >= kMaxDepth || again) {
             ++m_skipped;
             return {};
         }
@@ -96,6 +100,8 @@ public:
         const bool dict = m_tree.kind(id) == PickleKind::Dict;
         for (std::size_t i = 0; i < items.size(); i += dict ? 2 : 1) {
             const std::string path = dict ? keyName(items[i], name) : name + "[" + std::to_string(i) + "]";
+            // Moments of an optimizer are many, and nothing is made of them.
+            if (dict && depth < 3 && tensorsOfTraining(items[i])) continue;
             if (auto done = collect(items[dict ? i + 1 : i], path, depth + 1); !done) return done;
         }
         return {};
@@ -103,7 +109,6 @@ public:
 
     void note() {
         auto& notes = m_contents.notes;
-        if (m_duplicates) notes.push_back(std::to_string(m_duplicates) + " duplicate names: the last one counts");
         if (m_skipped) notes.push_back(std::to_string(m_skipped) + " repeated or too deep containers left out");
         if (m_foreign) notes.push_back(std::to_string(m_foreign) + " tensors left out for their element type");
         if (m_storages.tied())
@@ -111,6 +116,9 @@ public:
     }
 
 private:
+    [[nodiscard]] bool tensorsOfTraining(PickleId key) const {
+        return m_tree.kind(key) == PickleKind::Text && isTrainingState(m_tree.text(key));
+    }
     std::string keyName(PickleId key, const std::string& name) const {
         const std::string own =
             m_tree.kind(key) == PickleKind::Text ? std::string(m_tree.text(key)) : m_tree.repr(key, 1);
@@ -119,18 +127,15 @@ private:
 
     Result<void> addTensor(PickleId id, const std::string& name) {
         auto entry = m_storages.locate(id, name);
-        if (!entry) return failure(entry.error());
+        if (!entry) {  // a refusal where it turns out to belong to the weights
+            m_contents.broken.emplace_back(name, entry.error());
+            return {};
+        }
         if (!*entry) {
             ++m_foreign;
             return {};
         }
         auto& tensors = m_contents.tensors;
-        const auto [place, fresh] = m_index.emplace(name, tensors.size());
-        if (!fresh) {
-            ++m_duplicates;
-            tensors[place->second] = std::move(**entry);
-            return {};
-        }
         if (tensors.size() >= kMaxTensors) return refused(m_contents.file, "PK-19", {}, "too many tensors");
         tensors.push_back(std::move(**entry));
         return {};
@@ -140,38 +145,49 @@ private:
     TorchStorages& m_storages;
     TensorTable::Contents& m_contents;
     std::set<std::uint32_t> m_seen;
-    std::unordered_map<std::string, std::size_t> m_index;
-    std::size_t m_duplicates = 0, m_skipped = 0, m_foreign = 0;
+    std::size_t m_shared = 0, m_skipped = 0, m_foreign = 0;
 };
 
-/// The part of the pickle that holds the weights asked for; notes which and why.
-PickleId choosePart(const PickleTree& tree, TensorTable::Contents& contents, WeightChoice choice) {
+/// Settings of the training under their dotted names ("transport.path_type"), from whichever of the usual keys.
+void readArguments(const PickleTree& tree, PickleId id, const std::string& prefix,
+                   std::map<std::string, std::string>& to, int depth = 0) {
+    if (id == PickleTree::npos || depth > 4 || to.size() > 1000) return;
+    if (tree.kind(id) != PickleKind::Record && tree.kind(id) != PickleKind::Dict) return;
+    const auto& pairs = tree.items(id);
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+        const std::string key = prefix + tree.repr(pairs[i]);
+        const PickleKind kind = tree.kind(pairs[i + 1]);
+        if (kind == PickleKind::Dict || kind == PickleKind::Record)
+            readArguments(tree, pairs[i + 1], key + ".", to, depth + 1);
+        else if (kind != PickleKind::Tensor)
+            to.emplace(key, tree.repr(pairs[i + 1]));
+    }
+}
+
+/// What the top of the tree says beside tensors: arguments, and objects that are not read.
+void readTop(const PickleTree& tree, TensorTable::Contents& contents) {
     const auto dictAt = [&](std::string_view key) {
         const PickleId id = tree.get(tree.root, key);
-        return id != PickleTree::npos && tree.kind(id) == PickleKind::Dict ? id : PickleTree::npos;
+        return id != PickleTree::npos && tree.kind(id) == PickleKind::Dict;
     };
-    const PickleId ema = dictAt("ema"), model = dictAt("model");
-    if (ema != PickleTree::npos || model != PickleTree::npos) {
-        const PickleId args = tree.get(tree.root, "args");
-        contents.authorsContainer = args != PickleTree::npos || tree.get(tree.root, "opt") != PickleTree::npos;
-        if (args != PickleTree::npos &&
-            (tree.kind(args) == PickleKind::Record || tree.kind(args) == PickleKind::Dict)) {
-            const auto& pairs = tree.items(args);
-            for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
-                contents.trainingArgs[tree.repr(pairs[i])] = tree.repr(pairs[i + 1]);
-            }
-        }
-        const bool takeEma = model == PickleTree::npos || (ema != PickleTree::npos && choice == WeightChoice::Ema);
-        contents.notes.push_back(std::string("weights: ") + (takeEma ? "ema" : "model") +
-                                 (ema != PickleTree::npos && model != PickleTree::npos
-                                      ? " (the file holds ema and model)"
-                                      : " (the only copy)"));
-        return takeEma ? ema : model;
+    const bool arguments = tree.get(tree.root, "args") != PickleTree::npos;
+    contents.authorsContainer =
+        (dictAt("ema") || dictAt("model")) && (arguments || tree.get(tree.root, "opt") != PickleTree::npos);
+    for (const char* key : {"args", "config", "cfg", "hyper_parameters", "hparams", "train_config", "model_args"})
+        readArguments(tree, tree.get(tree.root, key), "", contents.trainingArgs);
+    if (tree.kind(tree.root) != PickleKind::Dict) return;
+    const auto& pairs = tree.items(tree.root);
+    std::string text;
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+        const PickleKind kind = tree.kind(pairs[i + 1]);
+        const std::string key = tree.kind(pairs[i]) == PickleKind::Text ? std::string(tree.text(pairs[i])) : "";
+        if (kind != PickleKind::Inert || key.empty()) continue;
+        contents.objects.push_back(key);
+        if (contents.objects.size() <= 6) text += (text.empty() ? "" : ", ") + printable(key, 40);
     }
-    const PickleId wrapped = dictAt("state_dict");
-    if (wrapped == PickleTree::npos) return tree.root;
-    contents.notes.push_back("weights: state_dict");
-    return wrapped;
+    if (!text.empty())
+        contents.notes.push_back(text + (contents.objects.size() == 1 ? " is an object and was not read"
+                                                                      : " are objects and were not read"));
 }
 
 std::string joined(const std::set<std::string, std::less<>>& names) {
@@ -182,7 +198,7 @@ std::string joined(const std::set<std::string, std::less<>>& names) {
 
 }  // namespace
 
-Result<void> readTorchZip(TensorTable::Contents& contents, WeightChoice choice) {
+Result<void> readTorchZip(TensorTable::Contents& contents) {
     const InputFile& file = contents.file;
     const auto zip = ZipDirectory::read(file);
     if (!zip) return failure(zip.error());
@@ -198,11 +214,13 @@ Result<void> readTorchZip(TensorTable::Contents& contents, WeightChoice choice) 
     contents.format = "torch-zip";
     TorchStorages storages(*tree, *zip, *root, file.path());
     Collector collector(*tree, storages, contents);
-    if (auto done = collector.collect(choosePart(*tree, contents, choice), {}); !done) return done;
+    readTop(*tree, contents);
+    if (auto done = collector.collect(tree->root, {}); !done) return done;
     collector.note();
     if (!tree->inertNames.empty()) {
         contents.notes.push_back("contains calls (" + joined(tree->inertNames) + "): ignored, not run");
     }
+    if (contents.tensors.empty() && !contents.broken.empty()) return failure(contents.broken.front().second);
     if (contents.tensors.empty()) {
         return refused(file, "PK-20", member.name, "no tensors found",
                        tree->inertNames.empty() ? "" : joined(tree->inertNames), {},

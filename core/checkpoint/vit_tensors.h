@@ -15,13 +15,18 @@ namespace ropescope {
 struct ViTSizes {
     int layers = 0;
     int width = 0;
-    int hidden = 0;  ///< inside the MLP
+    int headDim = 0;
+    int hidden = 0;  ///< inside the MLP (of one half where it is gated)
     int patch = 0;
     int inChannels = 0;
     int classes = 0;
     int positionRows = 0;  ///< of pos_embed, 0 without one
     bool classToken = true;
     bool layerScale = false;
+    NetworkVariant variant = viTVariant();
+
+    /// Affine LayerNorms, as the first ViT has them.
+    [[nodiscard]] static NetworkVariant viTVariant();
 };
 [[nodiscard]] ViTSizes sizesOf(const ModelCard& card);
 

@@ -29,7 +29,7 @@ std::string sizeWord(Grid size) {
 
 std::string modelOptions(const ModelRef& ref) {
     std::string text;
-    if (ref.weights == WeightChoice::Model) text += " --weights model";
+    if (ref.weights != "ema") text += " --weights " + shellWord(ref.weights);
     if (ref.convention != Convention::Unknown) text += " --convention " + std::string(enumName(ref.convention));
     if (ref.mapTokens == MapTokens::All) text += " --map-tokens all";
     if (ref.mapTokens == MapTokens::PatchesOnly) text += " --map-tokens patches";
@@ -38,6 +38,8 @@ std::string modelOptions(const ModelRef& ref) {
     if (ref.theta > 0) text += " --theta " + numberWord(ref.theta);
     if (!ref.config.empty()) text += " --config " + shellWord(ref.config);
     if (!ref.adapter.empty()) text += " --adapter " + shellWord(ref.adapter);
+    if (!ref.time.empty()) text += " --time " + shellWord(ref.time);
+    for (const std::string& pattern : ref.ignore) text += " --ignore " + shellWord(pattern);
     for (const LoraRef& lora : ref.loras) text += " --lora " + shellWord(lora.path + ":" + numberWord(lora.strength));
     return text;
 }

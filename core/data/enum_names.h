@@ -29,8 +29,20 @@ inline constexpr auto enumNames(MapTokens) {
 inline constexpr auto enumNames(Precision) {
     return std::to_array<std::string_view>({"fp32", "bf16", "fp16"});
 }
-inline constexpr auto enumNames(WeightChoice) {
-    return std::to_array<std::string_view>({"ema", "model"});
+inline constexpr auto enumNames(Norm) {
+    return std::to_array<std::string_view>({"none", "layer", "rms"});
+}
+inline constexpr auto enumNames(Activation) {
+    return std::to_array<std::string_view>({"gelu", "gelu_tanh", "quick_gelu", "silu", "relu"});
+}
+inline constexpr auto enumNames(Pool) {
+    return std::to_array<std::string_view>({"token", "avg", "avgmax", "max", "map"});
+}
+inline constexpr auto enumNames(NoisePath) {
+    return std::to_array<std::string_view>({"linear", "cosine", "vp"});
+}
+inline constexpr auto enumNames(Prediction) {
+    return std::to_array<std::string_view>({"velocity", "score", "noise"});
 }
 inline constexpr auto enumNames(Sampler) {
     return std::to_array<std::string_view>({"auto", "ddpm", "ddim", "euler", "heun", "dpmpp-2m"});

@@ -20,6 +20,7 @@ struct LoraMatch {
     int ofText = 0;         ///< layers for text encoders, which stay as they are
     int maps = 0;           ///< tensors of HARoPE maps beside them, which enter as an adapter
     std::string unmatched;  ///< the first that the model does not have; empty: none
+    std::string kinds;      ///< what its changes are beside plain pairs, in words: "2 LoKr, 1 bias"; empty: none
     std::string problem;    ///< why it cannot be used at all; empty: it can
 };
 struct LorasReport {
@@ -32,8 +33,8 @@ void fields(V& v, LorasRequest& r) {
 }
 template <class V>
 void fields(V& v, LoraMatch& m) {
-    v("path", m.path), v("matched", m.matched), v("all", m.all), v("of_text", m.ofText), v("maps", m.maps), v("unmatched", m.unmatched),
-        v("problem", m.problem);
+    v("path", m.path), v("matched", m.matched), v("all", m.all), v("of_text", m.ofText), v("maps", m.maps),
+        v("unmatched", m.unmatched), v("kinds", m.kinds), v("problem", m.problem);
 }
 template <class V>
 void fields(V& v, LorasReport& r) {

@@ -87,7 +87,8 @@ std::span<const MapNames> mapNames() {
 
 const MapNames* findMapNames(std::string_view encoding) {
     const auto all = mapNames();
-    const auto found = std::ranges::find(all, encoding, &MapNames::encoding);
+    const std::string_view own = encoding == "harope_mixed" ? "harope" : encoding;
+    const auto found = std::ranges::find(all, own, &MapNames::encoding);
     return found == all.end() ? nullptr : &*found;
 }
 

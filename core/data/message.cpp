@@ -46,7 +46,9 @@ constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
                                                                                 "LorasRequest",
                                                                                 "LorasReport",
                                                                                 "DecodeRequest",
-                                                                                "DecodedStep"};
+                                                                                "DecodedStep",
+                                                                                "TensorsRequest",
+                                                                                "TensorsReport"};
 
 template <class T, class Variant>
 struct IsMember;

@@ -13,7 +13,7 @@ namespace ropescope {
 
 // What the window and the engine say to each other. A message is one value; core/data/wire.h makes bytes of it.
 
-inline constexpr int kProtocolVersion = 3;
+inline constexpr int kProtocolVersion = 4;
 
 /// First thing the engine says, before anything is loaded.
 struct Hello {
@@ -49,7 +49,7 @@ using Body =
                  DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, AtlasProgress,
                  CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult,
                  TokensRequest, TokensReport, AttentionRequest, AttentionReport, ReadSettingsRequest, PictureSettings,
-                 LorasRequest, LorasReport, DecodeRequest, DecodedStep>;
+                 LorasRequest, LorasReport, DecodeRequest, DecodedStep, TensorsRequest, TensorsReport>;
 
 struct Message {
     MessageKind kind = MessageKind::Hello;

@@ -23,7 +23,6 @@ enum class RotaryLayout { Interleaved, HalfSplit };  ///< plane p of D features:
 /// file has maps and a class token but does not say.
 enum class MapTokens { All, PatchesOnly, Unknown };
 enum class Precision { Fp32, Bf16, Fp16 };
-enum class WeightChoice { Ema, Model };
 
 /// Patch grid; tokens are numbered row by row. 0x0 means "what the file says".
 struct Grid {
@@ -54,7 +53,8 @@ struct LoraRef {
 /// A request that holds a ModelRef is complete: the engine keeps caches only.
 struct ModelRef {
     std::string path;
-    WeightChoice weights = WeightChoice::Ema;     ///< which copy, where a file holds both
+    /// Which copy, where a file holds several: "ema" the averaged one, "model" the other, or a copy's own name.
+    std::string weights = "ema";
     Convention convention = Convention::Unknown;  ///< Unknown: what the file says
     MapTokens mapTokens = MapTokens::Unknown;     ///< Unknown: what the file says
     int heads = 0;                                ///< 0: from the tensors
@@ -63,6 +63,8 @@ struct ModelRef {
     std::string config;                           ///< optional JSON file beside the weights
     std::string adapter;                          ///< FLUX, SD3: optional file with HARoPE maps for these weights
     std::vector<LoraRef> loras;                   ///< FLUX, SD3: added in this order
+    std::string time;                             ///< TimeChoice as text; empty: what the file says
+    std::vector<std::string> ignore;  ///< patterns (* and ?) of tensors that are left out although they may matter
     bool operator==(const ModelRef&) const = default;
 };
 
@@ -90,7 +92,7 @@ template <class V>
 void fields(V& v, ModelRef& m) {
     v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("map_tokens", m.mapTokens),
         v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config), v("adapter", m.adapter),
-        v("loras", m.loras);
+        v("loras", m.loras), v("time", m.time), v("ignore", m.ignore);
 }
 template <class V>
 void fields(V& v, Compute& c) {

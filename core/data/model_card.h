@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/model.h"
+#include "core/data/network_variant.h"
 
 namespace ropescope {
 
@@ -26,8 +27,9 @@ struct ModelCard {
     std::string path;
     std::string name;          ///< short name shown in the window: file stem, or the metadata's
     std::string format;        ///< safetensors | torch-zip | torch-legacy | folder
-    std::string architecture;  ///< dit | vit | mmdit | flux | vae
-    std::string encoding;      ///< none | absolute | rope1d | axial | mixed | string | rethinking | video | harope
+    std::string architecture;  ///< dit | vit | mmdit | flux | vae; empty: not known
+    std::string encoding;      ///< none | absolute | rope1d | axial | mixed | string | rethinking | video | harope |
+                               ///< harope_mixed (maps and learned frequencies)
     Convention convention = Convention::None;
     MapTokens mapTokens = MapTokens::All;
     int layers = 0;
@@ -47,20 +49,31 @@ struct ModelCard {
     int patch = 0;
     int inChannels = 0;
     int outChannels = 0;
-    bool learnedVariance = false;         ///< out = 2 * in channels (DDPM with learned range)
-    bool classToken = false;              ///< a token without a place leads the patches
-    int positionRows = 0;                 ///< rows of an added position table (pos_embed); 0 without one
-    bool layerScale = false;              ///< gamma_1, gamma_2 in every block
-    int mlpHidden = 0;                    ///< width inside the MLP; 0: 4 x width
-    std::string naming;                   ///< diffusers: its names and its forward pass; timm | rope-vit; else empty
-    Preprocessing preprocessing;          ///< of classifiers
-    std::string objective;                ///< ddpm (eps prediction) | flow (velocity) | classify
+    bool learnedVariance = false;  ///< out = 2 * in channels (DDPM with learned range)
+    bool classToken = false;       ///< a token without a place leads the patches
+    int positionRows = 0;          ///< rows of an added position table (pos_embed); 0 without one
+    bool layerScale = false;       ///< gamma_1, gamma_2 in every block
+    int mlpHidden = 0;             ///< width inside the MLP; 0: 4 x width
+    int timeWidth = 256;           ///< DiT: sinusoids of the time
+    std::string naming;            ///< diffusers: its names and its forward pass; timm | rope-vit; else empty
+    Preprocessing preprocessing;   ///< of classifiers
+    std::string objective;         ///< ddpm (eps prediction) | flow | classify; empty: not known
+    FlowKind flow;                 ///< of flow models
+    NetworkVariant variant;
+    bool nullClass = true;                ///< the label table ends in a row for "no class"
     int classes = 0;                      ///< without the null class
     std::vector<std::string> classNames;  ///< empty, or one per class
     std::int64_t parameters = 0;
     bool sharedMaps = false;             ///< one map per layer, shared by its heads
     std::string fileSha256;              ///< of the first 64 KiB and the size: names the file in recipes
     std::vector<std::string> notes;      ///< what was inferred and why
+    std::vector<std::string> assumed;    ///< what is usual and was taken because nothing says it
+    std::vector<std::string> copies;     ///< names of all copies of the weights in the file, for ModelRef::weights
+    std::string copy;                    ///< the one taken; empty where there is one without a name
+    std::string problem;                 ///< why it cannot be computed with, one line; empty: it can
+    std::string problemCode;             ///< of that line
+    std::vector<std::string> unused;     ///< tensors that are not understood: nothing is computed with the model
+    std::vector<std::string> waived;     ///< tensors left out because ModelRef::ignore says so
     std::vector<std::string> conflicts;  ///< where the configuration and the tensors, which are believed, disagree
     std::map<std::string, std::string> metadata;      ///< as stored, shown only
     std::map<std::string, std::string> trainingArgs;  ///< argparse.Namespace of the authors' container, inert
@@ -70,6 +83,10 @@ struct ModelCard {
     bool guidanceInput = false;       ///< FLUX dev: guidance is an input of the network
     std::vector<std::string> series;  ///< paths of intermediate checkpoints found beside the file, in training order
 
+    /// Tokens before the patches.
+    [[nodiscard]] int leadTokens() const {
+        return (classToken ? 1 : 0) + (variant.distilled ? 1 : 0) + variant.registers;
+    }
     /// FLUX or SD3: text and picture are in one attention, and pictures are made from prompts.
     [[nodiscard]] bool takesText() const { return architecture == "flux" || architecture == "mmdit"; }
     /// What the names of layer `i`'s attention begin with, its maps' too: "blocks.3.attn.".
@@ -103,7 +120,10 @@ void fields(V& v, ModelCard& c) {
         v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes),
         v("conflicts", c.conflicts), v("metadata", c.metadata), v("training_args", c.trainingArgs),
         v("latent_scale", c.latentScale), v("latent_shift", c.latentShift), v("norm_groups", c.normGroups),
-        v("guidance_input", c.guidanceInput), v("series", c.series);
+        v("guidance_input", c.guidanceInput), v("series", c.series), v("flow", c.flow), v("variant", c.variant),
+        v("null_class", c.nullClass), v("time_width", c.timeWidth), v("assumed", c.assumed), v("copies", c.copies),
+        v("copy", c.copy), v("problem", c.problem), v("problem_code", c.problemCode), v("unused", c.unused),
+        v("waived", c.waived);
 }
 
 }  // namespace ropescope

@@ -1,100 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/data/picture_settings.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
-#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <type_traits>
+#include <unordered_set>
 
 #include "core/data/codec.h"
+#include "core/data/parameters_reader.h"
 
 namespace ropescope {
 namespace {
 
+// What the window can set; other values are shown as they are written.
+constexpr int kMostSteps = 1000;
+constexpr double kMostGuidance = 100;
+constexpr int kLongestSide = 8192;
+constexpr std::size_t kMostCharacters = 200;  // of a value that is shown
+
+/// Leaves `value` alone unless `text` is a number of that range.
 template <class T>
-bool parse(std::string_view text, T& value) {
+bool parse(std::string_view text, T& value, std::type_identity_t<T> least, std::type_identity_t<T> most) {
     T read{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
-    if (error != std::errc() || end != text.data() + text.size()) return false;
+    if (error != std::errc() || end != text.data() + text.size() || !(read >= least && read <= most)) return false;
     value = read;
     return true;
 }
 
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-/// "Steps: 20, Model: \"a, b\"" as pairs; a value in quotes is a JSON text.
-std::map<std::string, std::string> entriesOf(std::string_view line) {
-    std::map<std::string, std::string> entries;
-    while (!line.empty()) {
-        const auto colon = line.find(':');
-        if (colon == std::string_view::npos) break;
-        const std::string key(trimmed(line.substr(0, colon)));
-        line = trimmed(line.substr(colon + 1));
-        std::size_t end = 0;
-        if (line.starts_with('"')) {
-            for (end = 1; end < line.size() && line[end] != '"'; ++end) end += line[end] == '\\';
-            end = std::min(line.size(), end + 1);
-            const auto text = nlohmann::json::parse(line.substr(0, end), nullptr, false);
-            entries[key] = text.is_string() ? text.get<std::string>() : std::string();
-            end = std::min(line.size(), line.find(',', end));
-        } else {
-            end = std::min(line.size(), line.find(','));
-            entries[key] = trimmed(line.substr(0, end));
-        }
-        line = trimmed(line.substr(std::min(line.size(), end + 1)));
-    }
-    return entries;
-}
-
-std::optional<Sampler> samplerOf(const std::string& name) {
-    static const std::map<std::string, Sampler> known = {
-        {"DDIM", Sampler::Ddim},   {"ddim", Sampler::Ddim},        {"ddpm", Sampler::Ddpm},
-        {"Euler", Sampler::Euler}, {"euler", Sampler::Euler},      {"Heun", Sampler::Heun},
-        {"heun", Sampler::Heun},   {"DPM++ 2M", Sampler::Dpmpp2m}, {"dpmpp-2m", Sampler::Dpmpp2m}};
-    const auto found = known.find(name);
-    return found == known.end() ? std::nullopt : std::optional(found->second);
-}
-
-bool takeSize(const std::string& text, Grid& size) {
+bool parseSize(std::string_view text, Grid& size) {
     const auto cross = text.find('x');
-    return cross != std::string::npos && parse(std::string_view(text).substr(0, cross), size.cols) &&
-           parse(std::string_view(text).substr(cross + 1), size.rows);
+    Grid read;
+    if (cross == std::string_view::npos || !parse(text.substr(0, cross), read.cols, 1, kLongestSide) ||
+        !parse(text.substr(cross + 1), read.rows, 1, kLongestSide))
+        return false;
+    size = read;
+    return true;
+}
+
+/// By its name in web UIs ("DPM++ 2M"), in ComfyUI ("dpmpp_2m") and here.
+bool parseSampler(std::string name, Sampler& sampler) {
+    static const std::map<std::string, Sampler, std::less<>> known = {
+        {"ddim", Sampler::Ddim},        {"ddpm", Sampler::Ddpm},        {"euler", Sampler::Euler},
+        {"k euler", Sampler::Euler},    {"heun", Sampler::Heun},        {"k heun", Sampler::Heun},
+        {"dpm++ 2m", Sampler::Dpmpp2m}, {"dpmpp 2m", Sampler::Dpmpp2m}, {"k dpmpp 2m", Sampler::Dpmpp2m},
+        {"dpmpp-2m", Sampler::Dpmpp2m}};
+    for (char& c : name) c = c == '_' ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const auto found = known.find(name);
+    if (found != known.end()) sampler = found->second;
+    return found != known.end();
+}
+
+/// The part of "DPM++ 2M Karras" that names the noise levels, which older programs write there; usually empty.
+std::string_view scheduleIn(std::string_view sampler) {
+    for (const std::string_view schedule : {"karras", "exponential", "sgm uniform", "simple", "normal", "beta"}) {
+        const auto at = sampler.size() - std::min(sampler.size(), schedule.size());
+        const auto same = [](unsigned char c, char s) { return c == '_' ? s == ' ' : std::tolower(c) == s; };
+        if (at > 1 && (sampler[at - 1] == ' ' || sampler[at - 1] == '_') &&
+            std::equal(sampler.begin() + at, sampler.end(), schedule.begin(), schedule.end(), same))
+            return sampler.substr(at);
+    }
+    return {};
+}
+
+/// Its first characters, which may have several bytes each.
+std::string shortened(const std::string& text) {
+    std::size_t characters = 0, cut = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
+        if (++characters == kMostCharacters) cut = i;
+        if (characters > kMostCharacters) return text.substr(0, cut) + "\u2026";
+    }
+    return text;
+}
+
+/// What is left of it, each once.
+std::vector<std::string> linesOf(const ParametersText& rest) {
+    std::vector<std::string> out;
+    std::unordered_set<std::string> seen;
+    const auto keep = [&](std::string line) {
+        if (seen.insert(line).second) out.push_back(std::move(line));
+    };
+    for (const auto& [key, value] : rest.entries)
+        keep(value.empty() ? shortened(key) : shortened(key) + ": " + shortened(value));
+    for (const std::string& line : rest.trailer) keep(shortened(line));
+    return out;
 }
 
 Result<PictureSettings> fromParameters(PictureSettings out, const std::string& text) {
-    const auto last = text.rfind("Steps: ");
-    if (last == std::string::npos || (last > 0 && text[last - 1] != '\n'))
+    auto said = takeApart(text);
+    if (!said)
         return failure({ErrorKind::Refused, "settings", place({out.path, "parameters"}), "no line of settings", "",
-                        "a line that begins with \"Steps: \"", ""});
+                        "a line such as \"Steps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512\"", ""});
     GenerateRequest& s = out.settings;
-    const auto take = [&](bool there, const char* name) {
-        if (there) out.taken.emplace_back(name);
+    if (said->negative) s.text.negative = *said->negative, out.taken.emplace_back("negative prompt");
+    s.text.prompt = said->prompt;
+    // A negative prompt alone says that there is no other.
+    if (said->negative || !said->prompt.empty()) out.taken.emplace_back("prompt");
+
+    using Names = std::vector<std::string_view>;
+    const Names cfg = {"CFG scale", "CFG Scale"}, distilled = {"Distilled CFG Scale", "Distilled CFG scale"};
+    std::vector<ParametersText::Entry>& entries = said->entries;
+    const auto isOneOf = [](const Names& keys, const std::string& key) {
+        return std::find(keys.begin(), keys.end(), key) != keys.end();
     };
-    std::string_view words = std::string_view(text).substr(0, last);
-    constexpr std::string_view kNegative = "\nNegative prompt: ";
-    if (const auto negative = words.rfind(kNegative); negative != std::string_view::npos) {
-        s.text.negative = trimmed(words.substr(negative + kNegative.size()));
-        words = words.substr(0, negative);
-        take(true, "negative prompt");
-    }
-    s.text.prompt = trimmed(words);
-    take(!s.text.prompt.empty(), "prompt");
-    auto entries = entriesOf(trimmed(std::string_view(text).substr(last)));
-    take(parse(entries["Steps"], s.steps), "steps");
-    if (entries.contains("Distilled CFG Scale")) {  // FLUX, where CFG is another guidance
-        take(parse(entries["Distilled CFG Scale"], s.guidance), "guidance");
-        take(parse(entries["CFG scale"], s.text.trueGuidance), "true guidance");
-    } else {
-        take(parse(entries["CFG scale"], s.guidance), "guidance");
-    }
-    take(parse(entries["Seed"], s.seed), "seed");
-    take(takeSize(entries["Size"], s.size), "size");
-    take(parse(entries["Class"], s.labels.front()), "class");
-    if (const auto sampler = samplerOf(entries["Sampler"])) s.sampler = *sampler, take(true, "sampler");
+    const auto take = [&](const char* name, const Names& keys, const auto& read) {
+        const auto found = std::find_if(entries.begin(), entries.end(), [&](const ParametersText::Entry& entry) {
+            return isOneOf(keys, entry.key) && read(entry.value);
+        });
+        if (found == entries.end()) return false;
+        entries.erase(found);
+        out.taken.emplace_back(name);
+        return true;
+    };
+    const auto number = [](auto& value, auto least, auto most) {
+        return [&value, least, most](const std::string& word) { return parse(word, value, least, most); };
+    };
+    take("steps", {"Steps"}, number(s.steps, 1, kMostSteps));
+    const bool isFlux =
+        std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return isOneOf(distilled, entry.key); });
+    take("guidance", isFlux ? distilled : cfg, number(s.guidance, 0, kMostGuidance));
+    if (isFlux) take("true guidance", cfg, number(s.text.trueGuidance, 0, kMostGuidance));  // CFG is another one there
+    take("seed", {"Seed"}, number(s.seed, 0, std::numeric_limits<std::uint64_t>::max()));
+    take("size", {"Size"}, [&](const std::string& word) { return parseSize(word, s.size); });
+    take("class", {"Class"}, number(s.labels.front(), 0, std::numeric_limits<int>::max()));
+    std::string schedule;
+    const bool sampled = take("sampler", {"Sampler"}, [&](const std::string& name) {
+        schedule = scheduleIn(name);
+        return parseSampler(name.substr(0, name.size() - schedule.size() - !schedule.empty()), s.sampler);
+    });
+    if (sampled && !schedule.empty()) entries.push_back({"Schedule type", schedule});
+    out.kept = linesOf(*said);
     return out;
 }
 

@@ -19,6 +19,7 @@
 #include "core/data/model_card.h"
 #include "core/data/saved_picture.h"
 #include "core/data/self_check.h"
+#include "core/data/tensors_report.h"
 
 namespace ropescope {
 
@@ -57,10 +58,10 @@ struct DevicesReport {
 
 using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
                              SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest, TokensRequest,
-                             AttentionRequest, ReadSettingsRequest, LorasRequest, DecodeRequest>;
+                             AttentionRequest, ReadSettingsRequest, LorasRequest, DecodeRequest, TensorsRequest>;
 using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
                            SelfCheckReport, CalibrationReport, CompareReport, ClassifyResult, TokensReport,
-                           AttentionReport, PictureSettings, LorasReport, DecodedStep>;
+                           AttentionReport, PictureSettings, LorasReport, DecodedStep, TensorsReport>;
 
 /// Does it run a network? Then it belongs to the heavy lane.
 [[nodiscard]] inline bool isHeavy(const Request& request) {

@@ -39,6 +39,8 @@ struct PictureSettings {
     GenerateRequest settings;
     std::vector<std::string> taken;  ///< names of what the picture says; everything else is as by default
     bool complete = false;           ///< all settings are its own
+    /// What the text says beyond that, "Hires upscale: 2", shown and not used.
+    std::vector<std::string> kept;
 };
 
 template <class V>
@@ -59,7 +61,7 @@ void fields(V& v, ReadSettingsRequest& r) {
 }
 template <class V>
 void fields(V& v, PictureSettings& p) {
-    v("path", p.path), v("settings", p.settings), v("taken", p.taken), v("complete", p.complete);
+    v("path", p.path), v("settings", p.settings), v("taken", p.taken), v("complete", p.complete), v("kept", p.kept);
 }
 template <class V>
 void fields(V& v, SavedFile& f) {

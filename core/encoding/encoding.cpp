@@ -11,9 +11,9 @@ namespace {
 
 using K = MatrixKind;
 
-const std::array<Encoding, 9>& table() {
+const std::array<Encoding, 10>& table() {
     constexpr PositionTable no = PositionTable::None;
-    static const std::array<Encoding, 9> rows = {{
+    static const std::array<Encoding, 10> rows = {{
         {"none", no, 0, Frequencies::None, nullptr},
         {"absolute", PositionTable::Added, 0, Frequencies::None, nullptr},
         {"rope1d", no, 1, Frequencies::Fixed, flatFrequency, nullptr, false, 1},
@@ -23,6 +23,7 @@ const std::array<Encoding, 9>& table() {
         {"rethinking", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("rethinking"), false, 2},
         {"video", no, 2, Frequencies::Fixed, videoFrequency, nullptr, false, 1},
         {"harope", no, 2, Frequencies::Fixed, axialFrequency, findMapNames("harope"), true, 2},
+        {"harope_mixed", no, 2, Frequencies::Learned, mixedFrequency, findMapNames("harope_mixed"), true},
     }};
     return rows;
 }
@@ -85,7 +86,8 @@ WeightTable initialPositions(const std::string& prefix, const EncodingSpec& spec
     if (storesFrequencies(spec)) {
         // [H,P,2] row first in use, [2,H,P] column first in files.
         const at::Tensor f = spec.encoding->frequency(spec, &generator);
-        w[prefix + "freqs"] = f.expand({count, f.size(1), 2}).permute({2, 0, 1}).flip(0).to(at::kFloat).contiguous();
+        const std::int64_t each = std::max<std::int64_t>(count, f.size(0));  // drawn ones are each head's own
+        w[prefix + "freqs"] = f.expand({each, f.size(1), 2}).permute({2, 0, 1}).flip(0).to(at::kFloat).contiguous();
     }
     return w;
 }

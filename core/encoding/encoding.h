@@ -57,8 +57,8 @@ struct LayerPositions {
     at::Tensor factor;     ///< [P] on cosines and sines; undefined: 1 (core/encoding/extrapolation.h)
 };
 
-/// All encodings: none, absolute, rope1d, axial, mixed, string, rethinking, video, harope. A new one is a file here and
-/// a row of this table; the contract tests (relative property, folding, start) loop over it.
+/// All encodings: none, absolute, rope1d, axial, mixed, string, rethinking, video, harope, harope_mixed. A new one is a
+/// file here and a row of this table; the contract tests (relative property, folding, start) loop over it.
 [[nodiscard]] std::span<const Encoding> encodings();
 
 /// The row of that name. Errors: Usage, with the known names.

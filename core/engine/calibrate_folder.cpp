@@ -77,7 +77,7 @@ public:
 private:
     /// Measured heads of what has a place in the grid, [n,N,D].
     [[nodiscard]] at::Tensor patches(const at::Tensor& x, int index) const {
-        const int first = m_model.vitShape.classToken ? 1 : 0;
+        const int first = m_model.vitShape.leadTokens();
         return x[0].index_select(0, m_measured.heads[index]).narrow(1, first, x.size(2) - first);
     }
 

@@ -148,7 +148,7 @@ Result<CalibrationReport> calibrateOnGenerated(const CalibrateRequest& request, 
     const int threads = useThreads(request.compute.threads);
     const auto model = loadModel(request.model, *device, Precision::Fp32);
     if (!model) return failure(model.error());
-    const auto plan = planSampling(request.sampler, (*model)->card.objective, request.steps);
+    const auto plan = planSampling(request.sampler, (*model)->card.objective, request.steps, (*model)->card.flow);
     if (!plan) return failure(plan.error());
     const auto shape = ditShape((*model)->card);
     if (!shape) return failure(shape.error());

@@ -183,6 +183,18 @@ std::string warningFor(const ModelCard& card, const std::string& names) {
     return "";
 }
 
+/// The first DiT or ViT in everything but positions and sizes.
+bool isPlain(const ModelCard& card) {
+    const NetworkVariant& v = card.variant;
+    const bool vit = card.architecture == "vit";
+    const bool parts = v.headNorm == Norm::None && !v.gated && v.qkvBias && v.registers == 0 && !v.distilled &&
+                       !v.normBefore && !v.normAfter;
+    if (!parts) return false;
+    if (!vit) return v.norm == Norm::None && v.lastNorm == Norm::None && card.nullClass && card.timeWidth == 256;
+    return v.norm == Norm::Layer && v.activation == Activation::Gelu &&
+           (v.pool == Pool::Token || (v.pool == Pool::Average && !card.classToken));
+}
+
 }  // namespace
 
 Result<void> renameTensors(ExportFile& file, const ModelCard& card, const std::string& names) {
@@ -196,6 +208,9 @@ Result<void> renameTensors(ExportFile& file, const ModelCard& card, const std::s
                         card.architecture == "vit"   ? "Use --names timm or naver"
                         : card.architecture == "dit" ? "Use --names dit or diffusers"
                                                      : "Convert a DiT or a ViT"});
+    if (!isPlain(card))
+        return failure(cannot(card, "", "a relative with parts that this scheme has no names for",
+                              "norms, gates, tokens or a pooling of its own", "the first DiT or ViT"));
     if (card.rotaryLayout == RotaryLayout::HalfSplit)
         return failure(cannot(card, "", "the programs of this scheme turn interleaved features", "half-split ones"));
     if (vit) return toViT(file.arrays, card, names == "naver");
@@ -217,6 +232,7 @@ Result<std::string> convertModel(const ExportCommand& command) {
     ExportFile file;
     file.metadata = describe(*table, *card);
     for (const TensorEntry& entry : table->tensors()) {
+        if (std::ranges::find(card->waived, entry.name) != card->waived.end()) continue;
         const bool record = entry.name.starts_with("selfcheck.");
         Result<Array> array = readAs(*table, entry.name, record ? std::nullopt : command.dtype);
         if (!array) return failure(array.error());

@@ -66,7 +66,8 @@ Result<Reply> asReply(Result<T> result) {
 
 struct Answer {
     const JobContext& context;
-    Result<Reply> operator()(const OpenRequest& r) const { return asReply(openCard(r.model)); }
+    Result<Reply> operator()(const OpenRequest& r) const { return asReply(describeFile(r.model)); }
+    Result<Reply> operator()(const TensorsRequest& r) const { return asReply(reportTensors(r)); }
     Result<Reply> operator()(const AtlasRequest& r) const { return asReply(reportAtlas(r, context)); }
     Result<Reply> operator()(const HeadsRequest& r) const { return asReply(reportHeads(r, context)); }
     Result<Reply> operator()(const DevicesRequest&) const { return Reply(devicesReport()); }

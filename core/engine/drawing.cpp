@@ -243,7 +243,7 @@ Result<at::Tensor> drawSteps(const GenerateRequest& request, DrawingSetup& setup
             // Heun ends with a plain step: there is no network at level 0.
             SamplingPlan last;
             const bool plain = plan.sampler == Sampler::Heun && plan.flow[i].next == 0;
-            if (plain) last = {Sampler::Euler, {}, {plan.flow[i]}, {plan.times[2 * i]}};
+            if (plain) last = {Sampler::Euler, {}, {plan.flow[i]}, plan.kind, {plan.times[2 * i]}};
             const StepResult result =
                 plain ? sampleStep(last, 0, x, [&](const at::Tensor& l, int) { return network(l, 2 * i); }, {})
                       : sampleStep(plan, i, x, network, {}, before);

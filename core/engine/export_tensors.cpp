@@ -72,6 +72,17 @@ std::map<std::string, std::string> describe(const TensorTable& table, const Mode
     config["architecture"] = card.architecture;
     config["encoding"] = card.encoding;
     config["objective"] = card.objective;
+    const NetworkVariant& v = card.variant;
+    if (card.architecture == "dit") {
+        if (!card.objective.empty()) config["time"] = timeText(card.objective, card.flow);
+        config["class_dropout_prob"] = card.nullClass ? 0.1 : 0.0;
+    }
+    if (card.architecture == "vit") {
+        config["global_pool"] = enumName(v.pool);
+        config["act_layer"] = enumName(v.activation);
+    }
+    if (v.norm != Norm::None) config["norm_layer"] = v.norm == Norm::Rms ? "rmsnorm" : "layernorm";
+    if (v.normEps != 1e-6) config["norm_eps"] = v.normEps;
     config["layers"] = card.layers;
     config["heads"] = card.heads;
     config["head_dim"] = card.headDim;

@@ -74,11 +74,6 @@ private:
 
     Result<void> foldLayer(int layer) {
         const std::string name = prefix(layer);
-        for (const char* norm : {"q_norm.weight", "k_norm.weight"})
-            if (m_table.find(name + norm))
-                return failure(cannot(m_card, name + norm,
-                                      "queries and keys are normalised between the projection and the map",
-                                      "Keep the maps; no projection can hold them"));
         const auto weights = positionWeights(layer);
         if (!weights) return failure(weights.error());
         const LayerPositions positions = layerPositions(*weights, name, m_spec);
@@ -129,6 +124,7 @@ private:
     Result<void> copyOthers() {
         for (const TensorEntry& entry : m_table.tensors()) {
             if (std::ranges::find(m_used, entry.name) != m_used.end()) continue;
+            if (std::ranges::find(m_card.waived, entry.name) != m_card.waived.end()) continue;
             // A record of outputs is no weight.
             const bool record = entry.name.starts_with("selfcheck.");
             Result<Array> array = readAs(m_table, entry.name, record ? std::nullopt : m_command.dtype);
@@ -178,6 +174,10 @@ Result<std::string> foldModel(const ExportCommand& command) {
     if (card->architecture != "dit" && card->architecture != "vit")
         return failure(cannot(*card, "", "only DiTs and ViTs are folded, this is a " + card->architecture,
                               "Keep the maps; its norms of queries and keys stand before them"));
+    if (card->variant.headNorm != Norm::None)
+        return failure(cannot(*card, "", "queries and keys are normalised between the projection and the map",
+                              "Keep the maps; no projection can hold them"));
+    if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
     const Result<EncodingSpec> spec = encodingOf(*card);
     if (!spec) return failure(spec.error());
     if (card->architecture == "vit" && card->classToken && card->mapTokens != MapTokens::All)

@@ -63,8 +63,10 @@ Result<Inputs> readInputs(const std::string& path, const DitShape& shape) {
     if (t->size(0) != batch || y->size(0) != batch)
         return failure(inputError(path, "t, y", "one number per image", "", std::to_string(batch)));
     const at::Tensor labels = y->to(at::kLong);
-    if (labels.min().item<std::int64_t>() < 0 || labels.max().item<std::int64_t>() > shape.classes)
-        return failure(inputError(path, "y", "no such class", "", "0 to " + std::to_string(shape.classes)));
+    if (labels.min().item<std::int64_t>() < 0 ||
+        labels.max().item<std::int64_t>() >= shape.classes + (shape.nullClass ? 1 : 0))
+        return failure(inputError(path, "y", "no such class", "",
+                                  "0 to " + std::to_string(shape.classes - (shape.nullClass ? 0 : 1))));
     return Inputs{x->to(at::kFloat), *t, labels};
 }
 
@@ -98,10 +100,20 @@ void resizeTable(const ForwardCommand& command, WeightTable& weights, const Mode
     table->second = resizePositions(table->second, said == Grid{} ? card.grid : said, gridOf(x, card.patch));
 }
 
-Result<void> fitsPositions(const std::string& path, const WeightTable& weights, const at::Tensor& x, int patch) {
+/// A table of positions is for its own grid alone, unless it was resized for the input.
+Result<void> fitsPositions(const ForwardCommand& command, const WeightTable& weights, const at::Tensor& x,
+                           const ModelCard& card) {
+    const std::string& path = command.in;
     const auto table = weights.find("pos_embed");
-    const std::int64_t tokens = x.size(2) / patch * (x.size(3) / patch);
-    if (table == weights.end() || table->second.size(1) == tokens) return {};
+    const Grid grid = gridOf(x, card.patch);
+    const std::int64_t tokens = grid.tokens();
+    const bool resized = command.extrapolate.method == Extrapolation::Interpolation;
+    if (table == weights.end()) return {};
+    if (table->second.size(1) == tokens && (resized || grid == card.grid)) return {};
+    if (table->second.size(1) == tokens)
+        return failure(inputError(path, "x", "absolute positions are for another grid (else --grid)",
+                                  std::to_string(grid.rows) + "x" + std::to_string(grid.cols),
+                                  std::to_string(card.grid.rows) + "x" + std::to_string(card.grid.cols)));
     return failure(inputError(path, "x", "absolute positions do not fit", std::to_string(tokens) + " tokens",
                               std::to_string(table->second.size(1))));
 }
@@ -131,9 +143,9 @@ DitTaps recorder(const ForwardCommand& command, Grid grid, Arrays& out) {
 
 Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
                           at::Device device, Arrays& out) {
+    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
     const auto shape = ditShape(card);
     if (!shape) return failure(shape.error());
-    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
     auto weights = loadDitWeights(table, *shape);
     if (!weights) return failure(weights.error());
     const auto in = readInputs(command.in, *shape);
@@ -142,7 +154,7 @@ Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& tabl
     const auto stretch = stretchFor(command, shape->positions(), card, grid, in->t);
     if (!stretch) return failure(stretch.error());
     resizeTable(command, *weights, card, in->x);
-    if (auto fits = fitsPositions(command.in, *weights, in->x, shape->patch); !fits) return failure(fits.error());
+    if (auto fits = fitsPositions(command, *weights, in->x, card); !fits) return failure(fits.error());
     const at::ScalarType type = scalarType(command.compute.precision);
     move(*weights, device, type);
     DitTaps taps = recorder(command, grid, out);
@@ -152,9 +164,9 @@ Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& tabl
 
 Result<at::Tensor> runViT(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
                           at::Device device, Arrays& out) {
+    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
     const auto shape = viTShape(card);
     if (!shape) return failure(shape.error());
-    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
     auto weights = loadViTWeights(table, *shape);
     if (!weights) return failure(weights.error());
     const auto inputs = TensorTable::open(command.in);
@@ -181,7 +193,7 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     useThreads(command.compute.threads);
     const auto table = TensorTable::open(command.model);
     if (!table) return failure(table.error());
-    const auto card = recognise(*table, command.model);
+    const auto card = recognise(*table, command.model, inputSides(command.in));
     if (!card) return failure(card.error());
     Arrays out;
     if (card->takesText() || card->architecture == "vae") {

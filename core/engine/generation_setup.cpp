@@ -59,8 +59,11 @@ Result<void> chooseSize(const GenerateRequest& request, GenerationSetup& setup) 
             optionError("--size", "the picture is too large", found, "at most 65536 tokens", "Choose a smaller size"));
     const Extrapolation method = request.extrapolate.method;
     if (auto possible = checkExtrapolation(shape.positions(), method); !possible) return possible;
+    if (method == Extrapolation::TimeAware && card.objective == "flow" && card.flow.scale == 1)
+        return failure(optionError("--extrapolation", "time-aware positions are made for times up to 1000",
+                                   "a model whose time is unscaled", "another method", "Choose another method"));
     const bool resized = method == Extrapolation::Interpolation;
-    if (shape.encoding->added == PositionTable::Added && setup.grid != card.grid && !resized) {
+    if (shape.addsTable() && setup.grid != card.grid && !resized) {
         return failure(optionError("--size", "absolute positions exist only for the trained size", found,
                                    sizeText(card.grid.rows * card.patch, card.grid.cols * card.patch),
                                    "Leave --size out or add --extrapolation interpolation"));
@@ -85,12 +88,12 @@ Result<void> chooseLabels(const GenerateRequest& request, GenerationSetup& setup
         return failure(optionError("--class", "one class, or one per image", std::to_string(request.labels.size()),
                                    std::to_string(batch), "Give as many classes as images"));
     }
+    const int last = setup.model->card.nullClass ? classes : classes - 1;
+    const std::string null = last == classes ? " (" + std::to_string(classes) + " is no class)" : "";
     for (const int label : request.labels) {
-        if (label < 0 || label > classes) {
-            return failure(
-                optionError("--class", "no such class", std::to_string(label),
-                            "0 to " + std::to_string(classes) + " (" + std::to_string(classes) + " is no class)",
-                            "Choose another class"));
+        if (label < 0 || label > last) {
+            return failure(optionError("--class", "no such class", std::to_string(label),
+                                       "0 to " + std::to_string(last) + null, "Choose another class"));
         }
     }
     setup.labels = request.labels;
@@ -98,12 +101,17 @@ Result<void> chooseLabels(const GenerateRequest& request, GenerationSetup& setup
     return {};
 }
 
-void chooseGuidance(const GenerateRequest& request, GenerationSetup& setup) {
-    if (request.guidance == 1) return;  // the conditional prediction itself
+Result<void> chooseGuidance(const GenerateRequest& request, GenerationSetup& setup) {
+    if (request.guidance == 1) return {};  // the conditional prediction itself
+    if (!setup.model->card.nullClass)
+        return failure(optionError("--guidance",
+                                   "the model was trained without \"no class\": its label table has no row for it",
+                                   std::to_string(request.guidance), "1", "Draw with --guidance 1"));
     const bool first3 = request.guidanceChannels == GuidanceChannels::First3 ||
                         (request.guidanceChannels == GuidanceChannels::Auto && setup.channels == 4 &&
                          setup.model->card.learnedVariance);
     setup.guided = first3 ? std::min<std::int64_t>(3, setup.channels) : setup.channels;
+    return {};
 }
 
 Result<void> chooseHeads(const GenerateRequest& request, GenerationSetup& setup) {
@@ -143,13 +151,13 @@ Result<GenerationSetup> setUpGeneration(const GenerateRequest& request, std::sha
     setup.model = std::move(model);
     setup.channels = setup.model->card.inChannels;
     if (auto possible = checkSampling(request); !possible) return failure(possible.error());
-    const auto plan = planSampling(request.sampler, setup.model->card.objective, request.steps);
+    const auto plan = planSampling(request.sampler, setup.model->card.objective, request.steps, setup.model->card.flow);
     if (!plan) return failure(plan.error());
     setup.plan = *plan;
     if (auto done = readNoises(request, setup); !done) return failure(done.error());
     if (auto done = chooseSize(request, setup); !done) return failure(done.error());
     if (auto done = chooseLabels(request, setup); !done) return failure(done.error());
-    chooseGuidance(request, setup);
+    if (auto done = chooseGuidance(request, setup); !done) return failure(done.error());
     if (auto done = chooseHeads(request, setup); !done) return failure(done.error());
     return setup;
 }

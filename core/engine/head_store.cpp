@@ -28,6 +28,7 @@ Result<std::shared_ptr<HeadStore>> HeadStore::open(const ModelRef& ref) {
     Result<ModelCard> card = recognise(*table, ref);
     if (!card) return failure(card.error());
     if (const Result<EncodingSpec> spec = encodingOf(*card); !spec) return failure(spec.error());
+    if (auto known = checkAttention(*table, *card); !known) return failure(known.error());
     return std::make_shared<HeadStore>(std::move(*table), std::move(*card));
 }
 

@@ -9,9 +9,9 @@ namespace ropescope {
 namespace {
 
 Result<void> fillDit(LoadedModel& model, const TensorTable& table, at::Device device, at::ScalarType type) {
+    if (auto complete = checkComplete(table, model.card); !complete) return complete;
     const auto shape = ditShape(model.card);
     if (!shape) return failure(shape.error());
-    if (auto complete = checkComplete(table, model.card); !complete) return complete;
     const auto weights = loadDitWeights(table, *shape);
     if (!weights) return failure(weights.error());
     model.dit = std::make_unique<DitInference>(*weights, *shape, device, type);
@@ -19,9 +19,9 @@ Result<void> fillDit(LoadedModel& model, const TensorTable& table, at::Device de
 }
 
 Result<void> fillViT(LoadedModel& model, const TensorTable& table, at::Device device, at::ScalarType type) {
+    if (auto complete = checkComplete(table, model.card); !complete) return complete;
     const auto shape = viTShape(model.card);
     if (!shape) return failure(shape.error());
-    if (auto complete = checkComplete(table, model.card); !complete) return complete;
     auto weights = loadViTWeights(table, *shape);
     if (!weights) return failure(weights.error());
     model.vit = std::make_unique<ViTInference>(*weights, *shape, device, type);
@@ -36,7 +36,6 @@ Result<std::shared_ptr<const LoadedModel>> load(const ModelRef& ref, at::Device 
     if (!table) return failure(table.error());
     auto card = recognise(*table, ref);
     if (!card) return failure(card.error());
-    if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
     auto model = std::make_shared<LoadedModel>();
     model->card = std::move(*card);
     const auto fill = model->card.architecture == "vit" ? fillViT : fillDit;

@@ -48,7 +48,6 @@ Result<std::shared_ptr<Painter>> open(const ModelRef& ref, const Compute& comput
              "this model takes a picture or a mask beside the noise (FLUX.1 Fill, Canny, Depth, ...)",
              std::to_string(card->inChannels) + " channels in, " + std::to_string(card->outChannels) + " out",
              "as many", "It can be inspected; draw with a model that starts from noise alone"});
-    if (auto agreed = checkConflicts(*card); !agreed) return failure(agreed.error());
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
     auto fluxOwn = flux ? fluxShape(*card) : FluxShape{};
     if (!fluxOwn) return failure(fluxOwn.error());

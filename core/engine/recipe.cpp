@@ -101,7 +101,7 @@ std::string recipeOf(const GenerateRequest& request, const ModelCard& card, cons
         {"model", r.model.path},
         {"model_name", card.name},
         {"model_hash", card.fileSha256},
-        {"weights", enumName(r.model.weights)},
+        {"weights", r.model.weights},
         {"encoding", card.encoding},
         {"convention", enumName(card.convention)},
         {"heads", card.heads},

@@ -35,7 +35,7 @@ std::string parametersText(const std::string& recipe) {
         const std::string value = std::string_view(key) == "size" ? turned(word(json, key)) : word(json, key);
         if (value.empty()) continue;
         // A comma or a line break would end the value for the programs that read this line.
-        const bool quote = value.find_first_of(",:\n\"") != std::string::npos;
+        const bool quote = value.find_first_of(",:\r\n\"") != std::string::npos;
         line += (line.empty() ? "" : ", ") + std::string(title) + ": " + (quote ? nlohmann::json(value).dump() : value);
     }
     std::string subject = json.contains("prompt") ? word(json, "prompt") : word(json, "class_name");

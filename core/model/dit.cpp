@@ -6,6 +6,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/model/variant.h"
+
 namespace ropescope {
 namespace {
 
@@ -13,12 +15,9 @@ std::string blockPrefix(int layer) {
     return "blocks." + std::to_string(layer) + ".";
 }
 
-at::Tensor dense(const WeightTable& w, const std::string& name, const at::Tensor& x) {
-    return at::linear(x, w.at(name + ".weight"), w.at(name + ".bias"));
-}
-
-at::Tensor modulatedNorm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale, double eps = 1e-6) {
-    return at::layer_norm(x, {x.size(-1)}, {}, {}, eps) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
+/// `normed` tokens with the modulation.
+at::Tensor modulated(const at::Tensor& normed, const at::Tensor& shift, const at::Tensor& scale) {
+    return normed * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
 }
 
 at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& x, Grid grid,
@@ -27,8 +26,9 @@ at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, con
     const std::int64_t batch = x.size(0), tokens = x.size(1);
     // [3,B,H,N,D]: the rows of qkv are ordered which, head, feature.
     const at::Tensor qkv =
-        dense(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
-    at::Tensor q = qkv[0], k = qkv[1];
+        linearOf(w, name + "qkv", x).view({batch, tokens, 3, shape.heads, shape.headDim}).permute({2, 0, 3, 1, 4});
+    at::Tensor q = headNormed(w, name + "q_norm", shape.variant, qkv[0]);
+    at::Tensor k = headNormed(w, name + "k_norm", shape.variant, qkv[1]);
     if (taps.projected) taps.projected(layer, q, k);
     LayerPositions positions = layerPositions(w, name, shape.positions());
     if (taps.positions) taps.positions(layer, positions);
@@ -43,7 +43,7 @@ at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, con
     }
     if (taps.queryKey) taps.queryKey(layer, q, k);
     const auto project = [&](const at::Tensor& heads) {
-        return dense(w, name + "proj", heads.transpose(1, 2).reshape({batch, tokens, shape.width()}));
+        return linearOf(w, name + "proj", heads.transpose(1, 2).reshape({batch, tokens, shape.width()}));
     };
     if (taps.attend) return project(taps.attend(layer, q, k, qkv[2]));
     // Explicit, not fused: the taps need the probabilities, and LibTorch's fused backward is slower at these sizes.
@@ -60,8 +60,8 @@ void checkInput(const DitShape& shape, const at::Tensor& x) {
 
 }  // namespace
 
-at::Tensor timeSinusoids(const at::Tensor& t, double divisor) {
-    const at::Tensor i = at::arange(128, t.options().dtype(at::kDouble));
+at::Tensor timeSinusoids(const at::Tensor& t, double divisor, std::int64_t count) {
+    const at::Tensor i = at::arange(count, t.options().dtype(at::kDouble));
     const at::Tensor angle =
         t.to(at::kDouble).unsqueeze(1) * at::exp(i * (-std::log(10000.0) / divisor)).to(at::kFloat);
     return at::cat({angle.cos(), angle.sin()}, 1);
@@ -69,8 +69,8 @@ at::Tensor timeSinusoids(const at::Tensor& t, double divisor) {
 
 at::Tensor ditCondition(const WeightTable& w, const at::Tensor& t, const at::Tensor& y, double timeDivisor) {
     const at::Tensor& first = w.at("t_embedder.mlp.0.weight");
-    const at::Tensor time = timeSinusoids(t.to(first.device()), timeDivisor).to(first.scalar_type());
-    return dense(w, "t_embedder.mlp.2", at::silu(dense(w, "t_embedder.mlp.0", time))) +
+    const at::Tensor time = timeSinusoids(t.to(first.device()), timeDivisor, first.size(1) / 2).to(first.scalar_type());
+    return linearOf(w, "t_embedder.mlp.2", at::silu(linearOf(w, "t_embedder.mlp.0", time))) +
            at::embedding(w.at("y_embedder.embedding_table.weight"), y.to(first.device()));
 }
 
@@ -82,7 +82,7 @@ at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tenso
                                    .reshape({x.size(0), rows * cols, shape.inChannels * p * p});
     const at::Tensor tokens =
         at::linear(patches, w.at("x_embedder.proj.weight").flatten(1), w.at("x_embedder.proj.bias"));
-    if (shape.encoding->added == PositionTable::None) return tokens;
+    if (!shape.addsTable()) return tokens;
     const at::Tensor& table = added.defined() ? added : w.at("pos_embed");
     if (table.size(1) != rows * cols)
         throw std::invalid_argument("absolute positions exist for " + std::to_string(table.size(1)) + " tokens, not " +
@@ -91,23 +91,27 @@ at::Tensor ditEmbed(const WeightTable& w, const DitShape& shape, const at::Tenso
 }
 
 at::Tensor ditModulation(const WeightTable& w, int layer, const at::Tensor& condition) {
-    return dense(w, blockPrefix(layer) + "adaLN_modulation.1", at::silu(condition));
+    return linearOf(w, blockPrefix(layer) + "adaLN_modulation.1", at::silu(condition));
 }
 
 at::Tensor ditBlock(const WeightTable& w, const DitShape& shape, int layer, const at::Tensor& tokens,
                     const at::Tensor& modulation, Grid grid, const DitTaps& taps, Grid origin) {
     const std::vector<at::Tensor> m = modulation.chunk(6, 1);
-    const std::string mlp = blockPrefix(layer) + "mlp.";
-    const at::Tensor x =
-        tokens + m[2].unsqueeze(1) * attention(w, shape, layer, modulatedNorm(tokens, m[0], m[1]), grid, taps, origin);
-    const at::Tensor hidden =
-        at::gelu(dense(w, mlp + "fc1", modulatedNorm(x, m[3], m[4], shape.secondNormEps)), "tanh");
-    return x + m[5].unsqueeze(1) * dense(w, mlp + "fc2", hidden);
+    const std::string block = blockPrefix(layer);
+    const NetworkVariant& v = shape.variant;
+    const at::Tensor first = modulated(normed(w, block + "norm1", v.norm, v.normEps, tokens), m[0], m[1]);
+    const at::Tensor x = tokens + m[2].unsqueeze(1) * attention(w, shape, layer, first, grid, taps, origin);
+    const at::Tensor second = modulated(normed(w, block + "norm2", v.norm, shape.secondNormEps, x), m[3], m[4]);
+    const Activation activation = v.gated ? Activation::Silu : Activation::GeluTanh;
+    return x + m[5].unsqueeze(1) * mlpOf(w, block + "mlp.", v.gated, activation, second);
 }
 
-at::Tensor ditFinal(const WeightTable& w, const at::Tensor& tokens, const at::Tensor& condition) {
-    const std::vector<at::Tensor> m = dense(w, "final_layer.adaLN_modulation.1", at::silu(condition)).chunk(2, 1);
-    return dense(w, "final_layer.linear", modulatedNorm(tokens, m[0], m[1]));
+at::Tensor ditFinal(const WeightTable& w, const DitShape& shape, const at::Tensor& tokens,
+                    const at::Tensor& condition) {
+    const std::vector<at::Tensor> m = linearOf(w, "final_layer.adaLN_modulation.1", at::silu(condition)).chunk(2, 1);
+    const NetworkVariant& v = shape.variant;
+    return linearOf(w, "final_layer.linear",
+                    modulated(normed(w, "final_layer.norm_final", v.lastNorm, v.normEps, tokens), m[0], m[1]));
 }
 
 at::Tensor unpatchify(const at::Tensor& patches, Grid grid, int patch) {
@@ -124,11 +128,15 @@ at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Ten
     const at::Tensor condition = ditCondition(w, t, y, shape.timeDivisor);
     for (int layer = 0; layer < shape.layers; ++layer)
         tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps, taps.origin);
-    return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
+    return unpatchify(ditFinal(w, shape, tokens, condition), grid, shape.patch);
+}
+
+bool foldable(const DitShape& shape) {
+    return !shape.encoding->hasMaps() || shape.variant.headNorm == Norm::None;
 }
 
 DitShape folded(DitShape shape) {
-    if (!shape.encoding->hasMaps()) return shape;
+    if (!shape.encoding->hasMaps() || !foldable(shape)) return shape;
     const bool learned = shape.encoding->frequencies == Frequencies::Learned;
     shape.encoding = findEncoding(learned ? "mixed" : "axial").value();
     shape.convention = Convention::None;
@@ -138,7 +146,7 @@ DitShape folded(DitShape shape) {
 }
 
 WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
-    if (!shape.encoding->hasMaps()) return w;
+    if (!shape.encoding->hasMaps() || !foldable(shape)) return w;
     WeightTable result = w;
     const std::int64_t heads = shape.heads, d = shape.headDim, width = shape.width();
     const EncodingSpec spec = shape.positions();
@@ -146,7 +154,8 @@ WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
         const std::string name = blockPrefix(layer) + "attn.";
         const LayerPositions positions = layerPositions(w, name, spec);
         const at::Tensor& weight = w.at(name + "qkv.weight");
-        const at::Tensor& bias = w.at(name + "qkv.bias");
+        const auto stored = w.find(name + "qkv.bias");
+        const at::Tensor bias = stored != w.end() ? stored->second : at::zeros({3 * width}, weight.options());
         const at::ScalarType work = positions.maps.query.scalar_type();
         // One row block per (which, head): [3, H, D, C+1], the bias as a last column.
         const at::Tensor rows =
@@ -155,7 +164,7 @@ WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
             at::stack({at::matmul(positions.maps.query, rows[0]), at::matmul(positions.maps.key, rows[1]), rows[2]});
         const at::Tensor flat = mapped.reshape({3 * width, width + 1}).to(weight.scalar_type());
         result[name + "qkv.weight"] = flat.narrow(1, 0, width).contiguous();
-        result[name + "qkv.bias"] = flat.select(1, width).contiguous();
+        if (stored != w.end()) result[name + "qkv.bias"] = flat.select(1, width).contiguous();
         for (const MatrixParameter& p : positionTensors(name, spec)) result.erase(p.name);
         if (spec.encoding->frequencies == Frequencies::Learned)
             result[name + "freqs"] = positions.frequency.permute({2, 0, 1}).flip(0).to(weight.scalar_type());

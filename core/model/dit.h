@@ -8,6 +8,7 @@
 
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/model.h"
+#include "core/data/network_variant.h"
 #include "core/encoding/encoding.h"
 
 // The DiT of arXiv 2212.09748 and of the HARoPE release as plain functions over a weight table whose names are those of
@@ -33,10 +34,17 @@ struct DitShape {
     MapSharing sharing = MapSharing::Head;
     AxisOrder order = AxisOrder::RowFirst;
     RotaryLayout layout = RotaryLayout::Interleaved;  ///< of the file (EncodingSpec)
+    int timeWidth = 256;                              ///< sinusoids of the time
     double timeDivisor = 128;                         ///< of the exponent of the time's frequencies; 127 in diffusers
     double secondNormEps = 1e-6;                      ///< of the norm before the MLP; 1e-5 in diffusers
+    NetworkVariant variant = {};
+    bool nullClass = true;    ///< the label table ends in a row for "no class"
+    int mlpHidden = 0;        ///< 0: 4 x width
+    bool table = false;       ///< pos_embed is added beside an encoding that turns
     Grid computedTable = {};  ///< diffusers does not store its position table: the grid to compute it for
     [[nodiscard]] int width() const { return heads * headDim; }
+    /// pos_embed is added to the patches.
+    [[nodiscard]] bool addsTable() const { return table || encoding->added == PositionTable::Added; }
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
         return {encoding, heads, headDim, theta, convention, usual ? encoding->map->kinds.front() : matrix,
@@ -46,7 +54,7 @@ struct DitShape {
 
 /// Points where a probe listens or an intervention changes something; empty ones cost nothing.
 struct DitTaps {
-    /// Queries and keys [B,H,N,D] as projected, before the encoding's map.
+    /// Queries and keys [B,H,N,D] as projected (and normed), before the encoding's map.
     std::function<void(int layer, const at::Tensor& q, const at::Tensor& k)> projected;
     /// Before the encoding's map is used: the maps of that layer, which may be replaced. Not called without maps.
     std::function<void(int layer, HeadMaps& maps)> maps;
@@ -88,8 +96,8 @@ struct DitTaps {
 /// Conditioning vector [B,C]: time embedding plus label row.
 [[nodiscard]] at::Tensor ditCondition(const WeightTable& weights, const at::Tensor& t, const at::Tensor& y,
                                       double timeDivisor = 128);
-/// Sinusoids [B,256] of the time: cos first, frequencies 10000^(-i/divisor).
-[[nodiscard]] at::Tensor timeSinusoids(const at::Tensor& t, double divisor = 128);
+/// Sinusoids [B,2*count] of the time: cos first, frequencies 10000^(-i/divisor).
+[[nodiscard]] at::Tensor timeSinusoids(const at::Tensor& t, double divisor = 128, std::int64_t count = 128);
 /// The six modulations of a block, [B, 6C] in the order shift, scale, gate (attention), shift, scale, gate (MLP).
 [[nodiscard]] at::Tensor ditModulation(const WeightTable& weights, int layer, const at::Tensor& condition);
 /// One block: tokens in, tokens out. `origin` shifts all positions, which changes nothing but rounding.
@@ -97,16 +105,20 @@ struct DitTaps {
                                   const at::Tensor& tokens, const at::Tensor& modulation, Grid grid,
                                   const DitTaps& taps = {}, Grid origin = {});
 /// Final norm, modulation ([B, 2C]: shift, scale) and projection, [B, N, patch*patch*outChannels].
-[[nodiscard]] at::Tensor ditFinal(const WeightTable& weights, const at::Tensor& tokens, const at::Tensor& condition);
+[[nodiscard]] at::Tensor ditFinal(const WeightTable& weights, const DitShape& shape, const at::Tensor& tokens,
+                                  const at::Tensor& condition);
 /// Patches [B,N,p*p*channels] (channel fastest) back to [B,channels,h,w].
 [[nodiscard]] at::Tensor unpatchify(const at::Tensor& patches, Grid grid, int patch);
 
 /// The same weights with every head's maps multiplied into its query and key projections, so that the model becomes a
 /// model of rotations alone (see `folded`). Computed in float64 for float32 weights that need no gradient, in
-/// their own type otherwise. Weights without maps are returned as they are.
+/// their own type otherwise. Weights without maps, and those with a norm between projection and map (not foldable), are
+/// returned as they are.
 [[nodiscard]] WeightTable foldMaps(const WeightTable& weights, const DitShape& shape);
 /// The shape of foldMaps' result: "axial" in the place of axial encodings with maps, "mixed" where frequencies are
 /// learned per head (foldMaps then holds them as "freqs").
 [[nodiscard]] DitShape folded(DitShape shape);
+/// Can the maps be multiplied into the projections: no norm of queries and keys stands between them.
+[[nodiscard]] bool foldable(const DitShape& shape);
 
 }  // namespace ropescope

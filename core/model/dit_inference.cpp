@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/kernel/modulate.h"
+#include "core/model/variant.h"
 
 namespace ropescope {
 namespace {
@@ -60,9 +61,23 @@ DitInference::DitInference(const WeightTable& weights, const DitShape& shape, at
     for (int layer = 0; layer < shape.layers; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".";
         const auto take = [&](const char* name) { return m_weights.at(prefix + name); };
-        m_blocks.push_back({take("attn.qkv.weight"), take("attn.qkv.bias"), take("attn.proj.weight"),
-                            take("attn.proj.bias"), take("mlp.fc1.weight"), take("mlp.fc1.bias"),
-                            take("mlp.fc2.weight"), take("mlp.fc2.bias")});
+        const auto maybe = [&](const char* name) {
+            const auto found = m_weights.find(prefix + name);
+            return found != m_weights.end() ? found->second : at::Tensor();
+        };
+        m_blocks.push_back({take("attn.qkv.weight"),
+                            maybe("attn.qkv.bias"),
+                            take("attn.proj.weight"),
+                            take("attn.proj.bias"),
+                            maybe("mlp.fc1.weight"),
+                            maybe("mlp.fc1.bias"),
+                            maybe("mlp.fc2.weight"),
+                            maybe("mlp.fc2.bias"),
+                            {}});
+        if (m_shape.encoding->hasMaps()) {  // a norm stands between projections and maps
+            const HeadMaps maps = layerPositions(m_weights, prefix + "attn.", m_shape.positions()).maps;
+            m_blocks.back().maps = {maps.query.mT().to(device, type), maps.key.mT().to(device, type)};
+        }
     }
 }
 
@@ -91,7 +106,7 @@ void DitInference::addPositions(DitConditions& c, const std::vector<double>& tim
                                 Grid trained) const {
     const Extrapolation method = extrapolate.method;
     if (extrapolate.trained != Grid{}) trained = extrapolate.trained;
-    if (m_shape.encoding->added == PositionTable::Added && method == Extrapolation::Interpolation)
+    if (m_shape.addsTable() && method == Extrapolation::Interpolation)
         c.added = resizePositions(m_weights.at("pos_embed"), trained, c.grid);
     Stretch stretch = stretchOf(extrapolate, trained, c.grid, m_shape.encoding->axes);
     c.rotaryOfTime = method == Extrapolation::TimeAware && stretch.active() && sharesRotation(m_shape.positions());
@@ -111,12 +126,31 @@ std::int64_t DitInference::conditionBytes(const std::vector<int>& labels) const 
            static_cast<std::int64_t>(c10::elementSize(m_type));
 }
 
+void DitInference::prepareHeads(int layer, const at::Tensor& qkv) const {
+    const Block& w = m_blocks[layer];
+    const std::string name = "blocks." + std::to_string(layer) + ".attn.";
+    for (int side = 0; side < 2; ++side) {
+        const at::Tensor part = qkv.select(2, side);  // [B,N,H,D]
+        if (m_shape.variant.headNorm != Norm::None)
+            part.copy_(headNormed(m_weights, name + (side ? "k_norm" : "q_norm"), m_shape.variant, part));
+        if (w.maps.query.defined())
+            part.copy_(at::matmul(part.unsqueeze(3), side ? w.maps.key : w.maps.query).squeeze(3));
+    }
+}
+
+at::Tensor DitInference::tokensNormed(const std::string& name, Norm norm, double eps, const at::Tensor& x,
+                                      const at::Tensor& shift, const at::Tensor& scale) const {
+    if (norm == Norm::None) return modulatedNorm(x, shift, scale, eps);
+    return normed(m_weights, name, norm, eps, x) * (scale.unsqueeze(1) + 1) + shift.unsqueeze(1);
+}
+
 at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitConditions& c, int time,
                                    DitRecording* recording) const {
     const Block& w = m_blocks[layer];
     const std::int64_t batch = x.size(0), tokens = x.size(1);
     const at::Tensor qkv =
         at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
+    prepareHeads(layer, qkv);
     const std::size_t turn = c.rotaryOfTime ? time : c.rotary.size() == 1 ? 0 : layer;
     if (!c.rotary.empty()) rotateInPlace(qkv, c.rotary[turn]);
     const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
@@ -140,18 +174,28 @@ at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitCond
 at::Tensor DitInference::forward(const at::Tensor& x, const DitConditions& c, int time, DitRecording* recording) const {
     if (recording) recording->fields.assign(m_shape.layers, {});
     at::Tensor tokens = ditEmbed(m_weights, m_shape, x.to(m_device, m_type), c.added);
+    const NetworkVariant& v = m_shape.variant;
     for (int layer = 0; layer < m_shape.layers; ++layer) {
         const std::vector<at::Tensor> m = rowsOf(c.blocks[layer], c, time).chunk(6, 1);
-        tokens.addcmul_(attention(layer, modulatedNorm(tokens, m[0], m[1]), c, time, recording), m[2].unsqueeze(1));
+        const std::string block = "blocks." + std::to_string(layer) + ".";
+        const at::Tensor first = tokensNormed(block + "norm1", v.norm, v.normEps, tokens, m[0], m[1]);
+        tokens.addcmul_(attention(layer, first, c, time, recording), m[2].unsqueeze(1));
+        const at::Tensor second = tokensNormed(block + "norm2", v.norm, m_shape.secondNormEps, tokens, m[3], m[4]);
         const Block& w = m_blocks[layer];
-        at::Tensor hidden =
-            at::linear(modulatedNorm(tokens, m[3], m[4], m_shape.secondNormEps), w.fc1Weight, w.fc1Bias);
-        at::gelu_(hidden, "tanh");
-        tokens.addcmul_(at::linear(hidden, w.fc2Weight, w.fc2Bias), m[5].unsqueeze(1));
+        at::Tensor out;
+        if (v.gated) {
+            out = mlpOf(m_weights, block + "mlp.", true, Activation::Silu, second);
+        } else {
+            at::Tensor hidden = at::linear(second, w.fc1Weight, w.fc1Bias);
+            at::gelu_(hidden, "tanh");
+            out = at::linear(hidden, w.fc2Weight, w.fc2Bias);
+        }
+        tokens.addcmul_(out, m[5].unsqueeze(1));
     }
     const std::vector<at::Tensor> m = rowsOf(c.last, c, time).chunk(2, 1);
-    const at::Tensor patches = at::linear(modulatedNorm(tokens, m[0], m[1]), m_weights.at("final_layer.linear.weight"),
-                                          m_weights.at("final_layer.linear.bias"));
+    const at::Tensor last = tokensNormed("final_layer.norm_final", v.lastNorm, v.normEps, tokens, m[0], m[1]);
+    const at::Tensor patches =
+        at::linear(last, m_weights.at("final_layer.linear.weight"), m_weights.at("final_layer.linear.bias"));
     return unpatchify(patches.to(at::kFloat), c.grid, m_shape.patch);
 }
 

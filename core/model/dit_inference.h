@@ -56,13 +56,20 @@ public:
 private:
     struct Block {
         at::Tensor qkvWeight, qkvBias, projWeight, projBias, fc1Weight, fc1Bias, fc2Weight, fc2Bias;
+        HeadMaps maps;  ///< transposed; undefined where they are folded or there are none
     };
     void addPositions(DitConditions& conditions, const std::vector<double>& times, const Extrapolate& extrapolate,
                       Grid trained) const;
     [[nodiscard]] at::Tensor attention(int layer, const at::Tensor& x, const DitConditions& conditions, int time,
                                        DitRecording* recording) const;
 
-    DitShape m_shape;  ///< of the folded model: its encoding has no maps
+    /// Norms queries and keys in qkv [B,N,3,H,D] and maps them where the maps could not be folded; in place.
+    void prepareHeads(int layer, const at::Tensor& qkv) const;
+    /// Tokens behind a norm and its modulation.
+    [[nodiscard]] at::Tensor tokensNormed(const std::string& name, Norm norm, double eps, const at::Tensor& x,
+                                          const at::Tensor& shift, const at::Tensor& scale) const;
+
+    DitShape m_shape;  ///< of the folded model: its encoding has no maps unless a norm stands before them
     at::Device m_device;
     at::ScalarType m_type;
     WeightTable m_weights;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/checkpoint/dit_tensors.h"
 #include "core/model/dit.h"
 #include "core/model/weight_reader.h"
 
@@ -12,29 +13,16 @@ namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-// Every tensor of a model and its shape, the encoding's own ones aside.
+// Every tensor of a model and its shape, the encoding's own ones and pos_embed aside.
 std::map<std::string, Shape> expectedShapes(const DitShape& s) {
-    const std::int64_t c = s.width(), p = s.patch;
-    std::map<std::string, Shape> shapes = {
-        {"x_embedder.proj.weight", {c, s.inChannels, p, p}},
-        {"t_embedder.mlp.0.weight", {c, 256}},
-        {"t_embedder.mlp.2.weight", {c, c}},
-        {"y_embedder.embedding_table.weight", {s.classes + 1, c}},
-        {"final_layer.linear.weight", {p * p * s.outChannels, c}},
-        {"final_layer.adaLN_modulation.1.weight", {2 * c, c}},
-    };
-    for (int i = 0; i < s.layers; ++i) {
-        const std::string b = "blocks." + std::to_string(i) + ".";
-        shapes[b + "attn.qkv.weight"] = {3 * c, c};
-        shapes[b + "attn.proj.weight"] = {c, c};
-        shapes[b + "mlp.fc1.weight"] = {4 * c, c};
-        shapes[b + "mlp.fc2.weight"] = {c, 4 * c};
-        shapes[b + "adaLN_modulation.1.weight"] = {6 * c, c};
-    }
-    std::map<std::string, Shape> all = shapes;
-    for (const auto& [name, shape] : shapes)
-        if (!name.starts_with("y_embedder")) all[name.substr(0, name.size() - 6) + "bias"] = {shape[0]};
-    return all;
+    DitSizes sizes;
+    sizes.layers = s.layers, sizes.width = s.width(), sizes.headDim = s.headDim, sizes.patch = s.patch;
+    sizes.hidden = s.mlpHidden > 0 ? s.mlpHidden : 4 * s.width();
+    sizes.inChannels = s.inChannels, sizes.outChannels = s.outChannels;
+    sizes.labelRows = s.classes + (s.nullClass ? 1 : 0);
+    sizes.timeWidth = s.timeWidth;
+    sizes.variant = s.variant;
+    return ditTensors(sizes);
 }
 
 Error badCard(const ModelCard& card, std::string reason, std::string found, std::string expected) {
@@ -75,8 +63,14 @@ Result<DitShape> ditShape(const ModelCard& card) {
     shape.sharing = card.sharing;
     shape.order = card.axisOrder;
     shape.layout = card.rotaryLayout;
+    shape.variant = card.variant;
+    shape.nullClass = card.nullClass, shape.mlpHidden = card.mlpHidden, shape.timeWidth = card.timeWidth;
+    shape.table = turns && card.positionRows > 0;
+    shape.timeDivisor = card.timeWidth / 2;
+    shape.secondNormEps = card.variant.normEps;
     if (card.naming == "diffusers") {
-        shape.timeDivisor = 127, shape.secondNormEps = 1e-5;
+        shape.timeDivisor = card.timeWidth / 2 - 1;
+        shape.secondNormEps = 1e-5;
         if (card.encoding == "absolute" && card.positionRows == 0) shape.computedTable = card.grid;
     }
     return shape;
@@ -115,7 +109,7 @@ Result<void> checkOneEmbedding(const TensorTable& table, const DitShape& shape) 
 Result<WeightTable> loadDitWeights(const TensorTable& table, const DitShape& shape) {
     std::map<std::string, Shape> expected = expectedShapes(shape);
     const bool computed = shape.computedTable.tokens() > 0;
-    if (shape.encoding->added == PositionTable::Added && !computed) expected["pos_embed"] = {1, -1, shape.width()};
+    if (shape.addsTable() && !computed) expected["pos_embed"] = {1, -1, shape.width()};
     if (auto same = checkOneEmbedding(table, shape); !same) return failure(same.error());
     auto weights = readWeights(table, expected, shape.positions(), shape.layers);
     if (weights && computed) (*weights)["pos_embed"] = sinCosPositions(shape.computedTable, shape.width());

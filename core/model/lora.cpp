@@ -6,267 +6,301 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <unordered_map>
+#include <numeric>
 
-#include "core/checkpoint/table_contents.h"
+#include "core/model/lora_names.h"
+#include "core/model/lora_scales.h"
 
 namespace ropescope {
 namespace {
 
-using Json = nlohmann::json;
-using Targets = std::unordered_map<std::string, FlowTarget>;
+using Kind = WeightChange::Kind;
 
-/// What a file holds for one of its modules.
-struct Halves {
-    std::string down, up, alpha;  ///< tensor names
+std::string textOf(const at::Tensor& t) {
+    std::string out = "[";
+    for (std::int64_t i = 0; i < t.dim(); ++i) out += (i ? "," : "") + std::to_string(t.size(i));
+    return out + "]";
+}
+
+/// The rows of a weight that a target covers: joined parts are as high as the model is wide, the last part of a single
+/// block's takes what is left.
+struct Rows {
+    std::int64_t first = 0, count = 0;
 };
-
-enum class Part { None, Down, Up, Alpha, Map, OtherKind };
-
-/// The module and the part that a tensor of the file is for.
-std::pair<std::string, Part> partOf(const std::string& name) {
-    for (const char* kind :
-         {"dora_scale", "lora_magnitude_vector", "lokr_", "hada_", "oft_", "lora_mid", "lora_B.bias", "lora_up.bias"})
-        if (name.find(kind) != std::string::npos) return {name, Part::OtherKind};
-    for (const char* whole : {".diff", ".diff_b"})
-        if (name.ends_with(whole)) return {name, Part::OtherKind};
-    if (name.find("learnable_rot.") != std::string::npos) return {name, Part::Map};
-    static const std::pair<const char*, Part> ends[] = {
-        {".lora_A.weight", Part::Down},    {".lora_down.weight", Part::Down}, {".lora_A.default.weight", Part::Down},
-        {".lora_B.weight", Part::Up},      {".lora_up.weight", Part::Up},     {".lora_B.default.weight", Part::Up},
-        {".lora.down.weight", Part::Down}, {".lora.up.weight", Part::Up},     {".alpha", Part::Alpha}};
-    if (name.find(".processor.") != std::string::npos)  // X-Labs
-        for (const auto& [end, part] : {std::pair(".down.weight", Part::Down), std::pair(".up.weight", Part::Up)})
-            if (name.ends_with(end)) return {name.substr(0, name.size() - std::string_view(end).size()), part};
-    for (const auto& [end, part] : ends)
-        if (name.ends_with(end)) return {name.substr(0, name.size() - std::string_view(end).size()), part};
-    return {name, Part::None};
+Rows rowsOf(const FlowTarget& target, const std::vector<std::int64_t>& weight) {
+    if (!target.joined) return {0, weight[0]};
+    const std::int64_t width = weight[1], first = target.part * width;
+    return {first, target.part < 3 ? target.span * width : weight[0] - 3 * width};
 }
 
-std::string flattened(std::string module) {
-    std::replace(module.begin(), module.end(), '.', '_');
-    return module;
-}
-
-/// Known modules under the names that kohya's trainer makes of them, dots as underscores.
-Targets withFlatNames(Targets targets) {
-    Targets flat;
-    for (const auto& [module, target] : targets) flat.emplace(flattened(module), target);
-    targets.merge(flat);
-    return targets;
-}
-
-/// X-Labs names changes of FLUX by its processors: 1 of the picture, 2 of the text; of a single block queries, keys and
-/// values without the MLP that stands in the same weight.
-std::optional<FlowTarget> findProcessor(const Targets& targets, const std::string& module) {
-    static const std::pair<const char*, const char*> known[] = {
-        {".processor.qkv_lora1", ".img_attn.qkv"}, {".processor.proj_lora1", ".img_attn.proj"},
-        {".processor.qkv_lora2", ".txt_attn.qkv"}, {".processor.proj_lora2", ".txt_attn.proj"},
-        {".processor.qkv_lora", ".linear1"},       {".processor.proj_lora", ".linear2"}};
-    for (const auto& [end, own] : known) {
-        if (!module.ends_with(end)) continue;
-        const auto found = targets.find(module.substr(0, module.size() - std::string_view(end).size()) + own);
-        if (found == targets.end()) return std::nullopt;
-        FlowTarget target = found->second;
-        if (std::string_view(own) == ".linear1") target.joined = true, target.part = 0, target.span = 3;
-        return target;
+/// B A, (A1 B1)(A2 B2), kron(W1, W2) or the difference itself; [rows, in] or [rows].
+at::Tensor deltaOf(const WeightChange& c) {
+    at::Tensor delta;
+    switch (c.kind) {
+        case Kind::LowRank:
+            delta = at::matmul(c.factors[1], c.factors[0]);
+            break;
+        case Kind::Hadamard:
+            delta = at::matmul(c.factors[0], c.factors[1]) * at::matmul(c.factors[2], c.factors[3]);
+            break;
+        case Kind::Kronecker:
+            delta = at::kron(c.factors[0], c.factors[1]);
+            break;
+        case Kind::Difference:
+            delta = c.factors[0];
+            break;
     }
-    return std::nullopt;
+    if (!c.swappedHalves) return delta;
+    const std::vector<at::Tensor> parts = delta.chunk(2, 0);
+    return at::cat({parts[1], parts[0]}, 0);
 }
 
-std::optional<FlowTarget> find(const Targets& targets, std::string module) {
-    for (const std::string_view prefix : {"base_model.model.", "model.diffusion_model.", "diffusion_model.",
-                                          "transformer.", "lora_unet_", "lora_transformer_"})
-        if (module.starts_with(prefix)) module.erase(0, prefix.size());
-    const auto found = targets.find(module);
-    return found == targets.end() ? findProcessor(targets, module) : std::optional(found->second);
-}
-
-/// Scales that stand outside the tensors: diffusers' metadata or PEFT's configuration beside the file.
-struct Scales {
-    Json config = Json::object();
-
-    explicit Scales(const TensorTable& file) {
-        std::string text;
-        if (const auto own = file.metadata().find("lora_adapter_metadata"); own != file.metadata().end()) {
-            text = own->second;
-        } else {
-            std::ifstream beside(std::filesystem::path(file.path()).parent_path() / "adapter_config.json");
-            text.assign(std::istreambuf_iterator<char>(beside), {});
-        }
-        Json json = Json::parse(text, nullptr, false);
-        if (!json.is_object()) return;
-        for (auto& [key, value] : json.items()) config[key.starts_with("transformer.") ? key.substr(12) : key] = value;
-    }
-    /// The module's own pattern, else the common value.
-    [[nodiscard]] std::optional<double> number(const char* key, const char* pattern, const std::string& module) const {
-        if (const auto all = config.find(pattern); all != config.end() && all->is_object())
-            for (const auto& [name, value] : all->items())
-                if (value.is_number() && (module == name || module.ends_with("." + name))) return value.get<double>();
-        const auto common = config.find(key);
-        if (common == config.end() || !common->is_number()) return std::nullopt;
-        return common->get<double>();
-    }
-    [[nodiscard]] double of(const std::string& module, std::int64_t rank) const {
-        const double alpha = number("lora_alpha", "alpha_pattern", module).value_or(static_cast<double>(rank));
-        const auto root = config.find("use_rslora");
-        const bool stabilised = root != config.end() && root->is_boolean() && root->get<bool>();
-        return alpha / (stabilised ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
-    }
-};
-
-struct Modules {
-    std::map<std::string, Halves> all;
-    int maps = 0;
-};
-
-tl::unexpected<Error> refusal(std::string code, const std::string& path, const std::string& tensor, std::string reason,
-                              std::string found, std::string expected) {
-    return failure({ErrorKind::Refused, std::move(code), place({path, tensor}), std::move(reason), std::move(found),
-                    std::move(expected), "Leave it out or choose another file"});
-}
-
-bool isOfText(const std::string& module) {
-    return module.starts_with("lora_te") || module.starts_with("text_encoder");
-}
-
-/// The file's modules, text encoders' too. Weights that would stand in the place of the model's are refused.
-Result<Modules> modulesOf(const TensorTable& file, const Targets& targets) {
-    Modules modules;
-    for (const TensorEntry& entry : file.tensors()) {
-        const auto [module, part] = partOf(entry.name);
-        if (part == Part::OtherKind && isOfText(entry.name)) {  // left out, whatever it is
-            modules.all[entry.name.substr(0, entry.name.find(".lora"))];
-            continue;
-        }
-        if (part == Part::OtherKind)
-            return refusal("LO-04", file.path(), entry.name, "this kind of change is not supported", "",
-                           "plain LoRA pairs");
-        if (part == Part::Map) ++modules.maps;
-        if (part == Part::Down) modules.all[module].down = entry.name;
-        if (part == Part::Up) modules.all[module].up = entry.name;
-        if (part == Part::Alpha) modules.all[module].alpha = entry.name;
-        const std::string name = entry.name.substr(0, entry.name.rfind('.'));
-        const bool whole = entry.name.find("modules_to_save") != std::string::npos || find(targets, name);
-        if (part == Part::None && whole)
-            return refusal("LO-04", file.path(), entry.name, "a whole weight in the place of the model's", "",
-                           "plain LoRA pairs");
-    }
-    return modules;
-}
-
-/// The modules that change the model, by their names in the file, and what is said of the others. Errors: LO-01 when
-/// there is none.
-Result<LoraMatch> matched(const TensorTable& model, const Targets& targets, const std::string& path,
-                          const Modules& modules, std::map<std::string, FlowTarget>& found) {
-    LoraMatch match{path, 0, 0, 0, modules.maps, {}, {}};
-    for (const auto& [module, halves] : modules.all) {
-        if (isOfText(module)) {
-            ++match.ofText;
-            continue;
-        }
-        ++match.all;
-        if (const std::optional<FlowTarget> target = find(targets, module)) {
-            ++match.matched;
-            found.emplace(module, *target);
-        } else if (match.unmatched.empty()) {
-            match.unmatched = module;
-        }
-    }
-    if (match.matched > 0) return match;
-    const std::string first = match.unmatched.empty() ? "" : ", the first is " + printable(match.unmatched, 80);
-    const std::string text = match.ofText > 0 ? ", and " + std::to_string(match.ofText) + " of text encoders" : "";
-    return refusal("LO-01", path, "", "no layer of the file belongs to this model",
-                   "0 of " + std::to_string(match.all) + first + text,
-                   "a LoRA for a " + std::string(model.find("img_in.weight") ? "FLUX" : "SD3"));
-}
-
+/// Reads one file's changes.
 class Reader {
 public:
-    Reader(const TensorTable& model, const Targets& targets, const TensorTable& file, const LoraRef& ref, LoraSet& set)
-        : m_model(model), m_targets(targets), m_file(file), m_ref(ref), m_set(set), m_scales(file) {}
+    Reader(const TensorTable& model, const LoraTargets& targets, const TensorTable& file, const LoraRef& ref,
+           LoraSet& set)
+        : m_model(model), m_targets(targets), m_file(file), m_ref(ref), m_set(set) {}
 
     Result<void> run() {
+        auto scales = LoraScales::read(m_file);
+        if (!scales) return failure(scales.error());
+        m_scales = std::move(*scales);
         const auto modules = modulesOf(m_file, m_targets);
         if (!modules) return failure(modules.error());
         std::map<std::string, FlowTarget> found;
-        const auto match = matched(m_model, m_targets, m_ref.path, *modules, found);
+        const auto match = matchModules(m_model, m_targets, m_ref.path, *modules, found);
         if (!match) return failure(match.error());
+        m_alphas = std::ranges::any_of(modules->all, [](const auto& m) { return m.second.contains(LoraPart::Alpha); });
         for (const auto& [module, target] : found)
             if (auto added = add(module, modules->all.at(module), target); !added) return added;
-        m_set.notes.push_back(describeMatch(*match));
+        std::string note = describeMatch(*match);
+        note += m_alphas                    ? "; scale: alpha / rank"
+                : m_scales.source().empty() ? "; scale: 1, as the file says no alpha"
+                                            : "; scale: from " + m_scales.source();
+        m_set.notes.push_back(std::move(note));
         return {};
     }
 
 private:
     [[nodiscard]] tl::unexpected<Error> refused(std::string code, const std::string& tensor, std::string reason,
                                                 std::string found, std::string expected) const {
-        return refusal(std::move(code), m_ref.path, tensor, std::move(reason), std::move(found), std::move(expected));
+        return loraRefusal(std::move(code), m_ref.path, tensor, std::move(reason), std::move(found),
+                           std::move(expected));
     }
 
     Result<at::Tensor> read(const std::string& name) const {
         const auto values = m_file.readFloat(name);
         if (!values) return failure(values.error());
-        const at::Tensor t =
-            at::from_blob(const_cast<float*>(values->data()), m_file.find(name)->shape, at::kFloat).clone();
+        at::Tensor t = at::from_blob(const_cast<float*>(values->data()), m_file.find(name)->shape, at::kFloat).clone();
         if (!at::isfinite(t).all().item<bool>()) return refused("LO-03", name, "values are not finite", "", "numbers");
+        // Kohya's trainers keep linear layers of some networks as 1x1 convolutions.
+        if (t.dim() == 4 && t.size(2) == 1 && t.size(3) == 1) t = t.flatten(1);
         return t;
     }
 
-    Result<void> add(const std::string& module, const Halves& halves, const FlowTarget& target) {
-        if (halves.down.empty() || halves.up.empty())
-            return refused("LO-03", module, "one half of the change is missing",
-                           halves.down.empty() ? "B alone" : "A alone", "A and B");
-        auto down = read(halves.down), up = read(halves.up);
-        if (!down) return failure(down.error());
-        if (!up) return failure(up.error());
-        const std::vector<std::int64_t> weight = m_model.find(target.name)->shape;
-        const std::int64_t width = weight[1], rank = down->dim() == 2 ? down->size(0) : 0;
-        // Joined parts are as high as the model is wide; the last part of a single block's takes what is left.
-        const std::int64_t firstRow = target.joined ? target.part * width : 0;
-        const std::int64_t rows = !target.joined    ? weight[0]
-                                  : target.part < 3 ? target.span * width
-                                                    : weight[0] - 3 * width;
-        if (rank < 1 || up->dim() != 2 || up->size(1) != rank || down->size(1) != width || up->size(0) != rows)
+    /// The factors of a change and its rank, 0 where it has none.
+    struct Factors {
+        Kind kind = Kind::LowRank;
+        std::vector<at::Tensor> factors;
+        std::int64_t rank = 0;
+    };
+
+    Result<std::vector<at::Tensor>> readAll(const std::string& module, const LoraParts& parts,
+                                            std::initializer_list<std::pair<LoraPart, const char*>> wanted) const {
+        std::vector<at::Tensor> all;
+        for (const auto& [part, word] : wanted) {
+            const auto name = parts.find(part);
+            if (name == parts.end())
+                return refused("LO-03", module, "one half of the change is missing", "no " + std::string(word),
+                               "all its parts");
+            auto t = read(name->second);
+            if (!t) return failure(t.error());
+            if (t->dim() != 2)
+                return refused("LO-03", name->second, "the change does not fit its layer", textOf(*t), "a matrix");
+            all.push_back(std::move(*t));
+        }
+        return all;
+    }
+
+    /// W1 or W2 of a Kronecker product, itself or of two factors.
+    Result<at::Tensor> kronecker(const std::string& module, const LoraParts& parts, LoraPart whole, LoraPart a,
+                                 LoraPart b, std::int64_t& rank) const {
+        if (parts.contains(whole)) {
+            if (parts.contains(a) || parts.contains(b))
+                return refused("LO-03", module, "a factor both whole and in parts", "", "one of them");
+            const auto one = readAll(module, parts, {{whole, "factor"}});
+            if (!one) return failure(one.error());
+            return one->front();
+        }
+        const auto two = readAll(module, parts, {{a, "first half of a factor"}, {b, "second half of a factor"}});
+        if (!two) return failure(two.error());
+        if ((*two)[0].size(1) != (*two)[1].size(0))
             return refused("LO-03", module, "the change does not fit its layer",
-                           "A " + text(*down) + ", B " + text(*up),
-                           "A [r," + std::to_string(width) + "], B [" + std::to_string(rows) + ",r]");
-        double scale = m_scales.of(module, rank);
-        if (!halves.alpha.empty()) {
-            const auto alpha = m_file.readDouble(halves.alpha);
-            if (!alpha) return failure(alpha.error());
-            if (alpha->size() != 1 || !std::isfinite(alpha->front()) || alpha->front() == 0)
-                return refused("LO-03", halves.alpha, "alpha is no usable number", "", "one finite number, not 0");
-            scale = alpha->front() / static_cast<double>(rank);
+                           textOf((*two)[0]) + ", " + textOf((*two)[1]), "[n,r] and [r,m]");
+        rank = (*two)[1].size(0);
+        return at::matmul((*two)[0], (*two)[1]);
+    }
+
+    Result<Factors> factorsOf(const std::string& module, const LoraParts& parts) const {
+        const auto has = [&](LoraPart part) { return parts.contains(part); };
+        if (has(LoraPart::Hada1A) || has(LoraPart::Hada1B) || has(LoraPart::Hada2A) || has(LoraPart::Hada2B)) {
+            auto all = readAll(module, parts,
+                               {{LoraPart::Hada1A, "hada_w1_a"},
+                                {LoraPart::Hada1B, "hada_w1_b"},
+                                {LoraPart::Hada2A, "hada_w2_a"},
+                                {LoraPart::Hada2B, "hada_w2_b"}});
+            if (!all) return failure(all.error());
+            const auto& f = *all;
+            const bool fits = f[0].size(1) == f[1].size(0) && f[2].size(1) == f[3].size(0) &&
+                              f[0].size(0) == f[2].size(0) && f[1].size(1) == f[3].size(1);
+            if (!fits)
+                return refused("LO-03", module, "the change does not fit its layer",
+                               textOf(f[0]) + ", " + textOf(f[1]) + ", " + textOf(f[2]) + ", " + textOf(f[3]),
+                               "[n,r], [r,m] twice");
+            return Factors{Kind::Hadamard, f, f[1].size(0)};
         }
-        if (target.swappedHalves) {
-            const std::vector<at::Tensor> parts = up->chunk(2, 0);
-            up = at::cat({parts[1], parts[0]}, 0);
+        if (has(LoraPart::Kron1) || has(LoraPart::Kron1A) || has(LoraPart::Kron1B) || has(LoraPart::Kron2) ||
+            has(LoraPart::Kron2A) || has(LoraPart::Kron2B)) {
+            Factors out{Kind::Kronecker, {}, 0};
+            std::int64_t second = 0;
+            const auto w1 = kronecker(module, parts, LoraPart::Kron1, LoraPart::Kron1A, LoraPart::Kron1B, out.rank);
+            if (!w1) return failure(w1.error());
+            const auto w2 = kronecker(module, parts, LoraPart::Kron2, LoraPart::Kron2A, LoraPart::Kron2B, second);
+            if (!w2) return failure(w2.error());
+            if (second > 0) out.rank = second;
+            out.factors = {*w1, *w2};
+            return out;
         }
-        m_set.changes[target.name].push_back({*down, *up, scale * m_ref.strength, firstRow});
+        if (has(LoraPart::Diff)) {
+            const auto one = readAll(module, parts, {{LoraPart::Diff, "diff"}});
+            if (!one) return failure(one.error());
+            return Factors{Kind::Difference, *one, 0};
+        }
+        if (has(LoraPart::DiffBias) && !has(LoraPart::Down) && !has(LoraPart::Up)) return Factors{};
+        const auto both = readAll(module, parts, {{LoraPart::Down, "A"}, {LoraPart::Up, "B"}});
+        if (!both) return failure(both.error());
+        const auto& f = *both;
+        const std::int64_t rank = f[0].size(0);
+        if (rank < 1 || f[1].size(1) != rank)
+            return refused("LO-03", module, "the change does not fit its layer",
+                           "A " + textOf(f[0]) + ", B " + textOf(f[1]), "A [r,in], B [out,r]");
+        return Factors{Kind::LowRank, f, rank};
+    }
+
+    Result<double> scaleOf(const std::string& module, const LoraParts& parts, const Factors& f) const {
+        const auto own = parts.find(LoraPart::Alpha);
+        if (f.rank == 0) return 1.0;  // differences and whole Kronecker factors have none
+        if (own == parts.end()) {
+            if (m_alphas)
+                return refused("LO-03", module + ".alpha", "other changes of the file have an alpha, this one has none",
+                               "", "one for each");
+            return m_scales.of(module, f.rank);
+        }
+        const auto alpha = m_file.readDouble(own->second);
+        if (!alpha) return failure(alpha.error());
+        if (alpha->size() != 1 || !std::isfinite(alpha->front()) || alpha->front() == 0)
+            return refused("LO-03", own->second, "alpha is no usable number", "", "one finite number, not 0");
+        return alpha->front() / m_scales.divisor(f.rank);
+    }
+
+    Result<void> add(const std::string& module, const LoraParts& parts, const FlowTarget& target) {
+        auto f = factorsOf(module, parts);
+        if (!f) return failure(f.error());
+        const auto scale = scaleOf(module, parts, *f);
+        if (!scale) return failure(scale.error());
+        const std::vector<std::int64_t> weight = m_model.find(target.name)->shape;
+        const Rows rows = rowsOf(target, weight);
+        if (auto done = addBias(module, parts, target, rows, *scale); !done) return done;
+        if (f->factors.empty()) return {};
+        WeightChange change{
+            f->kind, std::move(f->factors), *scale * m_ref.strength, rows.first, rows.count, target.swappedHalves, {}};
+        const std::vector<std::int64_t> made = shapeOf(change);
+        if (made != std::vector{rows.count, weight[1]})
+            return refused("LO-03", module, "the change does not fit its layer",
+                           "it makes [" + std::to_string(made[0]) + "," + std::to_string(made[1]) + "]",
+                           "[" + std::to_string(rows.count) + "," + std::to_string(weight[1]) + "]");
+        std::vector<WeightChange>& all = m_set.changes[target.name];
+        if (parts.contains(LoraPart::Magnitude))
+            if (auto done = addMagnitude(parts, all, change); !done) return done;
+        all.push_back(std::move(change));
         return {};
     }
 
-    static std::string text(const at::Tensor& t) {
-        std::string out = "[";
-        for (std::int64_t i = 0; i < t.dim(); ++i) out += (i ? "," : "") + std::to_string(t.size(i));
-        return out + "]";
+    /// Rows and columns of what the factors make.
+    static std::vector<std::int64_t> shapeOf(const WeightChange& c) {
+        switch (c.kind) {
+            case Kind::LowRank:
+                return {c.factors[1].size(0), c.factors[0].size(1)};
+            case Kind::Hadamard:
+                return {c.factors[0].size(0), c.factors[1].size(1)};
+            case Kind::Kronecker:
+                return {c.factors[0].size(0) * c.factors[1].size(0), c.factors[0].size(1) * c.factors[1].size(1)};
+            case Kind::Difference:
+                return c.factors[0].sizes().vec();
+        }
+        return {};
+    }
+
+    /// What a change adds to the layer's bias: a difference, or the bias of B.
+    Result<void> addBias(const std::string& module, const LoraParts& parts, const FlowTarget& target, Rows rows,
+                         double scale) {
+        for (const LoraPart part : {LoraPart::DiffBias, LoraPart::UpBias}) {
+            const auto name = parts.find(part);
+            if (name == parts.end()) continue;
+            const auto values = read(name->second);
+            if (!values) return failure(values.error());
+            const std::string bias = target.name.substr(0, target.name.size() - 6) + "bias";
+            if (!m_model.find(bias) || values->numel() != rows.count)
+                return refused("LO-03", name->second, "the layer has no such bias", textOf(*values),
+                               "[" + std::to_string(rows.count) + "] of " + bias + " of " + printable(module, 60));
+            const double own = part == LoraPart::UpBias ? scale : 1;
+            m_set.changes[bias].push_back({Kind::Difference,
+                                           {values->reshape({-1})},
+                                           own * m_ref.strength,
+                                           rows.first,
+                                           rows.count,
+                                           target.swappedHalves,
+                                           {}});
+        }
+        return {};
+    }
+
+    /// DoRA's magnitudes belong to the base weight with this one change at its own strength.
+    Result<void> addMagnitude(const LoraParts& parts, const std::vector<WeightChange>& before, WeightChange& change) {
+        const std::string& name = parts.at(LoraPart::Magnitude);
+        if (m_ref.strength != 1 || !before.empty())
+            return refused(
+                "LO-04", name, "DoRA is applied alone and at strength 1 only",
+                m_ref.strength != 1 ? "strength " + std::to_string(m_ref.strength) : "another change before it",
+                "strength 1, first");
+        const auto values = m_file.readFloat(name);
+        if (!values) return failure(values.error());
+        const std::vector<std::int64_t> shape = m_file.find(name)->shape, made = shapeOf(change);
+        const auto count = static_cast<std::int64_t>(values->size());
+        const bool row = count == made[0] && (shape.size() == 1 || shape[0] == made[0]);
+        const bool column = count == made[1] && shape.size() == 2 && shape[1] == made[1];
+        if ((!row && !column) || !std::ranges::all_of(*values, [](float v) { return std::isfinite(v); }))
+            return refused("LO-03", name, "the magnitudes do not fit the layer", std::to_string(count) + " numbers",
+                           "one a row [" + std::to_string(made[0]) + ",1] or one a column");
+        const at::Tensor t = at::tensor(*values, at::kFloat);
+        change.magnitude = row ? t.view({-1, 1}) : t.view({1, -1});
+        if (change.swappedHalves && row) {
+            const std::vector<at::Tensor> halves = change.magnitude.chunk(2, 0);
+            change.magnitude = at::cat({halves[1], halves[0]}, 0);
+        }
+        return {};
     }
 
     const TensorTable& m_model;
-    const Targets& m_targets;
+    const LoraTargets& m_targets;
     const TensorTable& m_file;
     const LoraRef& m_ref;
     LoraSet& m_set;
-    Scales m_scales;
+    LoraScales m_scales;
+    bool m_alphas = false;  ///< the file has alpha tensors
 };
 
-}  // namespace
-
-namespace {
 /// A folder as PEFT or diffusers writes it stands for the file in it.
 std::string fileOf(const std::string& path) {
     std::error_code ignored;
@@ -276,19 +310,21 @@ std::string fileOf(const std::string& path) {
             return file.string();
     return path;
 }
+
 }  // namespace
 
 std::uint64_t LoraSet::bytes() const {
     std::uint64_t sum = 0;
     for (const auto& [name, all] : changes)
-        for (const LowRank& c : all) sum += c.down.nbytes() + c.up.nbytes();
+        for (const WeightChange& c : all)
+            for (const at::Tensor& t : c.factors) sum += t.nbytes();
     return sum;
 }
 
 Result<LoraSet> readLoras(const TensorTable& model, const std::vector<LoraRef>& loras) {
     LoraSet set;
     if (loras.empty()) return set;
-    const Targets targets = withFlatNames(flowTargets(model.contents()));
+    const LoraTargets targets(model.contents());
     for (const LoraRef& lora : loras) {
         const auto file = TensorTable::openPlain(fileOf(lora.path));
         if (!file) return failure(file.error());
@@ -302,19 +338,26 @@ Result<LorasReport> matchLoras(const LorasRequest& request) {
     bare.loras.clear();
     const auto model = TensorTable::open(bare);
     if (!model) return failure(model.error());
-    const Targets targets = withFlatNames(flowTargets(model->contents()));
+    const LoraTargets targets(model->contents());
     const auto one = [&](const std::string& path) -> Result<LoraMatch> {
         const auto file = TensorTable::openPlain(fileOf(path));
         if (!file) return failure(file.error());
+        if (const auto scales = LoraScales::read(*file); !scales) return failure(scales.error());
         const auto modules = modulesOf(*file, targets);
         if (!modules) return failure(modules.error());
         std::map<std::string, FlowTarget> found;
-        return matched(*model, targets, path, *modules, found);
+        return matchModules(*model, targets, path, *modules, found);
     };
     LorasReport report;
     for (const LoraRef& lora : request.model.loras) {
-        const auto match = one(lora.path);
-        report.loras.push_back(match ? *match : LoraMatch{lora.path, 0, 0, 0, 0, {}, match.error().message()});
+        auto match = one(lora.path);
+        if (match) {
+            report.loras.push_back(std::move(*match));
+            continue;
+        }
+        LoraMatch bad;
+        bad.path = lora.path, bad.problem = match.error().message();
+        report.loras.push_back(std::move(bad));
     }
     return report;
 }
@@ -324,14 +367,21 @@ std::string describeMatch(const LoraMatch& match) {
                        std::to_string(match.all) + " layers match";
     if (!match.unmatched.empty()) text += ", not " + printable(match.unmatched, 80);
     if (match.ofText > 0) text += "; left out: " + std::to_string(match.ofText) + " for text encoders";
+    if (!match.kinds.empty()) text += "; " + match.kinds;
     if (match.maps > 0)
         text += "; " + std::to_string(match.maps) + " tensors of maps left alone: give the file as adapter too";
     return text;
 }
 
-at::Tensor changed(const at::Tensor& weight, const std::vector<LowRank>& changes) {
+at::Tensor changed(const at::Tensor& weight, const std::vector<WeightChange>& changes) {
     at::Tensor out = weight.to(at::kFloat, false, true);
-    for (const LowRank& c : changes) out.narrow(0, c.firstRow, c.up.size(0)).add_(at::matmul(c.up, c.down), c.scale);
+    for (const WeightChange& c : changes) {
+        at::Tensor rows = out.narrow(0, c.firstRow, c.rows);
+        rows.add_(deltaOf(c), c.scale);
+        if (!c.magnitude.defined()) continue;
+        const std::int64_t along = c.magnitude.size(1) == 1 ? 1 : 0;
+        rows.mul_(c.magnitude / rows.square().sum(along, true).sqrt());
+    }
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/checkpoint/vit_tensors.h"
 #include "core/data/model.h"
 #include "core/encoding/encoding.h"
 #include "core/model/dit.h"
@@ -11,12 +12,14 @@
 // The ViT of timm and of rope-vit as a plain function over a weight table whose names are those of timm's state dicts
 // ("blocks.0.attn.qkv.weight"), learned frequencies per layer ("blocks.0.attn.freqs" [2,H,P]). Differentiable: the
 // trainer uses it too. Equal to the recorded outputs of tests/golden (tests/core/model/vit_test.cpp).
-// B batch, L layers, H heads, N tokens (the class token is token 0), D head dimension, C = H*D width.
+// B batch, L layers, H heads, N tokens (class token, distillation token and registers first), D head dimension, C = H*D
+// width.
 
 namespace ropescope {
 
-/// An added position table (pos_embed): none, one row per patch, or one more for the class token, first.
-enum class ViTTable { None, PatchesOnly, WithClass };
+/// An added position table (pos_embed): none, one row per patch, one more for the class token, first, or one for every
+/// token before the patches.
+enum class ViTTable { None, PatchesOnly, WithClass, WithAll };
 
 /// Sizes and choices of one ViT. The grid of an image comes from the input.
 struct ViTShape {
@@ -39,7 +42,15 @@ struct ViTShape {
     Grid tableGrid;           ///< patches the table was made for; others get it resampled
     bool layerScale = false;  ///< gamma_1, gamma_2 in every block
     MapTokens mapTokens = MapTokens::All;
-    double normEps = 1e-6;
+    NetworkVariant variant = ViTSizes::viTVariant();
+    /// Tokens before the patches: class token, distillation token, registers.
+    [[nodiscard]] int leadTokens() const {
+        return (classToken ? 1 : 0) + (variant.distilled ? 1 : 0) + variant.registers;
+    }
+    /// What is classified; without a class token the patches' mean in its place.
+    [[nodiscard]] Pool pool() const {
+        return variant.pool == Pool::Token && !classToken ? Pool::Average : variant.pool;
+    }
     [[nodiscard]] int width() const { return heads * headDim; }
     [[nodiscard]] int hidden() const { return mlpHidden > 0 ? mlpHidden : 4 * width(); }
     [[nodiscard]] EncodingSpec positions() const {
@@ -71,9 +82,10 @@ using ViTTaps = DitTaps;
 
 // The parts of vitForward, for programs that compute some of them otherwise.
 
-/// Tokens [B,N,C]: patches projected, table added, class token in front.
+/// Tokens [B,N,C]: patches projected, table added, class token, distillation token and registers in front.
 [[nodiscard]] at::Tensor vitEmbed(const WeightTable& weights, const ViTShape& shape, const at::Tensor& x);
-/// What is classified: the final norm of the class token, or its mean over the patches, times the head; [B, classes].
+/// What is classified, pooled and normed as the variant says, times the head (both heads' mean where there are two);
+/// [B, classes].
 [[nodiscard]] at::Tensor vitHead(const WeightTable& weights, const ViTShape& shape, const at::Tensor& tokens);
 /// Every tensor of a model and its shape, the encoding's own ones (positionTensors) aside.
 [[nodiscard]] std::map<std::string, std::vector<std::int64_t>> vitTensors(const ViTShape& shape);
@@ -83,7 +95,7 @@ using ViTTaps = DitTaps;
 [[nodiscard]] WeightTable foldViTMaps(const WeightTable& weights, const ViTShape& shape);
 /// The shape of foldViTMaps' result.
 [[nodiscard]] ViTShape folded(ViTShape shape);
-/// Can the maps be folded: there are none that pass the class token by.
+/// Can the maps be folded: there are none that pass the class token by, and no norm stands before them.
 [[nodiscard]] bool foldable(const ViTShape& shape);
 
 }  // namespace ropescope

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/model/variant.h"
+
 namespace ropescope {
 namespace {
 
@@ -36,22 +38,12 @@ ViTInference::ViTInference(const WeightTable& weights, const ViTShape& shape, at
         const std::string prefix = "blocks." + std::to_string(layer) + ".";
         if (shape.layerScale) {
             foldScale(all, prefix + "attn.proj", prefix + "gamma_1");
-            foldScale(all, prefix + "mlp.fc2", prefix + "gamma_2");
+            foldScale(all, prefix + (shape.variant.gated ? "mlp.w3" : "mlp.fc2"), prefix + "gamma_2");
         }
-        const auto take = [&](const char* name) { return all.at(prefix + name).to(device, type).contiguous(); };
-        Block block{take("norm1.weight"),
-                    take("norm1.bias"),
-                    take("attn.qkv.weight"),
-                    take("attn.qkv.bias"),
-                    take("attn.proj.weight"),
-                    take("attn.proj.bias"),
-                    take("norm2.weight"),
-                    take("norm2.bias"),
-                    take("mlp.fc1.weight"),
-                    take("mlp.fc1.bias"),
-                    take("mlp.fc2.weight"),
-                    take("mlp.fc2.bias"),
-                    {}};
+        Block block;
+        for (const auto& [name, tensor] : all)
+            if (name.starts_with(prefix) && !isPositionParameter(name))
+                block.weights[name.substr(prefix.size())] = tensor.to(device, type).contiguous();
         if (m_shape.encoding->hasMaps()) {
             const HeadMaps maps = layerPositions(all, prefix + "attn.", m_shape.positions()).maps;
             block.maps = {maps.query.mT().to(device, type), maps.key.mT().to(device, type)};
@@ -82,9 +74,13 @@ std::vector<at::Tensor> ViTInference::rotaries(Grid grid, const Stretch& stretch
 }
 
 at::Tensor ViTInference::attention(const Block& w, const at::Tensor& x, const at::Tensor& rotary) const {
-    const std::int64_t batch = x.size(0), tokens = x.size(1), first = m_shape.classToken ? 1 : 0;
-    const at::Tensor qkv =
-        at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
+    const std::int64_t batch = x.size(0), tokens = x.size(1), first = m_shape.leadTokens();
+    const at::Tensor qkv = linearOf(w.weights, "attn.qkv", x).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
+    if (m_shape.variant.headNorm != Norm::None)
+        for (int side = 0; side < 2; ++side) {
+            const at::Tensor part = qkv.select(2, side);
+            part.copy_(headNormed(w.weights, side ? "attn.k_norm" : "attn.q_norm", m_shape.variant, part));
+        }
     if (w.maps.query.defined()) {
         const std::int64_t from = m_shape.mapTokens == MapTokens::PatchesOnly ? first : 0;
         for (int side = 0; side < 2; ++side) {
@@ -95,24 +91,20 @@ at::Tensor ViTInference::attention(const Block& w, const at::Tensor& x, const at
     if (rotary.defined()) rotateInPlace(qkv, rotary, first);
     const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
     const at::Tensor out = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
-    return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_shape.width()}), w.projWeight, w.projBias);
+    return linearOf(w.weights, "attn.proj", out.transpose(1, 2).reshape({batch, tokens, m_shape.width()}));
 }
 
 at::Tensor ViTInference::forward(const at::Tensor& x, const Stretch& stretch) const {
     at::Tensor tokens = vitEmbed(m_weights, m_shape, x.to(m_device, m_type));
     const Grid grid{static_cast<int>(x.size(2) / m_shape.patch), static_cast<int>(x.size(3) / m_shape.patch)};
     const std::vector<at::Tensor> rotary = rotaries(grid, stretch);
-    const std::int64_t width = m_shape.width();
-    const auto norm = [&](const at::Tensor& weight, const at::Tensor& bias) {
-        return at::layer_norm(tokens, {width}, weight, bias, m_shape.normEps);
-    };
+    const NetworkVariant& v = m_shape.variant;
     for (std::size_t layer = 0; layer < m_blocks.size(); ++layer) {
         const Block& w = m_blocks[layer];
         const at::Tensor turn = rotary.empty() ? at::Tensor() : rotary[rotary.size() == 1 ? 0 : layer];
-        tokens.add_(attention(w, norm(w.norm1Weight, w.norm1Bias), turn));
-        at::Tensor hidden = at::linear(norm(w.norm2Weight, w.norm2Bias), w.fc1Weight, w.fc1Bias);
-        at::gelu_(hidden);
-        tokens.add_(at::linear(hidden, w.fc2Weight, w.fc2Bias));
+        tokens.add_(attention(w, normed(w.weights, "norm1", v.norm, v.normEps, tokens), turn));
+        tokens.add_(
+            mlpOf(w.weights, "mlp.", v.gated, v.activation, normed(w.weights, "norm2", v.norm, v.normEps, tokens)));
     }
     return vitHead(m_weights, m_shape, tokens).to(at::kFloat);
 }

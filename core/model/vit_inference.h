@@ -26,9 +26,8 @@ public:
 
 private:
     struct Block {
-        at::Tensor norm1Weight, norm1Bias, qkvWeight, qkvBias, projWeight, projBias;
-        at::Tensor norm2Weight, norm2Bias, fc1Weight, fc1Bias, fc2Weight, fc2Bias;
-        HeadMaps maps;  ///< of the patches, where they could not be folded
+        WeightTable weights;  ///< of one block, names without its prefix
+        HeadMaps maps;        ///< of the patches, where they could not be folded
     };
     [[nodiscard]] at::Tensor attention(const Block& block, const at::Tensor& x, const at::Tensor& rotary) const;
     [[nodiscard]] std::vector<at::Tensor> rotaries(Grid grid, const Stretch& stretch) const;

@@ -50,10 +50,15 @@ Result<ViTShape> viTShape(const ModelCard& card) {
     if ((*encoding)->turns() && !(card.theta > 0))
         return failure(badCard(card, "theta must be positive", std::to_string(card.theta), ""));
     if (auto maps = checkMaps(card, **encoding); !maps) return failure(maps.error());
-    const int rows = card.positionRows, tokens = card.grid.tokens(), extra = card.classToken ? 1 : 0;
-    if (rows != 0 && rows != tokens && rows != tokens + extra)
-        return failure(badCard(card, "pos_embed does not fit the grid", std::to_string(rows) + " rows",
-                               std::to_string(tokens + extra) + " or " + std::to_string(tokens)));
+    const int rows = card.positionRows, tokens = card.grid.tokens(), lead = card.leadTokens();
+    const bool withClass = card.classToken && rows == tokens + 1;
+    if (rows != 0 && rows != tokens && rows != tokens + lead && !withClass) {
+        Error e = badCard(card, "pos_embed does not fit the grid", std::to_string(rows) + " rows",
+                          std::to_string(tokens) + " patches, with or without rows for " + std::to_string(lead) +
+                              " tokens before them");
+        e.advice = "Give --grid HxW";
+        return failure(std::move(e));
+    }
     ViTShape shape;
     shape.layers = card.layers, shape.heads = card.heads, shape.headDim = card.headDim, shape.patch = card.patch;
     shape.inChannels = card.inChannels, shape.classes = card.classes, shape.mlpHidden = card.mlpHidden;
@@ -62,7 +67,11 @@ Result<ViTShape> viTShape(const ModelCard& card) {
     shape.matrix = (*encoding)->hasMaps() ? card.matrix : MatrixKind::None;
     shape.sharing = card.sharing, shape.order = card.axisOrder, shape.layout = card.rotaryLayout;
     shape.classToken = card.classToken, shape.layerScale = card.layerScale;
-    shape.table = rows == 0 ? ViTTable::None : rows == tokens ? ViTTable::PatchesOnly : ViTTable::WithClass;
+    shape.variant = card.variant;
+    shape.table = rows == 0        ? ViTTable::None
+                  : rows == tokens ? ViTTable::PatchesOnly
+                  : withClass      ? ViTTable::WithClass
+                                   : ViTTable::WithAll;
     if (rows > 0) shape.tableGrid = card.grid;
     if (card.mapTokens != MapTokens::Unknown) shape.mapTokens = card.mapTokens;
     return shape;
@@ -76,8 +85,12 @@ std::map<std::string, std::vector<std::int64_t>> vitTensors(const ViTShape& s) {
     ViTSizes sizes;
     sizes.layers = s.layers, sizes.width = s.width(), sizes.hidden = s.hidden(), sizes.patch = s.patch;
     sizes.inChannels = s.inChannels, sizes.classes = s.classes;
+    sizes.headDim = s.headDim, sizes.variant = s.variant;
     sizes.classToken = s.classToken, sizes.layerScale = s.layerScale;
-    if (s.table != ViTTable::None) sizes.positionRows = s.tableGrid.tokens() + (s.table == ViTTable::WithClass ? 1 : 0);
+    if (s.table != ViTTable::None)
+        sizes.positionRows = s.tableGrid.tokens() + (s.table == ViTTable::WithClass ? 1
+                                                     : s.table == ViTTable::WithAll ? s.leadTokens()
+                                                                                    : 0);
     return vitTensors(sizes);
 }
 

@@ -53,6 +53,8 @@ bool fitsPosition(at::IntArrayRef found, const Shape& part, const EncodingSpec& 
 void interleaveProjections(WeightTable& weights, const EncodingSpec& spec) {
     const at::Tensor order = halfSplitOrder(spec.headDim);
     for (auto& [name, tensor] : weights) {
+        for (const char* norm : {"attn.q_norm.weight", "attn.q_norm.bias", "attn.k_norm.weight", "attn.k_norm.bias"})
+            if (name.ends_with(norm)) tensor = tensor.index_select(0, order);
         if (!name.ends_with("attn.qkv.weight") && !name.ends_with("attn.qkv.bias")) continue;
         const at::Tensor parts = tensor.view({3, spec.heads, spec.headDim, -1});
         tensor = at::cat({parts.narrow(0, 0, 2).index_select(2, order), parts.narrow(0, 2, 1)}).view(tensor.sizes());

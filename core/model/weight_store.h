@@ -43,9 +43,6 @@ public:
 
 private:
     [[nodiscard]] WeightTable read(const std::string& prefix) const;
-    /// A weight in 8 bits may have factors beside it, "X.scale_weight" or "X.weight_scale" of "X.weight", one or one a
-    /// row; undefined without.
-    [[nodiscard]] at::Tensor scaleOf(const std::string& name) const;
     [[nodiscard]] std::uint64_t bytesOf(const TensorEntry& entry) const;
 
     TensorTable m_table;
@@ -55,10 +52,6 @@ private:
     std::map<std::string, WeightTable> m_blocks;
     LoraSet m_changes;
 };
-
-/// Weights whose numbers are not what they mean are refused: whole numbers (bitsandbytes), 4 bits (nvfp4), and formats
-/// of "X.comfy_quant" other than 8-bit floats. Error TC-07.
-[[nodiscard]] Result<void> checkStorage(const TensorTable& table);
 
 /// Reading weights failed in the middle of a network. Caught by the engine.
 struct ReadFailure {

@@ -60,20 +60,37 @@ StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& 
     return {mean + at::exp(logVariance / 2) * z, clean};
 }
 
+/// What the network says at the share of noise u as the change of x with u. A score or a noise gives the picture too.
+at::Tensor velocityOf(const FlowKind& kind, double u, const at::Tensor& x, const at::Tensor& said) {
+    if (kind.prediction == Prediction::Velocity) return kind.noiseAtZero ? -said : said;
+    const PathPoint p = pathAt(kind.path, u);
+    const at::Tensor noise = kind.prediction == Prediction::Score ? said * -p.b : said;
+    const double ratio = p.aChange / p.a;  // x' = a'/a (x - b noise) + b' noise
+    return x * ratio + noise * (p.bChange - ratio * p.b);
+}
+
+/// The picture that x and its change belong to: x = a x0 + b eps, x' = a' x0 + b' eps.
+at::Tensor cleanOf(const FlowKind& kind, double u, const at::Tensor& x, const at::Tensor& velocity) {
+    if (kind.path == NoisePath::Linear) return x - velocity * u;
+    const PathPoint p = pathAt(kind.path, u);
+    return (x * p.bChange - velocity * p.b) / (p.a * p.bChange - p.aChange * p.b);
+}
+
 StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network,
                     const at::Tensor& before) {
     const FlowStep& step = plan.flow.at(index);
     const int first = index * plan.evaluationsPerStep();
     const std::int64_t channels = x.size(1);
-    const at::Tensor velocity = network(x, first).narrow(1, 0, channels);
-    at::Tensor clean = x - velocity * step.time;
+    const at::Tensor velocity = velocityOf(plan.kind, step.time, x, network(x, first).narrow(1, 0, channels));
+    at::Tensor clean = cleanOf(plan.kind, step.time, x, velocity);
     if (plan.sampler == Sampler::Dpmpp2m) {
         const double last = index > 0 ? plan.flow[index - 1].time : 0;
         return {multistep(x, clean, before, {1, last}, {1, step.time}, {1, step.next}), clean};
     }
     at::Tensor next = x + velocity * (step.next - step.time);
     if (plan.sampler == Sampler::Euler) return {next, clean};
-    const at::Tensor corrected = (velocity + network(next, first + 1).narrow(1, 0, channels)) / 2;
+    const at::Tensor second = velocityOf(plan.kind, step.next, next, network(next, first + 1).narrow(1, 0, channels));
+    const at::Tensor corrected = (velocity + second) / 2;
     return {x + corrected * (step.next - step.time), clean};
 }
 

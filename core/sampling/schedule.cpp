@@ -2,6 +2,7 @@
 #include "core/sampling/schedule.h"
 
 #include <cmath>
+#include <numbers>
 #include <stdexcept>
 
 namespace ropescope {
@@ -101,6 +102,37 @@ std::vector<FlowStep> flowSteps(int steps) {
     return flow;
 }
 
+PathPoint pathAt(NoisePath path, double u) {
+    switch (path) {
+        case NoisePath::Linear:
+            return {1 - u, u, -1, 1};
+        case NoisePath::Cosine: {
+            const double angle = std::numbers::pi / 2 * u;
+            const double rate = std::numbers::pi / 2;
+            return {std::cos(angle), std::sin(angle), -rate * std::sin(angle), rate * std::cos(angle)};
+        }
+        case NoisePath::Preserving: {
+            constexpr double kLeast = 0.1, kMost = 20;
+            const double log = -0.25 * u * u * (kMost - kLeast) - 0.5 * u * kLeast;
+            const double change = -0.5 * u * (kMost - kLeast) - 0.5 * kLeast;
+            const double a = std::exp(log), b = std::sqrt(-std::expm1(2 * log));
+            return {a, b, a * change, b > 0 ? -a * a * change / b : 0};
+        }
+    }
+    return {};
+}
+
+double networkTime(const FlowKind& kind, double u) {
+    return kind.scale * (kind.noiseAtZero ? 1 - u : u);
+}
+
+FlowStep samplingRange(const FlowKind& kind) {
+    constexpr double kEnd = 1e-3;
+    if (kind.path == NoisePath::Preserving) return {1, kEnd};
+    if (kind.prediction != Prediction::Velocity) return {1 - kEnd, kEnd};
+    return {1, 0};
+}
+
 double learnedLogVariance(const DiffusionStep& step, double value) {
     const double share = (value + 1) / 2;
     return share * step.logVarianceMax + (1 - share) * step.logVarianceMin;
@@ -124,8 +156,12 @@ const char* samplerName(Sampler sampler) {
     return "?";
 }
 
-Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective, int steps) {
+Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective, int steps, const FlowKind& kind) {
     const bool flow = objective == "flow";
+    if (objective.empty())
+        return failure({ErrorKind::Usage, "time-unknown", "--time",
+                        "the file does not say what the network's time means and what it predicts", "",
+                        "ddpm, flow, sit or repa", "Give --time"});
     if (!flow && objective != "ddpm") {
         return failure({ErrorKind::Refused, "no-sampler", "", "this kind of model does not generate", objective,
                         "an objective ddpm or flow", "Open a diffusion or flow model to generate"});
@@ -142,10 +178,19 @@ Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective,
     SamplingPlan plan;
     plan.sampler = sampler;
     if (flow) {
+        const bool straight = kind.path == NoisePath::Linear && kind.prediction == Prediction::Velocity;
+        if (sampler == Sampler::Dpmpp2m && !straight)
+            return failure({ErrorKind::Usage, "bad-sampler", "--sampler", "the sampler does not fit the model",
+                            samplerName(sampler), "euler or heun (" + describeTime(kind) + ")",
+                            "Choose another sampler or leave it out"});
+        const FlowStep range = samplingRange(kind);
+        plan.kind = kind;
         plan.flow = flowSteps(steps);
-        for (const FlowStep& step : plan.flow) {
-            plan.times.push_back(kTrainedSteps * step.time);
-            if (sampler == Sampler::Heun) plan.times.push_back(kTrainedSteps * step.next);
+        for (FlowStep& step : plan.flow) {
+            step.time = range.next + (range.time - range.next) * step.time;
+            step.next = range.next + (range.time - range.next) * step.next;
+            plan.times.push_back(networkTime(kind, step.time));
+            if (sampler == Sampler::Heun) plan.times.push_back(networkTime(kind, step.next));
         }
         return plan;
     }

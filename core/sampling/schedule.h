@@ -5,6 +5,7 @@
 
 #include "core/data/error.h"
 #include "core/data/generation.h"
+#include "core/data/network_variant.h"
 
 // What decides a sampling run before any picture exists: times and coefficients, all in float64.
 // Checked by tests/core/sampling/schedule_test.cpp against the numbers of the original DiT's diffusion code.
@@ -26,11 +27,23 @@ struct DiffusionStep {
     double logVarianceMin = 0;  ///< ln of the posterior variance (the first step takes the second's: its own is 0)
 };
 
-/// One step of the straight flow x_t = (1-t) x0 + t eps; the velocity is eps - x0.
+/// One step of a flow x = a(u) x0 + b(u) eps (NoisePath) in the share of noise u; straight: a = 1 - u, b = u.
 struct FlowStep {
-    double time = 1;  ///< in (0, 1]; the network is given 1000 t
+    double time = 1;  ///< u in (0, 1]
     double next = 0;
 };
+
+/// A path and its change at one share of noise.
+struct PathPoint {
+    double a = 1, b = 0;              ///< of the data and of the noise
+    double aChange = 0, bChange = 0;  ///< da/du, db/du
+};
+[[nodiscard]] PathPoint pathAt(NoisePath path, double u);
+/// The time that the network is given at the share of noise u: u times the scale, or (1 - u) where noise is at 0.
+[[nodiscard]] double networkTime(const FlowKind& kind, double u);
+/// Between which shares of noise SiT samples (arXiv 2401.08740, its transport code): {1, 0} for velocities; scores and
+/// noise predictions have no limit at the ends, the variance-preserving path none at the data.
+[[nodiscard]] FlowStep samplingRange(const FlowKind& kind);
 
 /// `steps` of 0..999 with equal fractional stride, rounded half to even ("250" of the original code); ascending.
 /// Errors: Usage unless 1 <= steps <= 1000.
@@ -57,15 +70,18 @@ struct FlowStep {
 struct SamplingPlan {
     Sampler sampler = Sampler::Euler;
     std::vector<DiffusionStep> diffusion;  ///< ddpm, ddim, dpmpp-2m of eps models
-    std::vector<FlowStep> flow;            ///< euler, heun, dpmpp-2m of velocity models
+    std::vector<FlowStep> flow;            ///< euler, heun, dpmpp-2m of flow models
+    FlowKind kind;                         ///< of flow models
     std::vector<double> times;             ///< one per evaluation, in order; Heun has two per step
     [[nodiscard]] int steps() const { return static_cast<int>(flow.empty() ? diffusion.size() : flow.size()); }
     [[nodiscard]] int evaluationsPerStep() const { return sampler == Sampler::Heun ? 2 : 1; }
 };
 
-/// Errors: Usage when the sampler does not fit the objective ("ddpm": eps prediction, "flow": velocity) or the number
-/// of steps is not possible.
-[[nodiscard]] Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective, int steps);
+/// Errors: Usage when the sampler does not fit the objective ("ddpm": eps prediction, "flow") or its kind (dpmpp-2m:
+/// the straight path and velocities alone), when the number of steps is not possible, or when nothing says what the
+/// network's time means (an empty objective).
+[[nodiscard]] Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective, int steps,
+                                                const FlowKind& kind = {});
 
 [[nodiscard]] const char* samplerName(Sampler sampler);  ///< "ddim", as on the command line
 

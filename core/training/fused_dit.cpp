@@ -21,7 +21,7 @@ at::Tensor fusedForward(const WeightTable& w, const DitShape& shape, const at::T
         tokens = fusedBlock(w, "blocks." + std::to_string(layer) + ".", shape.heads, tokens,
                             ditModulation(w, layer, condition), rotary);
     }
-    return unpatchify(ditFinal(w, tokens, condition), grid, shape.patch);
+    return unpatchify(ditFinal(w, shape, tokens, condition), grid, shape.patch);
 }
 
 }  // namespace

@@ -114,9 +114,12 @@ Error usage(std::string code, std::string reason) {
 }  // namespace
 
 Result<void> checkChoices(TrainSettings& s) {
-    if (s.encoding == "harope" && s.convention == Convention::None)
-        return failure(usage("convention", "--encoding harope needs --convention same or --convention inverse"));
-    if (s.encoding != "harope" && s.convention != Convention::None)
+    const auto chosen = findEncoding(s.encoding);
+    const bool conventions = chosen && (*chosen)->conventions;
+    if (conventions && s.convention == Convention::None)
+        return failure(
+            usage("convention", "--encoding " + s.encoding + " needs --convention same or --convention inverse"));
+    if (!conventions && s.convention != Convention::None)
         return failure(usage("convention", "--convention belongs to --encoding harope"));
     const Encoding& encoding = **findEncoding(s.encoding);
     if (!encoding.hasMaps() && (s.matrix != MatrixKind::None || s.sharing != MapSharing::Head))

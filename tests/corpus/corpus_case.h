@@ -16,12 +16,14 @@ struct Case {
     std::string code;              ///< expected error code; empty: accepted
     std::string says;              ///< text the message must contain; empty: any
     std::uint64_t sparseSize = 0;  ///< the file is made this long (zeros on no disk); 0: as it is
+    int exit = 1;                  ///< of a refusal: 2 where something has to be said
 };
 
 std::vector<Case> safetensorsCases();
 std::vector<Case> zipCases();
 std::vector<Case> pickleCases();
 std::vector<Case> modelCases();
+std::vector<Case> wildCases();  ///< what people's trainers and programs save, and near misses
 std::vector<Case> goodFiles();  ///< 30 generated files of many kinds, all accepted
 
 /// Little-endian number of `width` bytes; those beyond eight are zero.

@@ -105,9 +105,12 @@ TEST_F(Commands, ExitCodes) {
     }
     const std::string picture = (m_folder / "x.png").string();
     EXPECT_EQ(run({"generate", broken, "--out", picture}).code, 1) << "told before the heavy library is needed";
-    const Outcome heads = run({"info", kGolden + "dit_ape_tiny.pt"});
+    const Outcome heads = run({"check", kGolden + "dit_ape_tiny.pt"});
     EXPECT_EQ(heads.code, 2);
     EXPECT_NE(heads.err.find("--heads"), std::string::npos);
+    const Outcome open = run({"info", kGolden + "dit_ape_tiny.pt"});
+    EXPECT_EQ(open.code, 0) << "a header that can be read is told";
+    EXPECT_NE(open.out.find("--heads"), std::string::npos) << open.out;
     EXPECT_EQ(run({}).code, 2);
     EXPECT_EQ(run({"fly"}).code, 2);
     EXPECT_EQ(run({"info"}).code, 2);

@@ -22,7 +22,7 @@ TEST(CommandLine, SaysAllThatDecidesHowAModelIsRead) {
     EXPECT_EQ(modelOptions({}), "");
     ModelRef ref;
     ref.path = "/m.pt";
-    ref.weights = WeightChoice::Model;
+    ref.weights = "model";
     ref.convention = Convention::Inverse;
     ref.mapTokens = MapTokens::PatchesOnly;
     ref.heads = 6, ref.grid = {7, 9}, ref.theta = 1234567.5;

@@ -212,7 +212,7 @@ Result<Message> decodedJson(const std::string& json) {
 TEST(Wire, DecodingIsStrict) {
     const std::string good =
         R"({"kind":"request","job":1,"view":"","type":"OpenRequest","value":{"model":{"path":"a","weights":"ema",)"
-        R"("convention":"same","heads":0,"grid":{"rows":0,"cols":0},"theta":0.0,"config":"","map_tokens":"unknown","adapter":"","loras":[]}}})";
+        R"("convention":"same","heads":0,"grid":{"rows":0,"cols":0},"theta":0.0,"config":"","map_tokens":"unknown","adapter":"","loras":[],"time":"","ignore":[]}}})";
     ASSERT_TRUE(decodedJson(good)) << decodedJson(good).error().message();
     const std::pair<const char*, const char*> edits[] = {
         {R"("heads":0,)", ""},                       // missing

@@ -120,9 +120,9 @@ TEST_F(Lora, SaysHowManyLayersMatchAndRefusesWhatDoesNotFit) {
         << some->notes[0];
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", filled({16, 3})}}).code, "LO-03");
     EXPECT_EQ(refusal({{q + ".lora_A.weight", filled({2, 15})}, {q + ".lora_B.weight", b}}).code, "LO-03");
-    EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".dora_scale", filled({16})}}).code,
-              "LO-04");
-    EXPECT_EQ(refusal({{"diffusion_model.double_blocks.0.img_attn.proj.diff", filled({16, 16})}}).code, "LO-04");
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".dora_scale", filled({15})}}).code,
+              "LO-03");
+    EXPECT_EQ(refusal({{"diffusion_model.double_blocks.0.img_attn.proj.diff", filled({16, 15})}}).code, "LO-03");
     std::vector<float> zero(1, 0.f);
     EXPECT_EQ(refusal({{q + ".lora_A.weight", a},
                        {q + ".lora_B.weight", b},
@@ -144,7 +144,7 @@ TEST_F(Lora, PeftsConfigurationGivesTheScale) {
     ASSERT_TRUE(set) << set.error().message();
     const auto& changes = set->changes.at("double_blocks.0.img_attn.qkv.weight");
     ASSERT_EQ(changes.size(), 2u);
-    for (const LowRank& c : changes) {
+    for (const WeightChange& c : changes) {
         const bool query = c.firstRow == 0;
         EXPECT_EQ(c.firstRow, query ? 0 : 16);
         EXPECT_NEAR(c.scale, 3 * (query ? 8 / std::sqrt(2.0) : 2 / std::sqrt(4.0)), 1e-12);

@@ -138,7 +138,12 @@ TEST(ViT, FieldsKeepTheClassTokensShareApart) {
     }
     EXPECT_EQ(field.ofClass.sizes(), (at::IntArrayRef{3, 2, 3}));
     EXPECT_EQ(field.patches.sum.sizes(), (at::IntArrayRef{3, 3, 5}));
-    EXPECT_THROW((void)fieldOfTokens(uniform, {2, 2}), std::invalid_argument);
+    // Registers too: three of the seven tokens lead a grid of four.
+    const TokenField more = fieldOfTokens(uniform, {2, 2});
+    EXPECT_NEAR(more.classShare[0].item<double>(), 3.0 / 7, 1e-6);
+    EXPECT_NEAR(more.patches.sum[0].sum().item<double>(), 4.0 / 7, 1e-6);
+    EXPECT_NEAR(more.patches.entropy[0].item<double>(), std::log(7.0), 1e-5);
+    EXPECT_THROW((void)fieldOfTokens(uniform, {2, 4}), std::invalid_argument);
 }
 
 TEST(ViT, AsksWhetherMapsTurnTheClassToken) {
