@@ -89,6 +89,16 @@ Result<void> writeResults(const Options& o, const GenerateResult& result) {
     if (!o.fieldOut.empty()) {
         if (auto done = writeSafetensors(o.fieldOut, fieldArrays(result.fields)); !done) return done;
     }
+    // Latents of a kind that no picture can be made of here are the result: they are kept.
+    const auto channels = result.latents.shape.size() == 4 ? result.latents.shape[1] : 0;
+    const bool shown = channels == 1 || channels == 3 || channels == 4 || channels == 16;
+    if (o.latentsOut.empty() && !shown && result.note.find("no decoder") != std::string::npos) {
+        const std::filesystem::path picture(o.out);
+        const std::string path = (picture.parent_path() / picture.stem()).string() + ".latents.safetensors";
+        if (auto done = writeSafetensors(path, {{"latents", result.latents}}); !done) return done;
+        std::fprintf(stderr, "no decoder for %lld channels: the latents are saved as %s, the picture shows the first\n",
+                     static_cast<long long>(channels), printable(path, 200).c_str());
+    }
     const auto media = mediaLibrary();
     if (!media) return failure(media.error());
     for (std::size_t i = 0; i < result.images.size(); ++i) {

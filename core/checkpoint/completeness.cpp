@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <set>
+#include <unordered_set>
 
 #include "core/checkpoint/dit_tensors.h"
 #include "core/checkpoint/flow_tensors.h"
@@ -119,8 +119,10 @@ public:
         }
     }
 
-    [[nodiscard]] Result<void> result() const {
-        if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : noStrangers();
+    [[nodiscard]] Result<void> result() const { return result(surplus()); }
+    /// The same where the surplus is known.
+    [[nodiscard]] Result<void> result(const std::vector<std::string>& strangers) const {
+        if (m_missing.empty()) return m_wrong ? Result<void>(failure(*m_wrong)) : noStrangers(strangers);
         std::vector<std::string> missing = m_missing;
         for (std::string& name : missing) name = nameInFile(m_table, m_card, name);
         Error e = error("TC-05", missing.front(),
@@ -143,8 +145,7 @@ public:
     [[nodiscard]] bool uses(const std::string& name) const { return m_known.contains(name); }
 
 private:
-    [[nodiscard]] Result<void> noStrangers() const {
-        const std::vector<std::string> all = surplus();
+    [[nodiscard]] Result<void> noStrangers(const std::vector<std::string>& all) const {
         if (all.empty()) return {};
         const auto position = std::ranges::find_if(all, isPosition);
         const bool second = position != all.end();
@@ -169,7 +170,7 @@ private:
 
     const TensorTable& m_table;
     const ModelCard& m_card;
-    std::set<std::string> m_known;
+    std::unordered_set<std::string> m_known;
     std::vector<std::string> m_missing;
     std::optional<Error> m_wrong;
 };
@@ -320,8 +321,12 @@ Result<ModelCard> describeFile(const ModelRef& ref) {
     auto card = problem ? Result<ModelCard>(failure(*problem)) : recognise(*table, ref);
     if (!card) return explain(outlineOf(*table, ref), card.error());
     if (isPart(*card)) return card;
-    card->unused = strangers(*table, *card);
-    if (auto complete = checkComplete(*table, *card); !complete) return explain(std::move(*card), complete.error());
+    const std::optional<Checker> checker = lookedFor(*table, *card);
+    if (!checker) return card;
+    card->unused = checker->surplus();
+    if (auto complete = checker->result(card->unused); !complete)
+        return explain(std::move(*card), complete.error());
+    if (auto agreed = checkConflicts(*card); !agreed) return explain(std::move(*card), agreed.error());
     return card;
 }
 

@@ -260,7 +260,7 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref, Grid 
     if (r.card.classes > 0 && r.config.classNames.size() == static_cast<std::size_t>(r.card.classes)) {
         r.card.classNames = r.config.classNames;
     }
-    for (const std::string& name : strangers(table, r.card))
+    for (const std::string& name : ref.ignore.empty() ? std::vector<std::string>() : strangers(table, r.card))
         if (std::ranges::any_of(ref.ignore, [&](const std::string& p) { return matchesPattern(name, p); }))
             r.card.waived.push_back(name);
     if (!r.card.waived.empty()) {

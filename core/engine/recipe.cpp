@@ -127,6 +127,9 @@ std::string recipeOf(const GenerateRequest& request, const ModelCard& card, cons
         json["one_scale_for_both_axes"] = r.extrapolate.coupled;
     }
     if (!r.model.config.empty()) json["config"] = r.model.config;
+    if (!card.copy.empty()) json["weights_copy"] = card.copy;
+    if (!card.waived.empty()) json["ignored_tensors"] = card.waived;
+    if (!card.takesText()) json["time"] = timeText(card.objective, card.flow);
     if (!r.noiseFile.empty() || !r.stepNoiseFile.empty()) {
         json["noise"] = r.noiseFile;
         json["step_noise"] = r.stepNoiseFile;
