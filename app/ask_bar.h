@@ -5,10 +5,12 @@
 #include <QWidget>
 #include <functional>
 
-class QHBoxLayout;
+class QBoxLayout;
 class QLabel;
 
 namespace ropescope {
+
+class FlowLayout;
 
 /// A question with buttons above the views, never a dialog. Questions wait for each other in the order they came.
 class AskBar : public QWidget {
@@ -20,8 +22,10 @@ public:
         QString text;
         QStringList answers;
         std::function<void(int answer)> done;  ///< not called when the question is closed
+        int model = -1;                        ///< an open one that it is about: a newer question takes its place
     };
     void ask(Question question);
+    void withdraw(int model);  ///< the question about it, where there is one
     [[nodiscard]] QString text() const;
     /// Presses an answer's button.
     void answer(int index);
@@ -30,7 +34,8 @@ private:
     void showNext();
 
     QLabel* m_text;
-    QHBoxLayout* m_row;
+    QBoxLayout* m_row;  ///< text and buttons side by side; many buttons below the text
+    FlowLayout* m_answers;
     QList<QWidget*> m_buttons;
     std::vector<Question> m_questions;  ///< the first one is shown
 };

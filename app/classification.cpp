@@ -20,7 +20,7 @@ Classification::Classification(EngineClient& engine, OpenModels& models, Selecti
 void Classification::run(ClassifyRequest request) {
     const int model = m_view.model();
     const OpenModel* open = m_models.find(model);
-    if (!open || m_job != 0) return;
+    if (!open || m_job != 0 || !open->runs()) return;
     request.model = open->ref;
     request.compute.device = m_device.toStdString();
     const int count = open->card.layers * open->card.heads;

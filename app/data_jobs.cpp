@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/data_jobs.h"
 
+#include <algorithm>
+
 #include "widgets/compare_view.h"
 #include "widgets/measure_bar.h"
 
@@ -18,7 +20,8 @@ void DataJobs::offerMeasurement(int model) {
     const OpenModel* open = m_models.find(model);
     if (!open) return;
     if (m_measureJob == 0) m_model = model;
-    const QString name = QString::fromStdString(open->card.name);
+    const QString name = open->name();
+    if (!open->runs()) return m_bar.finish(tr("%1 cannot be measured: %2").arg(name, problemOf(open->card)));
     if (!open->drawsImages() && open->card.objective != "classify")
         return m_bar.finish(tr("%1 cannot be measured on images: only class-conditional DiTs and ViTs can.").arg(name));
     m_bar.offer(name, open->drawsImages());
@@ -30,6 +33,7 @@ void DataJobs::measure(CalibrateRequest settings) {
     settings.model = open->ref;
     settings.compute.device = m_device.toStdString();
     if (open->drawsImages()) settings.folder.clear();
+    if (!open->card.nullClass) settings.guidance = 1;  // there is nothing to lead away from
     m_bar.showProgress("Measuring: starting", -1);
     m_measureJob = m_engine.request(
         settings, "measure", [this](const Result<Reply>& reply) { finishMeasurement(reply); },
@@ -62,6 +66,10 @@ void DataJobs::finishMeasurement(const Result<Reply>& reply) {
 void DataJobs::compare(CompareRequest request) {
     request.measure = m_bar.settings();
     request.measure.compute.device = m_device.toStdString();
+    for (const auto& [key, model] : m_models.all()) {
+        const bool asked = std::ranges::find(request.models, model.ref) != request.models.end();
+        if (asked && !model.card.nullClass) request.measure.guidance = 1;
+    }
     m_compare.showProgress(request.needsData() ? "Measuring heads to compare" : "Comparing heads", -1);
     m_compareJob = m_engine.request(
         request, "compare",

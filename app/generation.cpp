@@ -37,6 +37,22 @@ GenerateRequest overlaid(GenerateRequest now, const PictureSettings& found) {
     return now;
 }
 
+/// "Hires upscale: 2 \u00b7 Version: v1.9 \u00b7 3 more": long ones and many are cut.
+QString listed(const std::vector<std::string>& kept) {
+    constexpr int kLongest = 60, kRoom = 300;  // characters, so that the bar stays a few lines high
+    QStringList out;
+    int used = 0;
+    for (const std::string& entry : kept) {
+        const QString text = QString::fromStdString(entry.substr(0, 1000)).simplified();
+        out.append(text.size() > kLongest ? text.left(kLongest - 1) + QChar(0x2026) : text);
+        used += out.back().size();
+        if (used > kRoom) break;
+    }
+    const std::size_t more = kept.size() - static_cast<std::size_t>(out.size());
+    if (more > 0) out.append(QString("%1 more").arg(more));
+    return out.join(QStringLiteral(" \u00b7 "));
+}
+
 }  // namespace
 
 Generation::Generation(EngineClient& engine, OpenModels& models, Selection& selection, GenerateView& view,
@@ -47,7 +63,7 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
     connect(&m_view, &GenerateView::decodeRequested, this, &Generation::decode);
     connect(&m_view, &GenerateView::pictureDropped, this, &Generation::restoreFrom);
     connect(&m_view, &GenerateView::settingsWanted, this, [this](const GenerateRequest& settings) {
-        takeSettings({.path = "this picture", .settings = settings, .complete = true});
+        takeSettings({.path = "this picture", .settings = settings, .taken = {}, .complete = true, .kept = {}});
     });
     connect(&m_view.settings(), &GenerateSettings::tokensWanted, this, &Generation::askTokens);
     connect(&m_view.settings(), &GenerateSettings::lorasWanted, this, &Generation::askLoras);
@@ -59,6 +75,7 @@ Generation::Generation(EngineClient& engine, OpenModels& models, Selection& sele
 void Generation::run(GenerateRequest request) {
     const OpenModel* open = m_models.find(m_view.model());
     if (!open || m_job != 0) return;
+    if (open->lacksTime()) return emit timeWanted(m_view.model());
     m_model = m_view.model();
     const std::vector<LoraRef> loras = request.model.loras;
     request.model = open->ref;
@@ -185,8 +202,10 @@ void Generation::takeSettings(const PictureSettings& found) {
         m_view.restore(overlaid(settings.kept(settings.kind()), found));
         QStringList names;
         for (const std::string& name : found.taken) names.append(QString::fromStdString(name));
-        return m_view.messages().showNote(
-            QString("%1 says %2; everything else stays as it is.").arg(path, names.join(", ")));
+        QString note = QString("%1 says %2; everything else stays as it is.")
+                           .arg(path, names.isEmpty() ? "nothing that is used here" : names.join(", "));
+        if (!found.kept.empty()) note += " Not used: " + listed(found.kept);
+        return m_view.messages().showNote(note);
     }
     const OpenModel* open = m_models.find(m_view.model());
     ModelRef wanted = found.settings.model;

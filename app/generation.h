@@ -42,6 +42,7 @@ signals:
     void finished(const ropescope::GenerateResult& result);
     void pictureMade(const ropescope::GeneratedImage& first);
     void modelWanted(const ropescope::ModelRef& ref);
+    void timeWanted(int model);  ///< it cannot draw before somebody says what its time means
 
 private:
     void begin(const GenerateRequest& request);

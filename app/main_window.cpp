@@ -32,6 +32,7 @@
 #include "widgets/model_tree.h"
 #include "widgets/planes_view.h"
 #include "widgets/spectrum_view.h"
+#include "widgets/tensors_view.h"
 
 namespace ropescope {
 namespace {
@@ -44,7 +45,7 @@ constexpr int kTreeWidth = 176;
 }  // namespace
 
 QList<View*> Panels::views() const {
-    return {atlas, spectrum, planes, frequencies, fields, attention, compare};
+    return {atlas, spectrum, planes, frequencies, fields, attention, compare, tensors};
 }
 
 MainWindow::MainWindow(const WindowOptions& options)
@@ -90,6 +91,7 @@ void MainWindow::buildPanels() {
     m_panels.fields = new FieldsView(*m_models, *m_selection);
     m_panels.attention = new AttentionView(*m_models, *m_selection);
     m_panels.compare = new CompareView(*m_models, *m_selection);
+    m_panels.tensors = new TensorsView(*m_models, *m_selection);
     m_panels.measure = new MeasureBar(this);
     m_panels.generate = new GenerateView(*m_models);
     m_panels.classify = new ClassifyView(*m_models, *m_selection);
@@ -133,6 +135,7 @@ void MainWindow::buildDocks() {
     m_docks.fields = makeDock("fieldsDock", "Fields", m_panels.fields, centre);
     m_docks.attention = makeDock("attentionDock", "Attention", m_panels.attention, centre);
     m_docks.compare = makeDock("compareDock", "Compare", m_panels.compare, centre);
+    m_docks.tensors = makeDock("tensorsDock", "Tensors", m_panels.tensors, centre);
 }
 
 void MainWindow::buildStatusBar() {
@@ -153,8 +156,8 @@ void MainWindow::buildStatusBar() {
 void MainWindow::connectLoader() {
     connect(m_loader.get(), &ModelLoader::opened, this, &MainWindow::onOpened);
     connect(m_loader.get(), &ModelLoader::atlasArrived, this, &MainWindow::onAtlas);
-    connect(m_loader.get(), &ModelLoader::conventionNeeded, this, &MainWindow::askConvention);
-    connect(m_loader.get(), &ModelLoader::mapTokensNeeded, this, &MainWindow::askMapTokens);
+    connect(m_loader.get(), &ModelLoader::answerNeeded, this, &MainWindow::askBeforeOpening);
+    connect(m_loader.get(), &ModelLoader::closed, m_panels.questions, &AskBar::withdraw);
     connect(m_loader.get(), &ModelLoader::unanswered, this, [this] {
         m_opening = std::max(0, m_opening - 1);
         updateJobLine();
@@ -237,7 +240,9 @@ void MainWindow::connectViews() {
         connect(view, &View::measureRequested, this, &MainWindow::offerMeasurement);
         connect(view, &View::emptyActionRequested, this, [this, view] {
             const bool needsPicture = view == m_panels.fields || view == m_panels.attention;
-            if (needsPicture && !m_models->all().empty()) return m_panels.generate->requestGenerate();
+            const OpenModel* open = m_models->find(currentModel());
+            if (needsPicture && open && !open->runs()) return tellState(currentModel());
+            if (needsPicture && open) return m_panels.generate->requestGenerate();
             m_models->all().empty() ? openWithDialog() : m_loader->selectInteresting(m_models->all().begin()->first);
         });
     }
@@ -253,8 +258,29 @@ void MainWindow::connectViews() {
     connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
     connect(m_panels.tree, &ModelTree::openRequested, this, &MainWindow::openWithDialog);
     connect(m_panels.tree, &ModelTree::closeRequested, m_loader.get(), &ModelLoader::close);
-    connect(m_panels.tree, &ModelTree::modelActivated, m_loader.get(), &ModelLoader::selectInteresting);
-    connect(m_selection.get(), &Selection::changed, this, &MainWindow::showCurrentModel);
+    connect(m_panels.tree, &ModelTree::modelActivated, this, &MainWindow::activateModel);
+    connect(m_panels.tree, &ModelTree::problemActivated, this, [this](int model) {
+        activateModel(model);
+        tellState(model);
+    });
+    connect(m_panels.tree, &ModelTree::weightsRequested, this, &MainWindow::openWithWeights);
+    connect(m_panels.tree, &ModelTree::waiveRequested, this, &MainWindow::openWithoutUnused);
+    connect(m_panels.tree, &ModelTree::answersForgotten, this, [this](int model) {
+        ++m_opening;
+        m_loader->forgetAnswers(model);
+    });
+    connect(m_generation.get(), &Generation::timeWanted, this, &MainWindow::tellState);
+    connect(m_panels.tensors, &TensorsView::tensorsRequested, this, [this](const TensorsRequest& request) {
+        m_engine->request(request, request.tensor.empty() ? "tensors" : "tensor values",
+                          [view = m_panels.tensors, request](const Result<Reply>& reply) {
+                              if (reply) return view->take(request, std::get<TensorsReport>(*reply));
+                              if (reply.error().kind != ErrorKind::Cancelled) view->fail(request, reply.error());
+                          });
+    });
+    connect(m_selection.get(), &Selection::changed, this, [this] {
+        m_chosenModel = -1;
+        showCurrentModel();
+    });
     connect(m_models.get(), &OpenModels::modelsChanged, this, &MainWindow::showCurrentModel);
     m_saveSession.setSingleShot(true);
     m_saveSession.setInterval(kSessionMs);
@@ -267,8 +293,8 @@ void MainWindow::connectViews() {
 }
 
 int MainWindow::currentModel() const {
-    const int model = m_selection->current().model;
-    if (m_models->find(model)) return model;
+    for (const int model : {m_chosenModel, m_selection->current().model})
+        if (m_models->find(model)) return model;
     return m_models->all().empty() ? -1 : m_models->all().begin()->first;
 }
 
@@ -290,6 +316,7 @@ void MainWindow::showCurrentModel() {
     setWindowTitle(open ? QString("%1 \u2014 ropescope").arg(QString::fromStdString(open->card.name)) : "ropescope");
     if (!m_generation->isRunning() && m_panels.generate->model() != model) m_panels.generate->setModel(model);
     showMakerOf(model);
+    m_panels.tensors->setModel(model);
     updateCommandLines();
     saveSoon();
 }

@@ -3,7 +3,6 @@
 
 #include <QMainWindow>
 #include <QTimer>
-#include <functional>
 #include <memory>
 
 #include "app/appearance.h"
@@ -39,7 +38,8 @@ public:
     void openWithDialog();
     void openFolderWithDialog();
     void closeCurrentModel();
-    void closeNow();  ///< whatever still runs
+    void activateModel(int model);  ///< its most interesting head; where it has none, itself
+    void closeNow();                ///< whatever still runs
     void setLayout(Layout layout);
     void setAppearance(Appearance appearance);
     /// What would be restored at the next start; recent files and own layouts are kept in it.
@@ -55,6 +55,8 @@ public:
     [[nodiscard]] PictureStore& pictureStore() { return *m_pictureStore; }
     [[nodiscard]] DataJobs& dataJobs() { return *m_dataJobs; }
     void offerMeasurement();  ///< of the current model
+    /// The one that was chosen without a head, else that of the current head, else the first one; -1: none.
+    [[nodiscard]] int currentModel() const;
     [[nodiscard]] const WindowDocks& docks() const { return m_docks; }
     [[nodiscard]] const Panels& panels() const { return m_panels; }
     /// The view that has the keyboard, else the one that had it last: what copy and export mean.
@@ -72,7 +74,6 @@ private:
     void connectLoader();
     void connectEngine();
     void connectViews();
-    [[nodiscard]] int currentModel() const;  ///< of the current head, else the first one; -1: none
     void restore(const QStringList& files);
     enum class Restored { No, Other, Current };
     /// Whether the model is one of the last session's that is seen for the first time, and the one that was current.
@@ -80,13 +81,14 @@ private:
     [[nodiscard]] bool awaitsCurrentOfSession() const;  ///< the model that was current is still on its way
     void dropFromSession(const std::string& path);      ///< it will not take the selection
     void onOpened(int model);
+    /// What the file leaves open, else why nothing can be computed with it.
+    void tellState(int model);
+    void answer(const ModelRef& answered, int instead);
+    void openWithWeights(int model, const QString& copy);
+    void openWithoutUnused(int model);
     void onAtlas(int model);
     void openWithAdapter(int model, const QString& path);
-    /// `answer` puts what the file does not say into its reference, with which it is opened once more.
-    void askAbout(const ModelRef& ref, const QString& text, const QStringList& answers,
-                  std::function<void(ModelRef& ref, int chosen)> answer);
-    void askConvention(const ModelRef& ref, const QString& name);
-    void askMapTokens(const ModelRef& ref, const QString& name);
+    void askBeforeOpening(const ModelRef& ref, const ModelCard& card, int instead);
     void showMakerOf(int model);  ///< Generate or Classify, as the model can
     void showCurrentModel();
     void updateCommandLines();
@@ -115,6 +117,7 @@ private:
     QTimer m_stale, m_saveSession;  ///< m_stale: views are dimmed when an answer takes longer
     View* m_lastView = nullptr;
     int m_headsAsked = 0, m_opening = 0;
+    int m_chosenModel = -1;                      ///< until a head is selected
     bool m_sawAtlas = false, m_closing = false;  ///< m_closing: the user has said so, whatever still runs
 };
 

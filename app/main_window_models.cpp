@@ -3,10 +3,10 @@
 #include <QComboBox>
 #include <QFileDialog>
 #include <QFileInfo>
-#include <utility>
 
 #include "app/ask_bar.h"
 #include "app/engine_status.h"
+#include "app/file_questions.h"
 #include "app/main_window.h"
 #include "widgets/atlas_view.h"
 #include "widgets/message_bar.h"
@@ -65,9 +65,13 @@ void MainWindow::openWithAdapter(int model, const QString& path) {
 }
 
 void MainWindow::closeCurrentModel() {
-    const int model = m_selection->current().model;
-    if (model >= 0) return m_loader->close(model);
-    if (!m_models->all().empty()) m_loader->close(m_models->all().begin()->first);
+    if (const int model = currentModel(); model >= 0) m_loader->close(model);
+}
+
+void MainWindow::activateModel(int model) {
+    m_chosenModel = model;
+    m_loader->selectInteresting(model);  // a selected head takes the choice back
+    showCurrentModel();
 }
 
 void MainWindow::onOpened(int model) {
@@ -76,6 +80,11 @@ void MainWindow::onOpened(int model) {
     if (!open) return;
     remember(m_session.recentFiles, QString::fromStdString(open->ref.path));
     if (open->atlas) onAtlas(model);  // it was open already: show it
+    if (!open->hasHeads()) {          // no selection will come of it
+        dropFromSession(open->ref.path);
+        if (restoreSelection(model) == Restored::No) activateModel(model);  // those of the last session wait
+    }
+    tellState(model);
     if (m_panels.generate->model() < 0) m_panels.generate->setModel(model);
     m_generation->modelOpened(model);
     updateJobLine();
@@ -97,39 +106,62 @@ void MainWindow::onAtlas(int model) {
     updateJobLine();
 }
 
-void MainWindow::askAbout(const ModelRef& ref, const QString& text, const QStringList& answers,
-                          std::function<void(ModelRef& ref, int chosen)> answer) {
+/// Questions that come before a file is opened; nothing is in the tree yet.
+void MainWindow::askBeforeOpening(const ModelRef& ref, const ModelCard& card, int instead) {
     m_opening = std::max(0, m_opening - 1);
     updateJobLine();
     dropFromSession(ref.path);
-    m_panels.questions->ask({text, answers, [this, ref, answer = std::move(answer)](int chosen) {
-                                 ModelRef known = ref;
-                                 answer(known, chosen);
-                                 ++m_opening;
-                                 m_loader->open(known);
+    const auto question = questionAbout(ref, card);
+    if (!question) return;
+    m_panels.questions->ask({question->text, question->answers, [this, question, instead](int chosen) {
+                                 answer(question->refs[static_cast<std::size_t>(chosen)], instead);
                              }});
 }
 
-void MainWindow::askConvention(const ModelRef& ref, const QString& name) {
-    const QString text = QString(
-                             "%1 has HARoPE maps but does not say how they are applied: the same map to queries and "
-                             "keys, or the inverse one to keys?")
-                             .arg(name);
-    askAbout(ref, text, {"Same map", "Inverse map"}, [this](ModelRef& known, int chosen) {
-        known.convention = chosen == 0 ? Convention::Same : Convention::Inverse;
-        m_loader->setConvention(known, known.convention);
-    });
+void MainWindow::answer(const ModelRef& answered, int instead) {
+    m_loader->remember(answered);
+    ++m_opening;
+    m_loader->open(answered, instead);
 }
 
-void MainWindow::askMapTokens(const ModelRef& ref, const QString& name) {
-    const QString text = QString(
-                             "%1 has HARoPE maps and a class token but does not say whether the maps turn the class "
-                             "token too.")
-                             .arg(name);
-    askAbout(ref, text, {"All tokens", "Patches only"}, [this](ModelRef& known, int chosen) {
-        known.mapTokens = chosen == 0 ? MapTokens::All : MapTokens::PatchesOnly;
-        m_loader->setMapTokens(known, known.mapTokens);
-    });
+void MainWindow::tellState(int model) {
+    const OpenModel* open = m_models->find(model);
+    if (!open) return;
+    if (const auto question = questionAbout(open->ref, open->card)) {
+        return m_panels.questions->ask(
+            {question->text, question->answers,
+             [this, question, model](int chosen) { answer(question->refs[static_cast<std::size_t>(chosen)], model); },
+             model});
+    }
+    if (open->runs()) return;
+    m_panels.messages->showError(QString("%1 can be looked at, but nothing is computed with it: %2 Its tensors are "
+                                         "listed in the Tensors view.")
+                                     .arg(open->name(), problemOf(open->card)),
+                                 QString::fromStdString(open->card.problem));
+}
+
+/// Beside the one that is open, so that both can be compared.
+void MainWindow::openWithWeights(int model, const QString& copy) {
+    const OpenModel* open = m_models->find(model);
+    if (!open) return;
+    ModelRef wanted = open->ref;
+    wanted.weights = copy.toStdString();
+    for (const auto& [key, other] : m_models->all()) {
+        ModelRef same = other.ref;
+        same.weights = wanted.weights;
+        if (same == wanted && other.card.copy == wanted.weights) return activateModel(key);
+    }
+    ++m_opening;
+    m_loader->open(wanted);
+}
+
+void MainWindow::openWithoutUnused(int model) {
+    const OpenModel* open = m_models->find(model);
+    if (!open) return;
+    ModelRef ref = open->ref;
+    ref.ignore.insert(ref.ignore.end(), open->card.unused.begin(), open->card.unused.end());
+    ++m_opening;
+    m_loader->open(ref, model);
 }
 
 /// Heads of the last session, once their model's numbers are there; each model's share of it is used once.

@@ -24,7 +24,7 @@
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
-#include "widgets/view.h"
+#include "widgets/tensors_view.h"
 
 namespace ropescope {
 Session MainWindow::currentSession() const {
@@ -46,8 +46,7 @@ Session MainWindow::currentSession() const {
     for (const HeadRef& head : m_selection->pinned()) {
         if (indexOf.contains(head.model)) session.pinned.push_back({indexOf[head.model], head.id});
     }
-    session.conventions = m_loader->conventions();
-    session.mapTokens = m_loader->mapTokens();
+    session.answers = m_loader->answers();
     session.geometry = saveGeometry();
     session.layout = saveDocks(m_docks);
     session.appearance = m_appearance.appearance();
@@ -70,8 +69,7 @@ void MainWindow::restore(const QStringList& files) {
     m_pictureStore->setKeeping(m_session.keepPictures);
     m_generation->setDevice(m_session.device);
     m_dataJobs->setDevice(m_session.device);
-    m_loader->setConventions(m_session.conventions);
-    m_loader->setMapTokens(m_session.mapTokens);
+    m_loader->setAnswers(m_session.answers);
     if (!files.isEmpty()) {
         m_session.models.clear();
         return openFiles(files);
@@ -141,12 +139,13 @@ void MainWindow::dropEvent(QDropEvent* event) {
 void MainWindow::updateCommandLines() {
     const OpenModel* open = m_models->find(currentModel());
     QString line;
-    if (open) {
+    if (open && open->hasHeads()) {
         line = QString::fromStdString("ropescope inspect " + shellWord(open->ref.path) + modelOptions(open->ref) +
                                       " --out heads.safetensors");
     }
     for (View* view : m_panels.views())
-        if (view != m_panels.attention) view->setCommandLine(line);  // that one's follows from its picture
+        if (view != m_panels.attention && view != m_panels.tensors)
+            view->setCommandLine(line);  // theirs follow from more
 }
 
 void MainWindow::updateJobLine() {
@@ -159,8 +158,10 @@ void MainWindow::updateJobLine() {
 
 void MainWindow::setViewsStale(bool stale) {
     for (View* view : m_panels.views()) {
-        // The Atlas, Attention and Compare do not wait for single heads' reports.
-        if (view != m_panels.atlas && view != m_panels.attention && view != m_panels.compare) view->setStale(stale);
+        // The Atlas, Attention, Compare and Tensors do not wait for single heads' reports.
+        if (view != m_panels.atlas && view != m_panels.attention && view != m_panels.compare &&
+            view != m_panels.tensors)
+            view->setStale(stale);
     }
 }
 

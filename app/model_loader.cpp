@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "app/file_questions.h"
+
 namespace ropescope {
 namespace {
 
@@ -27,6 +29,12 @@ std::optional<HeadId> largest(const AtlasReport& atlas, const char* key) {
     return best;
 }
 
+/// "name [student]" where a copy was asked for, so that two copies of a file can be told apart.
+ModelCard named(ModelCard card, const ModelRef& ref) {
+    if (card.copies.size() > 1 && ref.weights != ModelRef{}.weights) card.name += " [" + card.copy + "]";
+    return card;
+}
+
 }  // namespace
 
 ModelLoader::ModelLoader(EngineClient& engine, OpenModels& models, Selection& selection, QObject* parent)
@@ -34,16 +42,16 @@ ModelLoader::ModelLoader(EngineClient& engine, OpenModels& models, Selection& se
     connect(&m_selection, &Selection::changed, this, &ModelLoader::askHeads);
 }
 
-void ModelLoader::open(ModelRef ref) {
+void ModelLoader::open(ModelRef ref, int instead) {
     const QString path = QString::fromStdString(ref.path);
     for (const auto& [key, model] : m_models.all()) {
-        if (model.ref == ref) {
-            emit opened(key);
-            return;
-        }
+        if (!(model.ref == ref)) continue;
+        emit opened(key);
+        if (instead != key && m_models.find(instead)) close(instead);
+        return;
     }
-    m_engine.request(OpenRequest{ref}, "", [this, ref, path](const Result<Reply>& reply) {
-        if (reply) return take(ref, std::get<ModelCard>(*reply));
+    m_engine.request(OpenRequest{ref}, "", [this, ref, path, instead](const Result<Reply>& reply) {
+        if (reply) return take(ref, std::get<ModelCard>(*reply), instead);
         reply.error().kind == ErrorKind::Cancelled ? emit unanswered() : emit refused(path, reply.error());
     });
 }
@@ -53,27 +61,31 @@ QString ModelLoader::answerKey(const ModelRef& ref) {
     return QString::fromStdString(adapter.empty() ? ref.path : ref.path + "\n" + adapter);
 }
 
-void ModelLoader::take(ModelRef ref, const ModelCard& card) {
-    // What the file does not say may have been answered before.
-    ModelRef answered = ref;
-    if (card.convention == Convention::Unknown && ref.convention == Convention::Unknown)
-        answered.convention = m_conventions.value(answerKey(ref), Convention::Unknown);
-    if (card.mapTokens == MapTokens::Unknown && ref.mapTokens == MapTokens::Unknown)
-        answered.mapTokens = m_mapTokens.value(answerKey(ref), MapTokens::Unknown);
-    if (answered != ref) return open(answered);
-    if (card.convention == Convention::Unknown) {
-        emit conventionNeeded(ref, QString::fromStdString(card.name));
-        return;
-    }
-    if (card.mapTokens == MapTokens::Unknown) {
-        emit mapTokensNeeded(ref, QString::fromStdString(card.name));
-        return;
-    }
+void ModelLoader::remember(const ModelRef& answered) {
+    ModelRef& known = m_answers[answerKey(answered)];
+    known = answered;
+    known.path.clear(), known.adapter.clear(), known.config.clear();
+    known.loras.clear(), known.ignore.clear();
+}
+
+void ModelLoader::forgetAnswers(int model) {
+    const OpenModel* open = m_models.find(model);
+    if (!open) return;
+    m_answers.remove(answerKey(open->ref));
+    const ModelRef plain = withoutAnswers(open->ref);
+    this->open(plain, model);
+}
+
+void ModelLoader::take(const ModelRef& ref, const ModelCard& card, int instead) {
+    const ModelRef answered = withAnswers(ref, card, m_answers.value(answerKey(ref)));
+    if (answered != ref) return open(answered, instead);
+    if (mustBeAnswered(card)) return emit answerNeeded(ref, card, instead);
     for (const auto& [key, model] : m_models.all()) {
         if (model.ref == ref) return emit unanswered();  // asked for twice before the first answer came
     }
-    const int model = m_models.add(ref, card);
+    const int model = m_models.add(ref, named(card, ref));
     emit opened(model);
+    if (m_models.find(instead)) close(instead);
     askAtlas(model);
 }
 
@@ -82,11 +94,12 @@ void ModelLoader::close(int model) {
     m_models.remove(model);
     m_asked.erase(model);
     std::erase_if(m_failed, [&](const HeadRef& head) { return head.model == model; });
+    emit closed(model);
 }
 
 void ModelLoader::askAtlas(int model) {
     const OpenModel* open = m_models.find(model);
-    if (!open) return;
+    if (!open || !open->hasHeads()) return;
     m_engine.request(
         AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
         [this, model](const Result<Reply>& reply) {
@@ -111,7 +124,7 @@ void ModelLoader::checkSoon(int model) {
 
 void ModelLoader::check(int model) {
     const OpenModel* open = m_models.find(model);
-    if (!open || open->check) return;
+    if (!open || open->check || !open->runs()) return;
     m_engine.request(SelfCheckRequest{open->ref}, QString("check:%1").arg(model),
                      [this, model](const Result<Reply>& reply) {
                          if (reply) return m_models.setCheck(model, std::get<SelfCheckReport>(*reply));

@@ -19,18 +19,16 @@ class ModelLoader : public QObject {
 public:
     ModelLoader(EngineClient& engine, OpenModels& models, Selection& selection, QObject* parent = nullptr);
 
-    /// Opens a file, or shows it when it is open already. The answer comes as opened(), refused() or
-    /// conventionNeeded().
-    void open(ModelRef ref);
+    /// Opens a file, or shows it when it is open already. The answer comes as opened(), refused() or answerNeeded().
+    /// `instead`: the open model whose place it takes.
+    void open(ModelRef ref, int instead = -1);
     void close(int model);
-    /// The user's answers to conventionNeeded(), by answerKey(); used for files that do not say themselves.
-    void setConventions(const QMap<QString, Convention>& conventions) { m_conventions = conventions; }
-    void setConvention(const ModelRef& ref, Convention convention) { m_conventions[answerKey(ref)] = convention; }
-    /// The same for mapTokensNeeded().
-    void setMapTokens(const QMap<QString, MapTokens>& answers) { m_mapTokens = answers; }
-    void setMapTokens(const ModelRef& ref, MapTokens answer) { m_mapTokens[answerKey(ref)] = answer; }
-    [[nodiscard]] const QMap<QString, MapTokens>& mapTokens() const { return m_mapTokens; }
-    [[nodiscard]] const QMap<QString, Convention>& conventions() const { return m_conventions; }
+    /// What users have said of files that do not say it themselves, by answerKey(): references in which that is set.
+    void setAnswers(const QMap<QString, ModelRef>& answers) { m_answers = answers; }
+    [[nodiscard]] const QMap<QString, ModelRef>& answers() const { return m_answers; }
+    void remember(const ModelRef& answered);
+    /// Opens it again as if nothing had ever been said of it.
+    void forgetAnswers(int model);
     /// Selects the head with the highest cross-axis mixing (the largest condition where there is no mixing).
     void selectInteresting(int model);
 
@@ -41,8 +39,9 @@ signals:
     void opened(int model);
     void unanswered();  ///< an open() whose model is open already by another, or that was replaced
     void refused(const QString& path, const ropescope::Error& error);
-    void conventionNeeded(const ropescope::ModelRef& ref, const QString& name);
-    void mapTokensNeeded(const ropescope::ModelRef& ref, const QString& name);
+    void closed(int model);
+    /// Without it the file is not opened (mustBeAnswered()).
+    void answerNeeded(const ropescope::ModelRef& ref, const ropescope::ModelCard& card, int instead);
     void atlasArrived(int model);
     void atlasFailed(int model, const ropescope::Error& error);
     void headsAsked(int count);
@@ -55,7 +54,7 @@ signals:
 private:
     /// Absolute path, and behind it that of the adapter whose maps they are.
     [[nodiscard]] static QString answerKey(const ModelRef& ref);
-    void take(ModelRef ref, const ModelCard& card);
+    void take(const ModelRef& ref, const ModelCard& card, int instead);
     void askAtlas(int model);
     void checkSoon(int model);
     void check(int model);
@@ -65,8 +64,7 @@ private:
     EngineClient& m_engine;
     OpenModels& m_models;
     Selection& m_selection;
-    QMap<QString, Convention> m_conventions;
-    QMap<QString, MapTokens> m_mapTokens;
+    QMap<QString, ModelRef> m_answers;
     std::set<HeadRef> m_failed;                  ///< heads whose report was refused: not asked for again and again
     std::map<int, std::vector<HeadId>> m_asked;  ///< heads on their way, by model
 };

@@ -21,6 +21,7 @@ class MessageBar;
 class ModelTree;
 class PlanesView;
 class SpectrumView;
+class TensorsView;
 class View;
 
 /// What the window is made of. Owned by the window as Qt children.
@@ -32,6 +33,7 @@ struct Panels {
     FieldsView* fields = nullptr;
     AttentionView* attention = nullptr;
     CompareView* compare = nullptr;
+    TensorsView* tensors = nullptr;
     GenerateView* generate = nullptr;
     ClassifyView* classify = nullptr;
     HeadPanel* head = nullptr;

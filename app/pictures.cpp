@@ -20,6 +20,9 @@
 #include "widgets/generate_view.h"
 #include "widgets/measure_bar.h"
 #include "widgets/planes_view.h"
+#include "widgets/tensor_list.h"
+#include "widgets/tensor_panel.h"
+#include "widgets/tensors_view.h"
 #include "widgets/view.h"
 
 namespace ropescope {
@@ -116,6 +119,17 @@ void Pictures::askAttention() {
     settle(kPaintMs);
 }
 
+/// The projections of a block in the middle.
+void Pictures::chooseTensor() {
+    TensorsView* view = m_window.panels().tensors;
+    if (!waitFor("the list of tensors", kPatienceMs, [view] { return !view->list().all().empty(); })) return;
+    const OpenModel* model = m_window.models().find(view->model());
+    const std::string name = model->card.attention(model->card.layers / 2) + "qkv.weight";
+    view->choose(QString::fromStdString(name));
+    waitFor("the values of a tensor", kPatienceMs, [&] { return view->panel().shown().name == name; });
+    settle(kPaintMs);
+}
+
 void Pictures::takeViews() {
     selectFour();
     m_window.setLayout(Layout::Publish);
@@ -126,6 +140,7 @@ void Pictures::takeViews() {
         if (view == m_window.panels().compare)
             waitFor("a comparison", kPatienceMs, [&] { return !view->isShowingEmpty(); });
         if (view == m_window.panels().attention) askAttention();
+        if (view == m_window.panels().tensors) chooseTensor();
         if (view->isShowingEmpty()) m_failures.append(dock->windowTitle() + " is empty");
         // "compare" is the name of the picture of two models.
         save(*view, view == m_window.panels().compare ? QString("heads-compared") : dock->windowTitle().toLower());

@@ -28,6 +28,7 @@ private:
     void save(QWidget& widget, const QString& name);
     void selectFour();
     void askAttention();
+    void chooseTensor();
     void takeViews();
     void takeGeneration();
     void takeComparison();

@@ -50,9 +50,15 @@ QJsonArray toJson(const std::vector<LoraRef>& loras) {
     return all;
 }
 
+QJsonArray texts(const std::vector<std::string>& all) {
+    QJsonArray array;
+    for (const std::string& one : all) array.append(QString::fromStdString(one));
+    return array;
+}
+
 QJsonObject toJson(const ModelRef& ref) {
     return {{"path", QString::fromStdString(ref.path)},
-            {"weights", nameOf(ref.weights)},
+            {"weights", QString::fromStdString(ref.weights)},
             {"convention", nameOf(ref.convention)},
             {"map_tokens", nameOf(ref.mapTokens)},
             {"heads", ref.heads},
@@ -61,13 +67,15 @@ QJsonObject toJson(const ModelRef& ref) {
             {"theta", ref.theta},
             {"config", QString::fromStdString(ref.config)},
             {"adapter", QString::fromStdString(ref.adapter)},
-            {"loras", toJson(ref.loras)}};
+            {"loras", toJson(ref.loras)},
+            {"time", QString::fromStdString(ref.time)},
+            {"ignore", texts(ref.ignore)}};
 }
 
 ModelRef modelRef(const QJsonObject& json) {
     ModelRef ref;
     ref.path = json["path"].toString().toStdString();
-    ref.weights = valueOf(json["weights"], WeightChoice::Ema);
+    ref.weights = json["weights"].toString("ema").toStdString();
     ref.convention = valueOf(json["convention"], Convention::Unknown);
     ref.mapTokens = valueOf(json["map_tokens"], MapTokens::Unknown);
     ref.heads = json["heads"].toInt();
@@ -77,6 +85,8 @@ ModelRef modelRef(const QJsonObject& json) {
     ref.adapter = json["adapter"].toString().toStdString();
     for (const QJsonValue& lora : json["loras"].toArray())
         ref.loras.push_back({lora["path"].toString().toStdString(), lora["strength"].toDouble(1)});
+    ref.time = json["time"].toString().toStdString();
+    for (const QJsonValue& pattern : json["ignore"].toArray()) ref.ignore.push_back(pattern.toString().toStdString());
     return ref;
 }
 
@@ -118,9 +128,8 @@ QJsonObject toJson(const Session& s) {
     for (const ModelRef& ref : s.models) models.append(toJson(ref));
     for (HeadId id : s.selected) selected.append(toJson(id));
     for (const auto& [model, id] : s.pinned) pinned.append(QJsonArray{model, id.layer, id.head});
-    QJsonObject conventions, mapTokens, layouts;
-    for (auto it = s.mapTokens.begin(); it != s.mapTokens.end(); ++it) mapTokens[it.key()] = nameOf(it.value());
-    for (auto it = s.conventions.begin(); it != s.conventions.end(); ++it) conventions[it.key()] = nameOf(it.value());
+    QJsonObject answers, layouts;
+    for (auto it = s.answers.begin(); it != s.answers.end(); ++it) answers[it.key()] = toJson(it.value());
     for (auto it = s.userLayouts.begin(); it != s.userLayouts.end(); ++it) layouts[it.key()] = toJson(it.value());
     return {{"version", kSessionVersion},
             {"models", models},
@@ -128,8 +137,7 @@ QJsonObject toJson(const Session& s) {
             {"selected", selected},
             {"pinned", pinned},
             {"recent_files", QJsonArray::fromStringList(s.recentFiles)},
-            {"conventions", conventions},
-            {"map_tokens", mapTokens},
+            {"answers", answers},
             {"geometry", text(s.geometry)},
             {"layout", toJson(s.layout)},
             {"user_layouts", layouts},
@@ -155,14 +163,14 @@ Session session(const QJsonObject& json) {
     for (const QJsonValue& file : json["recent_files"].toArray()) {
         if (s.recentFiles.size() < kRecentFiles) s.recentFiles.append(file.toString());
     }
-    const QJsonObject conventions = json["conventions"].toObject();
-    for (auto it = conventions.begin(); it != conventions.end(); ++it) {
-        s.conventions[it.key()] = valueOf(it.value(), Convention::Unknown);
-    }
-    const QJsonObject mapTokens = json["map_tokens"].toObject();
-    for (auto it = mapTokens.begin(); it != mapTokens.end(); ++it) {
-        s.mapTokens[it.key()] = valueOf(it.value(), MapTokens::Unknown);
-    }
+    const QJsonObject answers = json["answers"].toObject();
+    for (auto it = answers.begin(); it != answers.end(); ++it) s.answers[it.key()] = modelRef(it.value().toObject());
+    // Earlier versions kept these two by themselves.
+    const QJsonObject conventions = json["conventions"].toObject(), mapTokens = json["map_tokens"].toObject();
+    for (auto it = conventions.begin(); it != conventions.end(); ++it)
+        s.answers[it.key()].convention = valueOf(it.value(), Convention::Unknown);
+    for (auto it = mapTokens.begin(); it != mapTokens.end(); ++it)
+        s.answers[it.key()].mapTokens = valueOf(it.value(), MapTokens::Unknown);
     s.geometry = bytes(json["geometry"]);
     s.layout = dockLayout(json["layout"]);
     const QJsonObject layouts = json["user_layouts"].toObject();

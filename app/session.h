@@ -30,8 +30,7 @@ struct Session {
     std::vector<HeadId> selected;                ///< heads of the current model
     std::vector<std::pair<int, HeadId>> pinned;  ///< index into models, head
     QStringList recentFiles;                     ///< newest first
-    QMap<QString, Convention> conventions;       ///< the user's answers, by file (ModelLoader)
-    QMap<QString, MapTokens> mapTokens;          ///< likewise
+    QMap<QString, ModelRef> answers;             ///< the user's, by file (ModelLoader)
     QByteArray geometry;
     DockLayout layout;
     QMap<QString, DockLayout> userLayouts;

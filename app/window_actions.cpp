@@ -254,9 +254,8 @@ void WindowActions::openPalette() {
                            [action] { action->trigger(); }});
     }
     for (const auto& [key, model] : m_window.models().all()) {
-        entries.push_back({QString::fromStdString(model.card.name), "model", {}, [this, key = key] {
-                               m_window.loader().selectInteresting(key);
-                           }});
+        entries.push_back(
+            {QString::fromStdString(model.card.name), "model", {}, [this, key = key] { m_window.activateModel(key); }});
         for (int i = 0; i < model.card.layers * model.card.heads; ++i) {
             const HeadRef head{key, {i / model.card.heads, i % model.card.heads}};
             entries.push_back(

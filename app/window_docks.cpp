@@ -7,7 +7,7 @@
 namespace ropescope {
 namespace {
 
-constexpr int kStateVersion = 3;
+constexpr int kStateVersion = 4;
 
 /// Left | right, each a stack of tabs with its first dock in front.
 void placeViews(const WindowDocks& docks, const QList<QDockWidget*>& left, const QList<QDockWidget*>& right) {
@@ -67,19 +67,19 @@ void applyLayout(const WindowDocks& docks, Layout layout) {
     docks.window->resizeDocks({docks.generate}, {height * (large ? 50 : 32) / 100}, Qt::Vertical);
     switch (layout) {
         case Layout::Explore:
-            placeViews(docks, {docks.atlas, docks.spectrum, docks.compare},
+            placeViews(docks, {docks.atlas, docks.spectrum, docks.compare, docks.tensors},
                        {docks.fields, docks.attention, docks.planes, docks.frequencies});
             break;
         case Layout::Compare:
             placeViews(docks, {docks.compare, docks.spectrum, docks.frequencies, docks.atlas},
-                       {docks.planes, docks.fields, docks.attention});
+                       {docks.planes, docks.fields, docks.attention, docks.tensors});
             docks.head->hide();
             docks.generate->hide();
             break;
         case Layout::Generate:
             placeViews(docks,
                        {docks.attention, docks.fields, docks.atlas, docks.spectrum, docks.planes, docks.frequencies,
-                        docks.compare},
+                        docks.compare, docks.tensors},
                        {});
             docks.head->hide();
             break;

@@ -32,9 +32,10 @@ struct WindowDocks {
     QDockWidget* fields = nullptr;
     QDockWidget* attention = nullptr;
     QDockWidget* compare = nullptr;
+    QDockWidget* tensors = nullptr;
 
     [[nodiscard]] QList<QDockWidget*> views() const {
-        return {atlas, spectrum, planes, frequencies, fields, attention, compare};
+        return {atlas, spectrum, planes, frequencies, fields, attention, compare, tensors};
     }
     [[nodiscard]] QList<QDockWidget*> tools() const { return {models, head, generate}; }
     [[nodiscard]] QList<QDockWidget*> all() const { return tools() + views(); }

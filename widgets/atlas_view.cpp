@@ -74,7 +74,8 @@ void AtlasView::connectSignals() {
         refresh();
     });
     connect(&m_models, &OpenModels::atlasChanged, this, [this](int model) {
-        if (m_model < 0) m_model = model;
+        const OpenModel* shown = m_models.find(m_model);
+        if (shown == nullptr || !shown->hasHeads()) m_model = model;
         fillNumbers();
         refresh();
     });

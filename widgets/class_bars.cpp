@@ -25,6 +25,11 @@ void ClassBars::setScores(std::vector<ClassScore> scores) {
     update();
 }
 
+void ClassBars::setHint(const QString& text) {
+    m_hint = text;
+    update();
+}
+
 QSize ClassBars::sizeHint() const {
     return {480, 5 * 2 * fontMetrics().height() + 16};
 }
@@ -36,7 +41,9 @@ void ClassBars::paintEvent(QPaintEvent*) {
     if (m_scores.empty()) {
         painter.setPen(looks.muted);
         painter.drawText(rect().adjusted(12, 12, -12, -12), Qt::AlignCenter | Qt::TextWordWrap,
-                         tr("The best classes of a picture appear here, and the fields of its heads in Fields"));
+                         m_hint.isEmpty()
+                             ? tr("The best classes of a picture appear here, and the fields of its heads in Fields")
+                             : m_hint);
         return;
     }
     const QFontMetricsF metrics(looks.font);

@@ -15,6 +15,7 @@ public:
     explicit ClassBars(QWidget* parent = nullptr);
 
     void setScores(std::vector<ClassScore> scores);
+    void setHint(const QString& text);  ///< what is said while there are none; empty: the usual
     [[nodiscard]] const std::vector<ClassScore>& scores() const { return m_scores; }
     [[nodiscard]] QSize sizeHint() const override;
 
@@ -23,6 +24,7 @@ protected:
 
 private:
     std::vector<ClassScore> m_scores;
+    QString m_hint;
 };
 
 }  // namespace ropescope

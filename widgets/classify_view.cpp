@@ -91,7 +91,7 @@ void ClassifyView::openWithDialog() {
 }
 
 void ClassifyView::requestClassify() {
-    if (m_running || m_image.isEmpty() || m_models.find(m_model) == nullptr) return;
+    if (m_running || m_image.isEmpty() || m_models.find(m_model) == nullptr || !obstacle().isEmpty()) return;
     m_messages->clear();
     ClassifyRequest request;
     request.model = m_models.find(m_model)->ref;
@@ -127,15 +127,30 @@ void ClassifyView::fail(const Error& error) {
     m_messages->showError(error);
 }
 
+QString ClassifyView::obstacle() const {
+    const OpenModel* open = m_models.find(m_model);
+    return open == nullptr || open->runs() ? QString()
+                                           : tr("%1 cannot be run: %2").arg(open->name(), problemOf(open->card));
+}
+
 void ClassifyView::setRunning(bool running) {
     m_running = running;
-    m_classify->setEnabled(!running && !m_image.isEmpty());
-    m_classify->setToolTip(m_image.isEmpty() ? tr("Open an image first") : tr("Classify %1 again").arg(m_image));
+    const QString why = obstacle();
+    m_open->setEnabled(why.isEmpty());
+    m_classify->setEnabled(!running && !m_image.isEmpty() && why.isEmpty());
+    m_classify->setToolTip(plainTip(!why.isEmpty()      ? why
+                                    : m_image.isEmpty() ? tr("Open an image first")
+                                                        : tr("Classify %1 again").arg(m_image)));
     m_cancel->setEnabled(running);
+    m_bars->setHint(why);
     if (running) {
         m_status->setText(tr("Classifying %1").arg(QFileInfo(m_image).fileName()));
+    } else if (!why.isEmpty()) {
+        m_status->setText(tr("This model cannot classify"));
     } else if (m_image.isEmpty()) {
         m_status->setText(tr("Ready: open an image or drop one here"));
+    } else if (!m_result) {
+        m_status->setText(tr("Ready to classify %1").arg(QFileInfo(m_image).fileName()));
     }
 }
 

@@ -55,6 +55,7 @@ protected:
 
 private:
     void setRunning(bool running);
+    [[nodiscard]] QString obstacle() const;  ///< why the model at hand does not classify; empty: it does
     void showHead();
 
     OpenModels& m_models;

@@ -148,9 +148,9 @@ void CompareView::fillHeads() {
     m_which->clear();
     m_which->addItem(tr("shown heads"), kShown);
     for (const auto& [key, model] : m_models.all()) {
-        m_which->addItem(tr("all of %1").arg(QString::fromStdString(model.card.name)), key);
+        if (model.hasHeads()) m_which->addItem(tr("all of %1").arg(model.name()), key);
     }
-    if (m_models.all().size() == 2) m_which->addItem(tr("all of both models"), kEveryModel);
+    if (m_which->count() == 3) m_which->addItem(tr("all of both models"), kEveryModel);
     const int found = m_which->findData(kept);
     m_which->setCurrentIndex(found > 0 ? found : std::min(1, m_which->count() - 1));
     if (found <= 0) m_chosen = false;  // what was chosen is closed
@@ -169,7 +169,7 @@ CompareRequest CompareView::request() const {
         }
     } else {
         for (const auto& [key, model] : m_models.all()) {
-            if (which == kEveryModel || key == which) keys.insert(key);
+            if (model.hasHeads() && (which == kEveryModel || key == which)) keys.insert(key);
         }
     }
     for (int key : keys) {

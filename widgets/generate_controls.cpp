@@ -29,10 +29,8 @@ void GenerateSettings::connectControls() {
         };
     };
     using R = GenerateRequest&;
-    connect(m_class, &QComboBox::currentIndexChanged, this, sets([this](R r) {
-                const bool none = m_class->currentIndex() == m_class->count() - 1;
-                r.labels = {none ? kNoClass : m_class->currentIndex()};
-            }));
+    connect(m_class, &QComboBox::currentIndexChanged, this,
+            sets([this](R r) { r.labels = {m_class->currentData().toInt()}; }));
     connect(m_stepCount, &QSpinBox::valueChanged, this, sets([this](R r) { r.steps = m_stepCount->value(); }));
     connect(m_guidance, &QDoubleSpinBox::valueChanged, this, sets([this](R r) { r.guidance = m_guidance->value(); }));
     connect(m_sampler, &QComboBox::currentIndexChanged, this,

@@ -102,7 +102,7 @@ void GenerateSettings::showSides() {
 void GenerateSettings::showSize() {
     const OpenModel* open = m_models.find(m_model);
     if (text()) return m_pixels->setText(tr("px"));
-    const int patch = open == nullptr ? 0 : open->card.patch;
+    const int patch = open == nullptr || !open->makesPictures() ? 0 : open->card.patch;
     const bool trained = open == nullptr || patches() == open->card.grid;
     m_method->setEnabled(!trained && open->card.encoding != "absolute");
     m_pixels->setText(patch == 0 ? QString()
@@ -117,9 +117,9 @@ void GenerateSettings::fillClasses(const OpenModel& open) {
     m_class->clear();
     for (int i = 0; i < open.card.classes; ++i) {
         const bool named = i < static_cast<int>(open.card.classNames.size());
-        m_class->addItem(named ? QString::fromStdString(open.card.classNames[i]) : tr("class %1").arg(i));
+        m_class->addItem(named ? QString::fromStdString(open.card.classNames[i]) : tr("class %1").arg(i), i);
     }
-    if (open.card.classes > 0) m_class->addItem(tr("no class"));
+    if (open.card.classes > 0 && open.card.nullClass) m_class->addItem(tr("no class"), kNoClass);
     m_showing = wasShowing;
 }
 
@@ -199,8 +199,11 @@ void GenerateSettings::showKind() {
     showNoise();
     const bool flux = open != nullptr && open->card.architecture == "flux";
     m_guidancePair->setVisible(!flux || open->card.guidanceInput);
+    const bool guided = text() || open == nullptr || open->card.nullClass;
+    m_guidance->setEnabled(guided);
     m_guidance->setToolTip(
-        flux     ? tr("An input of the network (distilled guidance)")
+        !guided  ? tr("1, as this model has no row for \"no class\" that guidance could lead away from")
+        : flux   ? tr("An input of the network (distilled guidance)")
         : text() ? tr("negative + w (prompt - negative); 1 is the prompt alone")
                  : tr("unconditional + w (conditional - unconditional); 1 is the conditional model alone"));
     m_vae->setHint(text() ? tr("that of the model's folder") : tr("none: a linear preview"),
@@ -236,13 +239,13 @@ void GenerateSettings::showMore() {
 
 void GenerateSettings::askTokens() {
     const OpenModel* open = m_models.find(m_model);
-    if (!text() || open == nullptr || !m_embeddings->path().isEmpty()) return;
+    if (!text() || open == nullptr || !open->makesPictures() || !m_embeddings->path().isEmpty()) return;
     emit tokensWanted({open->ref, m_encoders->path().toStdString(), m_prompt->prompt().toStdString()});
 }
 
 void GenerateSettings::askLoras() {
     const OpenModel* open = m_models.find(m_model);
-    if (m_showing || !text() || open == nullptr || kept().model.loras.empty()) return;
+    if (m_showing || !text() || open == nullptr || !open->makesPictures() || kept().model.loras.empty()) return;
     LorasRequest request{open->ref};
     request.model.loras = kept().model.loras;
     emit lorasWanted(request);

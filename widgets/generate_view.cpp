@@ -237,24 +237,29 @@ void GenerateView::fail(const Error& error) {
     m_messages->showError(error);
 }
 
+QString GenerateView::obstacle() const {
+    const OpenModel* open = m_models.find(model());
+    if (open == nullptr) return tr("Open a model that generates, then choose a class and press Generate");
+    if (!open->runs()) return tr("%1 cannot be run: %2").arg(open->name(), problemOf(open->card));
+    if (open->makesPictures()) return {};
+    return open->card.objective == "classify"
+               ? tr("This model classifies; open one that generates")
+               : tr("This %1 makes no pictures by itself").arg(QString::fromStdString(open->card.architecture));
+}
+
 void GenerateView::setRunning(bool running) {
     m_running = running;
     const OpenModel* open = m_models.find(model());
-    const bool able = open != nullptr && open->makesPictures();
-    m_generate->setEnabled(able && !running);
+    const QString why = obstacle();
+    m_generate->setEnabled(why.isEmpty() && !running);
     m_cancel->setEnabled(running);
     showDecode();
     m_progress->setVisible(running);
     if (running || !m_gallery->count()) m_status->setVisible(true);
     if (running) return;
-    m_generate->setToolTip(able ? tr("Make the picture (G)") : tr("This model makes no pictures"));
-    if (open == nullptr)
-        m_status->say(tr("Open a model that generates, then choose a class and press Generate"));
-    else if (!able)
-        m_status->say(
-            open->card.objective == "classify"
-                ? tr("This model classifies; open one that generates")
-                : tr("This %1 makes no pictures by itself").arg(QString::fromStdString(open->card.architecture)));
+    m_generate->setToolTip(why.isEmpty() ? tr("Make the picture (G)") : plainTip(why));
+    if (!why.isEmpty())
+        m_status->say(why);
     else if (m_steps.empty() && m_gallery->count() == 0)
         m_status->say(open->takesText() ? tr("Ready: write a prompt and press Generate")
                                         : tr("Ready: choose a class and press Generate"));

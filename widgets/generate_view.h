@@ -81,6 +81,7 @@ private:
     void buildStage();
     void connectSignals();
     void setRunning(bool running);
+    [[nodiscard]] QString obstacle() const;  ///< why no picture can be made; empty: one can
     void showStep(int step);
     void beginSteps();
     void showDecode();  ///< whether the step shown can be decoded

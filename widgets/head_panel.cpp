@@ -124,7 +124,6 @@ HeadPanel::HeadPanel(OpenModels& models, Selection& selection, QWidget* parent)
     layout->addWidget(m_state);
     layout->addWidget(m_table, 1);
     layout->addWidget(m_measure);
-    m_measure->setToolTip(tr("Run the model on images and measure its heads: means with their standard errors"));
     connect(m_measure, &QPushButton::clicked, this, &HeadPanel::measureRequested);
     connect(m_pin, &QPushButton::clicked, this, [this] { m_selection.togglePin(m_selection.current()); });
     connect(&m_selection, &Selection::changed, this, &HeadPanel::refresh);
@@ -155,6 +154,10 @@ void HeadPanel::refresh() {
     m_state->setText(stateText(head));
     m_pin->setEnabled(model != nullptr);
     m_measure->setVisible(model != nullptr);
+    const bool runs = model == nullptr || model->runs();
+    m_measure->setEnabled(runs);
+    m_measure->setToolTip(runs ? tr("Run the model on images and measure its heads: means with their standard errors")
+                               : plainTip(tr("%1 cannot be run: %2").arg(model->name(), problemOf(model->card))));
     m_pin->setChecked(m_selection.isPinned(head));
     m_pin->setText(m_selection.isPinned(head) ? tr("Pinned") : tr("Pin"));
     m_chips->setVisible(!m_selection.pinned().empty());

@@ -25,6 +25,7 @@ public:
     [[nodiscard]] QString drawnText(const QString& key) const;  ///< value with unit as shown, by HeadNumber::key
     [[nodiscard]] QString title() const;
     [[nodiscard]] QPushButton* pinButton() const { return m_pin; }
+    [[nodiscard]] QPushButton* measureButton() const { return m_measure; }
 
 signals:
     void measureRequested();  ///< the user wants the model measured on images

@@ -27,8 +27,9 @@ void settleText(GenerateRequest& r, const OpenModel& model) {
 void settleClass(GenerateRequest& r, const OpenModel& model) {
     r.text = {}, r.model.loras.clear();
     if (r.labels.size() != static_cast<std::size_t>(r.batch)) r.labels.resize(1, 0);
-    const int classes = model.card.classes;
-    for (int& label : r.labels) label = label < 0 ? classes : std::min(label, std::max(0, classes - 1));
+    const int classes = model.card.classes, none = model.card.nullClass ? classes : 0;
+    for (int& label : r.labels) label = label < 0 ? none : std::min(label, std::max(0, classes - 1));
+    if (!model.card.nullClass) r.guidance = 1;  // nothing to lead away from
     const int patch = model.card.patch;
     // A recipe may say that the training had another grid than the file does: then nothing is as trained.
     const bool elsewhere = r.extrapolate.trained != Grid{} && r.extrapolate.trained != model.card.grid;

@@ -10,6 +10,8 @@
 #include <QStyle>
 #include <QToolButton>
 
+#include "widgets/plot_style.h"
+
 namespace ropescope {
 namespace {
 
@@ -96,7 +98,7 @@ QString MessageBar::text() const {
 /// A quiet tint of the window colour with a stripe on the left that says the kind by colour and by symbol width.
 void MessageBar::paintEvent(QPaintEvent*) {
     QPainter painter(this);
-    const QColor stripe = m_kind == Kind::Error ? QColor(0xd5, 0x5e, 0x00) : palette().color(QPalette::Highlight);
+    const QColor stripe = m_kind == Kind::Error ? warningColour() : palette().color(QPalette::Highlight);
     QColor tint = stripe;
     tint.setAlpha(m_kind == Kind::Error ? 36 : 20);
     painter.fillRect(rect(), tint);

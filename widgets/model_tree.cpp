@@ -6,7 +6,6 @@
 #include <QMimeData>
 #include <QPainter>
 #include <QPushButton>
-#include <QStyledItemDelegate>
 #include <QTreeWidget>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -14,13 +13,16 @@
 #include <cmath>
 
 #include "widgets/plot_style.h"
+#include "widgets/tree_parts.h"
 
 namespace ropescope {
 namespace {
 
 enum Role { kModel = Qt::UserRole, kLayer, kHead };  // -1 where a row stands for more than that
 
-constexpr int kLamp = -2;  ///< in kLayer: a row of the model's check
+// In kLayer: rows of the model's check, rows that open and close, rows that say why it does not run.
+constexpr int kLamp = -2, kFold = -3, kProblem = -4;
+constexpr std::size_t kMostNames = 40;  // in a tool tip
 
 HeadRef refOf(const QTreeWidgetItem& item) {
     return {item.data(0, kModel).toInt(), {item.data(0, kLayer).toInt(), item.data(0, kHead).toInt()}};
@@ -87,49 +89,46 @@ QString rowTip(const SelfCheckRow& row) {
 QString cardText(const ModelCard& card) {
     QStringList lines;
     lines << QString::fromStdString(card.path);
-    lines << QObject::tr("%1, %2, %3 million parameters")
-                 .arg(QString::fromStdString(card.architecture), QString::fromStdString(card.encoding),
-                      shortNumber(static_cast<double>(card.parameters) / 1e6));
-    lines << QObject::tr("%1 layers of %2 heads, head dimension %3, grid %4 \u00d7 %5")
-                 .arg(card.layers)
-                 .arg(card.heads)
-                 .arg(card.headDim)
-                 .arg(card.grid.rows)
-                 .arg(card.grid.cols);
+    const QString parameters = shortNumber(static_cast<double>(card.parameters) / 1e6);
+    if (card.architecture.empty())
+        lines << QObject::tr("no model that is known, %1 million parameters").arg(parameters);
+    else
+        lines << QObject::tr("%1, %2, %3 million parameters")
+                     .arg(QString::fromStdString(card.architecture), QString::fromStdString(card.encoding), parameters);
+    if (card.heads > 0)
+        lines << QObject::tr("%1 layers of %2 heads, head dimension %3, grid %4 \u00d7 %5")
+                     .arg(card.layers)
+                     .arg(card.heads)
+                     .arg(card.headDim)
+                     .arg(card.grid.rows)
+                     .arg(card.grid.cols);
     for (const std::string& note : card.notes) lines << QString::fromStdString(note);
     return lines.join(QLatin1Char('\n'));
 }
 
-/// Rows with room to breathe. A style sheet would do it too, but then the tree no longer follows the palette.
-class RoomyDelegate : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
+/// "1 assumption", "3 assumptions".
+QString counted(std::size_t count, const QString& one, const QString& many) {
+    return QObject::tr("%1 %2").arg(count).arg(count == 1 ? one : many);
+}
 
-    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
-        return QStyledItemDelegate::sizeHint(option, index) + QSize(0, 6);
+QString listed(const std::vector<std::string>& names) {
+    QStringList lines;
+    for (const std::string& name : names) {
+        if (static_cast<std::size_t>(lines.size()) < kMostNames) lines << QString::fromStdString(name);
     }
-};
+    if (names.size() > kMostNames) lines << QObject::tr("%1 more").arg(names.size() - kMostNames);
+    return lines.join(QLatin1Char('\n'));
+}
 
-/// A button that looks like a place to drop something on; pressed while something is held over the tree.
-class DropZone : public QPushButton {
-public:
-    using QPushButton::QPushButton;
-
-    QSize sizeHint() const override { return {120, 64}; }
-    QSize minimumSizeHint() const override { return {80, 64}; }
-
-protected:
-    void paintEvent(QPaintEvent*) override {
-        const Looks looks = looksOf(palette(), font());
-        const bool marked = isDown() || underMouse() || hasFocus();
-        QPainter painter(this);
-        painter.setRenderHint(QPainter::Antialiasing);
-        painter.setPen(QPen(marked ? looks.accent : looks.reference, 1, Qt::DashLine));
-        painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4);
-        painter.setPen(palette().color(QPalette::WindowText));
-        painter.drawText(rect().adjusted(8, 8, -8, -8), Qt::AlignCenter | Qt::TextWordWrap, text());
-    }
-};
+/// A row to read, not to choose.
+QTreeWidgetItem* newNote(QTreeWidgetItem* parent, const QString& text, const QString& tip, int model, int kind) {
+    QTreeWidgetItem* row = newItem(parent, text, model, kind, -1);
+    row->setFlags(Qt::ItemIsEnabled);
+    row->setToolTip(0, plainTip(tip));
+    row->setData(0, kWrappedRole, kind == kProblem);
+    row->setForeground(0, kind == kProblem ? warningColour() : QColor(0x80, 0x80, 0x80));  // on light and dark ground
+    return row;
+}
 
 }  // namespace
 
@@ -141,7 +140,6 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
       m_dropZone(new DropZone(tr("Drop a model here, or open one ..."), this)) {
     m_tree->setHeaderHidden(true);
     m_tree->setItemDelegate(new RoomyDelegate(m_tree));
-    m_tree->setUniformRowHeights(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_tree->setFrameShape(QFrame::NoFrame);
     m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
@@ -157,7 +155,8 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
     connect(m_tree, &QTreeWidget::customContextMenuRequested, this, &ModelTree::openMenu);
     connect(m_tree, &QTreeWidget::itemClicked, this, [this](QTreeWidgetItem* item) {
         const int layer = item->data(0, kLayer).toInt();
-        if (layer == kLamp) item->setExpanded(!item->isExpanded());  // its rows are the details
+        if (layer == kLamp || layer == kFold) item->setExpanded(!item->isExpanded());  // its rows are the details
+        if (layer == kProblem) emit problemActivated(item->data(0, kModel).toInt());
         if (layer == -1) emit modelActivated(item->data(0, kModel).toInt());
     });
     connect(&m_models, &OpenModels::modelsChanged, this, &ModelTree::rebuild);
@@ -182,17 +181,11 @@ void ModelTree::rebuild() {
 void ModelTree::addModel(int key, const OpenModel& model) {
     auto* top = newItem(nullptr, QString::fromStdString(model.card.name), key, -1, -1);
     m_tree->addTopLevelItem(top);
-    top->setToolTip(0, cardText(model.card));
+    top->setToolTip(0, plainTip(cardText(model.card)));
     QFont bold = font();
     bold.setBold(true);
     top->setFont(0, bold);
-    newItem(top, tr("check: running"), key, kLamp, -1)->setFlags(Qt::ItemIsEnabled);
-    for (const std::string& note : model.card.notes) {
-        QTreeWidgetItem* row = newItem(top, QString::fromStdString(note), key, -1, -1);
-        row->setFlags(Qt::ItemIsEnabled);
-        row->setForeground(0, QColor(0x80, 0x80, 0x80));  // readable on light and dark ground
-        row->setToolTip(0, QString::fromStdString(note));
-    }
+    addState(top, key, model);
     for (int layer = 0; layer < model.card.layers; ++layer) {
         QTreeWidgetItem* row = newItem(top, tr("layer %1").arg(layer), key, layer, -1);
         for (int head = 0; head < model.card.heads; ++head) {
@@ -200,6 +193,32 @@ void ModelTree::addModel(int key, const OpenModel& model) {
         }
     }
     top->setExpanded(true);
+}
+
+/// Whether it runs, and what was found, taken as usual or left out.
+void ModelTree::addState(QTreeWidgetItem* top, int key, const OpenModel& model) {
+    const ModelCard& card = model.card;
+    if (!model.runs()) {
+        const QString problem = problemOf(card);
+        newNote(top, problem, QString::fromStdString(card.problem), key, kProblem)
+            ->setIcon(0, lampIcon(LampState::Red));
+    } else if (model.hasHeads()) {
+        newItem(top, tr("check: running"), key, kLamp, -1)->setFlags(Qt::ItemIsEnabled);
+    }
+    const QString tensor = tr("tensor"), tensors = tr("tensors");
+    if (!card.unused.empty())
+        newNote(top, tr("%1 not understood").arg(counted(card.unused.size(), tensor, tensors)), listed(card.unused),
+                key, kProblem);
+    if (!card.waived.empty())
+        newNote(top, tr("%1 left out").arg(counted(card.waived.size(), tensor, tensors)), listed(card.waived), key, -1);
+    if (!card.assumed.empty()) {
+        const QString words = counted(card.assumed.size(), tr("assumption"), tr("assumptions"));
+        QTreeWidgetItem* all = newNote(top, words, listed(card.assumed), key, kFold);
+        for (const std::string& one : card.assumed)
+            newNote(all, QString::fromStdString(one), QString::fromStdString(one), key, kFold);
+    }
+    for (const std::string& note : card.notes)
+        newNote(top, QString::fromStdString(note), QString::fromStdString(note), key, -1);
 }
 
 QTreeWidgetItem* ModelTree::modelItem(int model) const {
@@ -212,7 +231,8 @@ QTreeWidgetItem* ModelTree::modelItem(int model) const {
 
 QTreeWidgetItem* ModelTree::lampItem(int model) const {
     QTreeWidgetItem* top = modelItem(model);
-    return top == nullptr ? nullptr : top->child(0);
+    QTreeWidgetItem* first = top == nullptr ? nullptr : top->child(0);
+    return first != nullptr && first->data(0, kLayer).toInt() == kLamp ? first : nullptr;
 }
 
 QString ModelTree::lampText(int model) const {
@@ -296,15 +316,47 @@ void ModelTree::takeSelection() {
 void ModelTree::openMenu(QPoint position) {
     const QTreeWidgetItem* item = m_tree->itemAt(position);
     if (item == nullptr) return;
-    const HeadRef ref = refOf(*item);
     QMenu menu(this);
+    fillMenu(menu, refOf(*item));
+    menu.exec(m_tree->viewport()->mapToGlobal(position));
+}
+
+void ModelTree::fillMenu(QMenu& menu, HeadRef ref) {
+    const OpenModel* open = m_models.find(ref.model);
     if (ref.id.layer >= 0 && ref.id.head >= 0) {
         menu.addAction(m_selection.isPinned(ref) ? tr("Unpin") : tr("Pin"), this,
                        [this, ref] { m_selection.togglePin(ref); });
         menu.addSeparator();
+    } else if (ref.id.layer < 0 && open != nullptr) {
+        fillModelMenu(menu, ref.model, *open);
     }
     menu.addAction(tr("Close model"), this, [this, ref] { emit closeRequested(ref.model); });
-    menu.exec(m_tree->viewport()->mapToGlobal(position));
+}
+
+void ModelTree::fillModelMenu(QMenu& menu, int key, const OpenModel& model) {
+    const ModelCard& card = model.card;
+    if (card.copies.size() > 1) {
+        QMenu* weights = menu.addMenu(tr("Weights"));
+        for (const std::string& name : card.copies) {
+            const QString copy = QString::fromStdString(name);
+            QAction* action = weights->addAction(QString(copy).replace(QLatin1Char('&'), QStringLiteral("&&")), this,
+                                                 [this, key, copy] { emit weightsRequested(key, copy); });
+            action->setCheckable(true);
+            action->setChecked(name == card.copy);
+        }
+    }
+    if (!card.unused.empty())
+        menu.addAction(
+            tr("Compute without %1").arg(counted(card.unused.size(), tr("unknown tensor"), tr("unknown tensors"))),
+            this, [this, key] { emit waiveRequested(key); });
+    if (!(withoutAnswers(model.ref) == model.ref))
+        menu.addAction(tr("Ask again what the file does not say"), this, [this, key] { emit answersForgotten(key); });
+    menu.addSeparator();
+}
+
+void ModelTree::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    m_tree->doItemsLayout();  // rows of several lines
 }
 
 void ModelTree::setWaiting(bool waiting) {

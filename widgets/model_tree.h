@@ -7,35 +7,44 @@
 #include "widgets/open_models.h"
 #include "widgets/selection.h"
 
+class QMenu;
 class QPushButton;
 class QTreeWidget;
 class QTreeWidgetItem;
 
 namespace ropescope {
 
-/// Open models > layers > heads, with what was inferred about each model, and a place to drop files.
+/// Open models > layers > heads, with what was inferred, assumed or not understood of each, and a place to drop files.
 class ModelTree : public QWidget {
     Q_OBJECT
 public:
     ModelTree(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
     [[nodiscard]] QTreeWidget* tree() const { return m_tree; }
-    [[nodiscard]] QString lampText(int model) const;  ///< "check: all ok"
+    [[nodiscard]] QString lampText(int model) const;  ///< "check: all ok"; empty where nothing is checked
+    void fillMenu(QMenu& menu, HeadRef row);          ///< what a right click offers; layer and head -1: the model's row
 
 signals:
     void filesDropped(const QStringList& paths);
     void openRequested();  ///< the drop zone was clicked
     void closeRequested(int model);
-    void modelActivated(int model);  ///< a model's row was chosen
+    void modelActivated(int model);                         ///< a model's row was chosen
+    void problemActivated(int model);                       ///< the row that says why it does not run
+    void weightsRequested(int model, const QString& copy);  ///< the same file with another copy of its weights
+    void waiveRequested(int model);                         ///< compute without the tensors that are not understood
+    void answersForgotten(int model);                       ///< ask again what the file does not say
 
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dragLeaveEvent(QDragLeaveEvent* event) override;
     void dropEvent(QDropEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     void rebuild();
     void addModel(int key, const OpenModel& model);
+    void addState(QTreeWidgetItem* top, int key, const OpenModel& model);
+    void fillModelMenu(QMenu& menu, int key, const OpenModel& model);
     void showMarks(int model);
     void showLamp(int model);
     [[nodiscard]] QTreeWidgetItem* lampItem(int model) const;

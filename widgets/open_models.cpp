@@ -29,6 +29,22 @@ void join(AtlasReport& atlas, const CalibrationReport& calibration) {
 
 }  // namespace
 
+ModelRef withoutAnswers(const ModelRef& ref) {
+    ModelRef plain;
+    plain.path = ref.path, plain.config = ref.config, plain.adapter = ref.adapter, plain.loras = ref.loras;
+    return plain;
+}
+
+QString problemOf(const ModelCard& card) {
+    QString text = QString::fromStdString(card.problem);
+    const QString code = QStringLiteral("[%1] ").arg(QString::fromStdString(card.problemCode));
+    if (text.startsWith(code)) text.remove(0, code.size());
+    const QString path = QString::fromStdString(card.path);
+    if (!path.isEmpty() && text.startsWith(path + QStringLiteral(": "))) text.remove(0, path.size() + 2);
+    if (!path.isEmpty() && text.startsWith(path + QStringLiteral(" > "))) text.remove(0, path.size() + 3);
+    return text;
+}
+
 int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
     const int key = m_nextKey++;
     m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}, {}};

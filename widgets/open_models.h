@@ -29,12 +29,24 @@ struct OpenModel {
     std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
     std::optional<SelfCheckReport> check;          ///< whether it computes what it should
 
+    /// Other files can be looked at only.
+    [[nodiscard]] bool runs() const { return card.problem.empty(); }
+    /// Without them there is nothing for the views of heads.
+    [[nodiscard]] bool hasHeads() const { return !card.architecture.empty() && card.layers > 0 && card.heads > 0; }
     /// By class, from a seed: what Generate and measurements do.
     [[nodiscard]] bool drawsImages() const { return card.architecture == "dit"; }
     /// From a prompt.
     [[nodiscard]] bool takesText() const { return card.takesText(); }
-    [[nodiscard]] bool makesPictures() const { return drawsImages() || takesText(); }
+    [[nodiscard]] bool makesPictures() const { return runs() && (drawsImages() || takesText()); }
+    /// It would draw, but nobody has said how it counts time.
+    [[nodiscard]] bool lacksTime() const { return runs() && drawsImages() && card.objective.empty(); }
+    [[nodiscard]] QString name() const { return QString::fromStdString(card.name); }
 };
+
+/// The same file as if nobody had said of it what it does not say itself.
+[[nodiscard]] ModelRef withoutAnswers(const ModelRef& ref);
+/// Why nothing can be computed with it, without the error's code and the file's path.
+[[nodiscard]] QString problemOf(const ModelCard& card);
 
 /// The results that the views draw, by model. The window puts results in; views read them and follow the signals.
 class OpenModels : public QObject {

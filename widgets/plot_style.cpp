@@ -32,6 +32,10 @@ Looks paperLooks(const QFont& font) {
     return looksFrom(Qt::white, QColor(0x1a, 0x1a, 0x1a), headColour(0), font);
 }
 
+QColor warningColour() {
+    return {0xd5, 0x5e, 0x00};
+}
+
 QColor headColour(int index) {
     if (index < 0) return QColor(0x80, 0x80, 0x80);
     const Rgb colour = categoricalColour(index);

@@ -35,6 +35,9 @@ struct Looks {
 [[nodiscard]] Looks looksOf(const QPalette& palette, const QFont& font);
 [[nodiscard]] Looks paperLooks(const QFont& font);
 
+/// Of what is wrong, as text and as a stripe; readable on light and dark ground.
+[[nodiscard]] QColor warningColour();
+
 // A head's colour and line style by Selection::colourIndex: styles change when colours repeat.
 [[nodiscard]] QColor headColour(int index);
 [[nodiscard]] QPen headPen(int index, qreal width = 1.5);

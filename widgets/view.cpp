@@ -14,10 +14,12 @@
 #include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/figure_export.h"
 #include "widgets/flow_layout.h"
 #include "widgets/message_bar.h"
+#include "widgets/plot_style.h"
 
 namespace ropescope {
 namespace {
@@ -38,20 +40,6 @@ protected:
         QPainter(this).fillRect(rect(), colour);
     }
 };
-
-/// Marked heads say why they are not drawn; heads on their way say so.
-QString reasonForNothing(const OpenModels& models, const Selection& selection, const QString& otherwise) {
-    QStringList marked;
-    const std::vector<HeadRef> shown = selection.shown();
-    for (HeadRef head : shown) {
-        const HeadReport* report = models.head(head);
-        if (report == nullptr || report->problem.empty()) continue;
-        marked << models.headName(head) + QStringLiteral("  ") + QString::fromStdString(report->problem);
-    }
-    if (!marked.isEmpty()) return marked.mid(0, 4).join(QStringLiteral("\n\n"));
-    if (models.missing(shown).empty()) return otherwise;
-    return QObject::tr("Reading %1 ...").arg(models.headName(models.missing(shown).front()));
-}
 
 }  // namespace
 
@@ -77,6 +65,7 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
     auto* empty = new QWidget(this);
     auto* emptyLayout = new QVBoxLayout(empty);
     m_emptyText->setWordWrap(true);
+    m_emptyText->setTextFormat(Qt::PlainText);
     m_emptyText->setAlignment(Qt::AlignCenter);
     m_emptyText->setForegroundRole(QPalette::PlaceholderText);
     emptyLayout->addStretch();
@@ -160,13 +149,33 @@ void View::setContent(QWidget* content) {
 }
 
 void View::showEmpty(bool empty) {
-    m_emptyText->setText(reasonForNothing(m_models, m_selection, m_emptyText->whatsThis()));
+    m_emptyText->setText(emptyReason(m_emptyText->whatsThis()));
     // A wrapped label in a centred cell does not find its own height.
     m_emptyText->setFixedSize(kEmptyWidth, m_emptyText->heightForWidth(kEmptyWidth));
     // With a model open the way on is a selection, which the text says.
     m_emptyAction->setVisible(offersAction() && !m_emptyAction->text().isEmpty());
     m_stack->setCurrentIndex(empty ? 0 : 1);
     setStale(false);
+}
+
+/// Marked heads say why they are not drawn, heads on their way say so, and models why they have none.
+QString View::emptyReason(const QString& otherwise) const {
+    QStringList marked;
+    const std::vector<HeadRef> shown = m_selection.shown();
+    for (HeadRef head : shown) {
+        const HeadReport* report = m_models.head(head);
+        if (report == nullptr || report->problem.empty()) continue;
+        marked << m_models.headName(head) + QStringLiteral("  ") + QString::fromStdString(report->problem);
+    }
+    if (!marked.isEmpty()) return marked.mid(0, 4).join(QStringLiteral("\n\n"));
+    if (const std::vector<HeadRef> missing = m_models.missing(shown); !missing.empty())
+        return tr("Reading %1 ...").arg(m_models.headName(missing.front()));
+    const auto& all = m_models.all();
+    if (all.empty() || std::ranges::any_of(all, [](const auto& entry) { return entry.second.hasHeads(); }))
+        return otherwise;
+    const OpenModel& latest = all.rbegin()->second;
+    return latest.runs() ? tr("%1 has no attention heads.").arg(latest.name())
+                         : tr("No heads of %1 can be shown: %2").arg(latest.name(), problemOf(latest.card));
 }
 
 bool View::keepsOldContent() {
@@ -178,9 +187,17 @@ bool View::keepsOldContent() {
 
 QPushButton* View::addMeasureButton() {
     auto* button = new QPushButton(tr("Measure data ..."), this);
-    button->setToolTip(tr("Run the model on images and measure what its queries and keys really hold"));
     m_controls->addWidget(button);
     connect(button, &QPushButton::clicked, this, &View::measureRequested);
+    const auto show = [this, button] {
+        const OpenModel* open = m_models.find(m_selection.current().model);
+        const bool able = open == nullptr || open->runs();
+        button->setEnabled(able);
+        button->setToolTip(able ? tr("Run the model on images and measure what its queries and keys really hold")
+                                : plainTip(tr("%1 cannot be run: %2").arg(open->name(), problemOf(open->card))));
+    };
+    connect(&m_selection, &Selection::changed, button, show);
+    show();
     return button;
 }
 

@@ -68,6 +68,8 @@ protected:
     void showEvent(QShowEvent* event) override;
     /// Whether the empty view shows its button; usually only where no model is open.
     [[nodiscard]] virtual bool offersAction() const { return m_models.all().empty(); }
+    /// What an empty view says; `otherwise` where nothing particular is missing.
+    [[nodiscard]] virtual QString emptyReason(const QString& otherwise) const;
     /// The palette changed: colours taken from it must be taken again.
     virtual void restyle() {}
     /// A button in the row of controls that emits measureRequested.

@@ -96,6 +96,8 @@ private:
         if (const auto* open = std::get_if<OpenRequest>(&job.request)) {
             return describeFile(open->model).map([](ModelCard card) -> Reply { return card; });
         }
+        if (const auto* tensors = std::get_if<TensorsRequest>(&job.request))
+            return reportTensors(*tensors).map([](TensorsReport report) -> Reply { return report; });
         if (const auto* save = std::get_if<SavePngRequest>(&job.request)) {
             return m_parts.savePng(*save).map([&]() -> Reply { return SavedFile{save->path}; });
         }

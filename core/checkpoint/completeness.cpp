@@ -305,6 +305,25 @@ Result<std::string> checkFile(const ModelRef& ref) {
            (card->positionRows > 0 && card->axes > 0 ? " and absolute ones" : "");
 }
 
+namespace {
+
+/// What an outline needs to ask the question that the error is: the copies to choose from, the width that heads divide.
+ModelCard questioned(ModelCard card, const TensorTable& table, const Error& error) {
+    if (error.code == "weights") {
+        std::string names = error.expected + ", ";
+        for (std::size_t end = names.find(", "); end != std::string::npos; end = names.find(", ")) {
+            card.copies.push_back(names.substr(0, end));
+            names.erase(0, end + 2);
+        }
+    }
+    const TensorEntry* projection = table.find("blocks.0.attn.qkv.weight");
+    if (projection && projection->shape.size() == 2 && projection->shape[1] < 1 << 20)
+        card.width = static_cast<int>(projection->shape[1]);
+    return card;
+}
+
+}  // namespace
+
 Result<ModelCard> describeFile(const ModelRef& ref) {
     const auto explain = [](ModelCard card, const Error& error) {
         card.problem = error.message();
@@ -319,13 +338,12 @@ Result<ModelCard> describeFile(const ModelRef& ref) {
         if (!table) return failure(*problem);
     }
     auto card = problem ? Result<ModelCard>(failure(*problem)) : recognise(*table, ref);
-    if (!card) return explain(outlineOf(*table, ref), card.error());
+    if (!card) return explain(questioned(outlineOf(*table, ref), *table, card.error()), card.error());
     if (isPart(*card)) return card;
     const std::optional<Checker> checker = lookedFor(*table, *card);
     if (!checker) return card;
     card->unused = checker->surplus();
-    if (auto complete = checker->result(card->unused); !complete)
-        return explain(std::move(*card), complete.error());
+    if (auto complete = checker->result(card->unused); !complete) return explain(std::move(*card), complete.error());
     if (auto agreed = checkConflicts(*card); !agreed) return explain(std::move(*card), agreed.error());
     return card;
 }

@@ -310,6 +310,12 @@ Result<void> chooseCopy(TensorTable::Contents& contents, const std::string& choi
         return failure(at.error());
     }
     Copy& copy = copies[*at];
+    std::string unread;  // averages that are kept as a list
+    for (const auto& [name, count] : beside)
+        if (isAveraged(name) && count > 1) unread = name;
+    if (!unread.empty())
+        contents.notes.push_back(printable(unread, 60) + " holds " + std::to_string(beside[unread]) +
+                                 " tensors without names of weights: they were not read");
     if (copies.size() > 1) {
         contents.notes.push_back("weights: " + copy.name + " (the file holds " + listed(copies) + ")" +
                                  (choice == "ema" && copy.averaged ? ", the averaged copy" : ""));
@@ -320,7 +326,8 @@ Result<void> chooseCopy(TensorTable::Contents& contents, const std::string& choi
                                  ", an averaged copy; there is no other");
         contents.copy = copy.name;
     } else if (!copy.name.empty()) {
-        contents.notes.push_back("weights: " + copy.name + (contents.objects.empty() ? " (the only copy)" : ""));
+        contents.notes.push_back("weights: " + copy.name +
+                                 (contents.objects.empty() && unread.empty() ? " (the only copy)" : ""));
         contents.copy = copy.name;
     }
     std::string rawRoot;

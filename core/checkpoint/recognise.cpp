@@ -177,26 +177,28 @@ Result<void> recogniseNetwork(Recognition& r) {
         const auto& all = r.table.tensors();
         return std::any_of(all.begin(), all.end(), [&](const auto& t) { return t.name.starts_with(prefix); });
     };
-    if (any("single_blocks.") || any("double_blocks.")) return recogniseFlux(r);
-    if (any("joint_blocks.")) return recogniseMmdit(r);
+    const auto isLora = [](const TensorEntry& t) {
+        return t.name.find(".lora_") != std::string::npos || t.name.find(".lora.") != std::string::npos ||
+               t.name.find(".hada_w") != std::string::npos || t.name.find(".lokr_w") != std::string::npos;
+    };
+    const bool lora = std::ranges::any_of(r.table.tensors(), isLora);
+    if (!lora && (any("single_blocks.") || any("double_blocks."))) return recogniseFlux(r);
+    if (!lora && any("joint_blocks.")) return recogniseMmdit(r);
     if (any("decoder.conv_in.") || any("encoder.conv_in.")) return recogniseVae(r);
     const bool vitNames = any("patch_embed.") || has("cls_token") || (has("head.weight") && has("norm.weight"));
     if (has("patch_embed.proj.weight") || (vitNames && any("blocks.0.attn."))) return recogniseViT(r);
-    if (has("transformer_blocks.0.attn1.to_q.weight"))
+    if (!lora && has("transformer_blocks.0.attn1.to_q.weight"))
         return r.refused("TC-05", "transformer_blocks.0.norm1.emb.timestep_embedder.linear_1.weight",
                          "a DiT under diffusers' names lacks its time embedding");
     const bool ditNames = any("x_embedder.proj.") || any("y_embedder.") || any("t_embedder.") || any("final_layer.");
-    if (any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || !r.firstMap().name.empty())) {
+    if (!lora && any("blocks.0.attn.") && (ditNames || r.config.architecture == "dit" || !r.firstMap().name.empty())) {
         return recogniseDit(r);
     }
     Error error = r.refused("unknown-model", {}, "no known architecture",
                             std::to_string(r.table.tensors().size()) + " tensors", "dit, vit, mmdit, flux or vae")
                       .value();
     if (!r.table.tensors().empty()) error.found += ", the first is " + printable(r.table.tensors().front().name, 60);
-    const auto isLora = [](const TensorEntry& t) {
-        return t.name.find(".lora_A.") != std::string::npos || t.name.find(".lora_down.") != std::string::npos;
-    };
-    if (std::ranges::any_of(r.table.tensors(), isLora))
+    if (lora)
         error.advice =
             "This is a LoRA: open the model it was trained with and add it there (--lora; More in the window)";
     return failure(std::move(error));

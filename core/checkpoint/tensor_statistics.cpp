@@ -73,31 +73,33 @@ Result<TensorStatistics> statisticsOf(const TensorTable& table, const TensorEntr
 }  // namespace
 
 Result<TensorsReport> reportTensors(const TensorsRequest& request) {
-    const auto card = describeFile(request.model);
-    if (!card) return failure(card.error());
     auto table = TensorTable::open(request.model);
     if (!table) table = TensorTable::openPlain(request.model.path);
     if (!table) return failure(table.error());
-    const std::vector<std::string> uses = tensorUses(*table, *card);
     TensorsReport report;
+    if (!request.tensor.empty()) {
+        const TensorEntry* entry = table->find(request.tensor);
+        if (!entry)
+            return failure({ErrorKind::Refused,
+                            "TC-05",
+                            place({table->path(), request.tensor}),
+                            "the file has no such tensor",
+                            {},
+                            {},
+                            {}});
+        auto statistics = statisticsOf(*table, *entry);
+        if (!statistics) return failure(statistics.error());
+        report.statistics = std::move(*statistics);
+        return report;
+    }
+    const auto card = describeFile(request.model);
+    if (!card) return failure(card.error());
+    const std::vector<std::string> uses = tensorUses(*table, *card);
     for (std::size_t i = 0; i < table->tensors().size(); ++i) {
         const TensorEntry& entry = table->tensors()[i];
         const auto bytes = static_cast<std::uint64_t>(entry.elements()) * dtypeSize(entry.dtype);
         report.rows.push_back({entry.name, std::string(dtypeName(entry.dtype)), entry.shape, bytes, uses[i]});
     }
-    if (request.tensor.empty()) return report;
-    const TensorEntry* entry = table->find(request.tensor);
-    if (!entry)
-        return failure({ErrorKind::Refused,
-                        "TC-05",
-                        place({table->path(), request.tensor}),
-                        "the file has no such tensor",
-                        {},
-                        {},
-                        {}});
-    auto statistics = statisticsOf(*table, *entry);
-    if (!statistics) return failure(statistics.error());
-    report.statistics = std::move(*statistics);
     return report;
 }
 

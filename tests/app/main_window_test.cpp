@@ -240,7 +240,7 @@ private slots:
         w->panels().questions->answer(1);
         QTRY_COMPARE(w->models().all().size(), 1u);
         QVERIFY(w->models().all().begin()->second.ref.mapTokens == MapTokens::PatchesOnly);
-        QVERIFY(w->currentSession().mapTokens.value("/m/vit-silent.safetensors") == MapTokens::PatchesOnly);
+        QVERIFY(w->currentSession().answers.value("/m/vit-silent.safetensors").mapTokens == MapTokens::PatchesOnly);
     }
 
     void aLargerGridAsksForStretchedFrequencies() {
@@ -289,7 +289,7 @@ private slots:
             QTRY_VERIFY(w->focusedView() != nullptr);
             int visible = 0;
             for (QDockWidget* dock : w->docks().views()) visible += dock->isVisible() ? 1 : 0;
-            QCOMPARE(visible, 7);  // tabbed ones count as visible docks
+            QCOMPARE(visible, 8);  // tabbed ones count as visible docks
         }
         const DockLayout saved = saveDocks(w->docks());
         w->setLayout(Layout::Compare);

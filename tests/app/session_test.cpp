@@ -27,16 +27,22 @@ class SessionTest : public QObject {
         ModelRef ref;
         ref.path = "/models/a b\u00e4.pt";
         ref.convention = Convention::Inverse;
-        ref.weights = WeightChoice::Model;
+        ref.weights = "model";
         ref.heads = 4;
         ref.grid = {7, 9};
         ref.theta = 100;
+        ref.time = "flow";
+        ref.ignore = {"blocks.*.gate", "loss"};
         s.models = {ref, ModelRef{}};
         s.currentModel = 0;
         s.selected = {{1, 2}, {3, 0}};
         s.pinned = {{1, {0, 3}}};
         s.recentFiles = {"/x", "/y"};
-        s.conventions = {{"/x", Convention::Same}};
+        ModelRef said;
+        said.convention = Convention::Same;
+        said.grid = {3, 5};
+        said.time = "sit";
+        s.answers = {{"/x", said}};
         s.geometry = QByteArray("\0\1\2", 3);
         s.layout = {"window", "views"};
         s.userLayouts = {{"mine", {"a", "b"}}};
@@ -75,7 +81,7 @@ private slots:
         QVERIFY(t.selected == s.selected);
         QVERIFY(t.pinned == s.pinned);
         QCOMPARE(t.recentFiles, s.recentFiles);
-        QVERIFY(t.conventions == s.conventions);
+        QVERIFY(t.answers == s.answers);
         QCOMPARE(t.geometry, s.geometry);
         QCOMPARE(t.layout.window, s.layout.window);
         QCOMPARE(t.layout.views, s.layout.views);
@@ -122,6 +128,14 @@ private slots:
         QCOMPARE(s.generate[0].steps, kUsualSteps);
         QVERIFY(s.appearance == Appearance::Dark);
         QVERIFY(s.recentFiles.isEmpty());
+    }
+
+    void answersOfEarlierVersionsAreKept() {
+        write(R"({"version":1,"conventions":{"/x":"inverse"},"map_tokens":{"/x":"patches","/y":"all"}})");
+        const Session s = loadSession(path()).session;
+        QVERIFY(s.answers["/x"].convention == Convention::Inverse);
+        QVERIFY(s.answers["/x"].mapTokens == MapTokens::PatchesOnly);
+        QVERIFY(s.answers["/y"].mapTokens == MapTokens::All);
     }
 
     void settingsOutOfRangeAreBroughtIntoIt() {

@@ -33,6 +33,19 @@ class CompareViewTest : public QObject {
     };
 
 private slots:
+    void modelsWithoutHeadsAreNotCompared() {
+        Answered a;
+        ModelCard card = sampleCard("strange");
+        card.architecture.clear();
+        card.layers = card.heads = 0;
+        ModelRef other;
+        other.path = "strange.pt";
+        a.sample.models.add(other, card);
+        QCOMPARE(a.view.request().models.size(), std::size_t(1));
+        a.view.setHeads(-2);  // "all of both models" is not offered
+        QCOMPARE(a.view.request().models.size(), std::size_t(1));
+        QVERIFY(!a.view.isShowingEmpty());
+    }
     void weightsAreComparedByThemselves() {
         Answered a;
         QCOMPARE(a.requests.size(), std::size_t(1));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/generate_view.h"
 
+#include <QComboBox>
+#include <QDoubleSpinBox>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -55,6 +57,51 @@ private slots:
         QVERIFY(!view.generateButton()->isEnabled());
         view.setModel(models.add({}, sampleCard("generator")));
         QVERIFY(view.generateButton()->isEnabled());
+    }
+    void whatCannotRunSaysWhy() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("broken");
+        card.problemCode = "TC-05";
+        card.problem = "[TC-05] " + card.path + ": a tensor is missing.";
+        view.setModel(models.add({}, card));
+        QVERIFY(!view.generateButton()->isEnabled());
+        QCOMPARE(view.generateButton()->toolTip(), QString("broken cannot be run: a tensor is missing."));
+        QSignalSpy asked(&view, &GenerateView::generateRequested);
+        view.requestGenerate();
+        QCOMPARE(asked.count(), 0);
+        ModelCard text = fluxCard();
+        text.problem = "no";
+        QSignalSpy tokens(&view.settings(), &GenerateSettings::tokensWanted);
+        view.setModel(models.add({}, text));
+        QVERIFY(!view.generateButton()->isEnabled());
+        QCOMPARE(tokens.count(), 0);
+    }
+    void withoutARowForNoClassThereIsNoGuidance() {
+        OpenModels models;
+        GenerateView view(models);
+        ModelCard card = sampleCard("guideless");
+        card.nullClass = false;
+        GenerateRequest wanted;
+        wanted.guidance = 3.5;
+        wanted.labels = {kNoClass};
+        const int guideless = models.add({}, card);
+        view.setModel(guideless);
+        view.restore(wanted);
+        QCOMPARE(view.request().guidance, 1.0);
+        QCOMPARE(view.request().labels.front(), 0);
+        QDoubleSpinBox* guidance = nullptr;
+        for (auto* box : view.findChildren<QDoubleSpinBox*>())
+            if (box->toolTip().contains("no class")) guidance = box;
+        QVERIFY(guidance != nullptr && !guidance->isEnabled());
+        QCOMPARE(guidance->value(), 1.0);
+        auto* classes = view.findChild<QComboBox*>();
+        QCOMPARE(classes->findText("no class"), -1);
+        view.setModel(models.add({}, sampleCard("guided")));  // what was wanted comes back
+        QCOMPARE(view.request().guidance, 3.5);
+        QVERIFY(guidance->isEnabled());
+        QVERIFY(classes->findText("no class") >= 0);
+        QCOMPARE(view.request().labels.front(), 5);
     }
     void anAutoencoderIsOfferedWhereLatentsAreDrawn() {
         OpenModels models;
@@ -279,8 +326,8 @@ private slots:
         list.add("/x/other.safetensors");
         QCOMPARE(changed.count(), 2);
         QVERIFY(list.loras() == (std::vector<LoraRef>{{"/x/style.safetensors", 0.75}, {"/x/other.safetensors", 1}}));
-        list.showMatches(
-            {{{"/x/style.safetensors", 9, 9, 2, 3, "", ""}, {"/x/other.safetensors", 0, 0, 0, 0, "", "no LoRA"}}});
+        list.showMatches({{{"/x/style.safetensors", 9, 9, 2, 3, "", "", ""},
+                           {"/x/other.safetensors", 0, 0, 0, 0, "", "", "no LoRA"}}});
         QCOMPARE(list.matchText(0), QString("9 of 9 layers"));
         QCOMPARE(list.matchText(1), QString("does not fit"));
         list.findChildren<QToolButton*>().first()->click();

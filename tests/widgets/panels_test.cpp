@@ -2,6 +2,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDropEvent>
+#include <QMenu>
 #include <QMimeData>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -158,6 +159,87 @@ private slots:
         QVERIFY(coloursShown(view) > 30);
         view.fail({ErrorKind::Refused, "EX-03", "/tmp/cat.png", "not an image", {}, {}, {}});
         QVERIFY(view.messages().showsError());
+    }
+    void treeSaysWhatAFileLeavesOpen() {
+        OpenedSample sample;
+        ModelCard card = sampleCard("strange");
+        card.architecture.clear();
+        card.layers = card.heads = 0;
+        card.problemCode = "unknown-model";
+        card.problem = "[unknown-model] " + card.path + ": no known <b>architecture</b>.";
+        card.unused = {"a", "b"};
+        card.waived = {"c"};
+        card.assumed = {"theta: 100", "activation: GELU"};
+        card.copies = {"model", "ema"};
+        card.copy = "ema";
+        ModelRef ref;
+        ref.path = card.path;
+        const int strange = sample.models.add(ref, card);
+        ModelTree tree(sample.models, sample.selection);
+        QTreeWidgetItem* top = tree.tree()->topLevelItem(1);
+        QCOMPARE(top->childCount(), 4 + static_cast<int>(card.notes.size()));
+        QTreeWidgetItem* problem = top->child(0);
+        QCOMPARE(problem->text(0), QStringLiteral("no known <b>architecture</b>."));
+        QVERIFY(problem->toolTip(0).contains("&lt;b&gt;"));  // shown as it is
+        QCOMPARE(problem->foreground(0).color(), warningColour());
+        QCOMPARE(top->child(1)->text(0), QStringLiteral("2 tensors not understood"));
+        QCOMPARE(top->child(1)->toolTip(0), QStringLiteral("a\nb"));
+        QCOMPARE(top->child(2)->text(0), QStringLiteral("1 tensor left out"));
+        QTreeWidgetItem* assumed = top->child(3);
+        QCOMPARE(assumed->text(0), QStringLiteral("2 assumptions"));
+        QCOMPARE(assumed->childCount(), 2);
+        QVERIFY(!assumed->isExpanded());
+        emit tree.tree()->itemClicked(assumed, 0);
+        QVERIFY(assumed->isExpanded());
+        QVERIFY(tree.lampText(strange).isEmpty());  // nothing is checked
+        QSignalSpy told(&tree, &ModelTree::problemActivated), chosen(&tree, &ModelTree::weightsRequested);
+        emit tree.tree()->itemClicked(problem, 0);
+        QCOMPARE(told.count(), 1);
+        QMenu menu;
+        tree.fillMenu(menu, {strange, {-1, -1}});
+        QMenu* weights = menu.actions().first()->menu();
+        QCOMPARE(weights->title(), QStringLiteral("Weights"));
+        QVERIFY(!weights->actions()[0]->isChecked() && weights->actions()[1]->isChecked());
+        weights->actions()[0]->trigger();
+        QCOMPARE(chosen.first().at(1).toString(), QStringLiteral("model"));
+        QMenu plain;
+        tree.fillMenu(plain, {sample.model, {-1, -1}});
+        QCOMPARE(plain.actions().last()->text(), QStringLiteral("Close model"));
+        QVERIFY(coloursShown(tree) > 10);
+    }
+    void whatCannotRunIsNotOffered() {
+        OpenedSample sample;
+        ModelCard card = sampleCard("broken");
+        card.architecture = "vit", card.objective = "classify";
+        card.problemCode = "CF-03";
+        card.problem = "[CF-03] " + card.path + ": the configuration disagrees.";
+        const int broken = sample.models.add({}, card);
+        ClassifyView view(sample.models, sample.selection);
+        QSignalSpy asked(&view, &ClassifyView::classifyRequested);
+        view.setModel(broken);
+        view.setImage(QStringLiteral("/tmp/cat.png"));
+        QCOMPARE(asked.count(), 0);
+        QVERIFY(!view.classifyButton()->isEnabled());
+        QCOMPARE(view.classifyButton()->toolTip(),
+                 QStringLiteral("broken cannot be run: the configuration disagrees."));
+        HeadPanel panel(sample.models, sample.selection);
+        sample.selection.select({broken, {0, 0}});
+        QVERIFY(!panel.measureButton()->isEnabled());
+        sample.selection.select(sample.head(0, 0));
+        QVERIFY(panel.measureButton()->isEnabled());
+        view.setModel(sample.model);
+        QVERIFY(view.classifyButton()->isEnabled());
+    }
+    void problemsAreSaidWithoutCodeAndPath() {
+        ModelCard card;
+        card.path = "/m/a: b.pt";
+        card.problemCode = "TC-07";
+        card.problem = "[TC-07] /m/a: b.pt > head.weight: wrong rank (found 3, expected 2).";
+        QCOMPARE(problemOf(card), QStringLiteral("head.weight: wrong rank (found 3, expected 2)."));
+        card.problem = "[TC-07] /m/a: b.pt: no model.";
+        QCOMPARE(problemOf(card), QStringLiteral("no model."));
+        card.problem = "something else";
+        QCOMPARE(problemOf(card), QStringLiteral("something else"));
     }
     void treeTakesDroppedFiles() {
         OpenedSample sample;

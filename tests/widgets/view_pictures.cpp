@@ -3,6 +3,7 @@
 
 #include <QApplication>
 #include <QDir>
+#include <QElapsedTimer>
 #include <QPalette>
 #include <cmath>
 #include <cstdio>
@@ -22,6 +23,7 @@
 #include "widgets/model_tree.h"
 #include "widgets/planes_view.h"
 #include "widgets/spectrum_view.h"
+#include "widgets/tensors_view.h"
 
 using namespace ropescope;
 
@@ -71,6 +73,45 @@ void save(QWidget& widget, QSize size, const QString& path) {
     QApplication::processEvents();
     QApplication::processEvents();
     if (!widget.grab().save(path)) std::fprintf(stderr, "cannot write %s\n", qPrintable(path));
+}
+
+/// A file that leaves something open, and the list of its tensors.
+void saveTensors(const QDir& folder, const QString& look) {
+    OpenModels models;
+    Selection selection;
+    ModelCard card = sampleCard("some-dit");
+    card.problemCode = "TC-10";
+    card.problem =
+        "[TC-10] " + card.path + ": 2 tensors do not belong to such a network: blocks.0.gate, blocks.1.gate.";
+    card.unused = {"blocks.0.gate", "blocks.1.gate"};
+    card.assumed = {"theta: 100, usual for this layout", "rotary planes: neighbouring features"};
+    const int model = models.add({}, card);
+    ModelTree tree(models, selection);
+    save(tree, QSize(240, 360), folder.filePath(QStringLiteral("tree-problem") + look));
+    TensorsView view(models, selection);
+    QObject::connect(&view, &TensorsView::tensorsRequested, &view, [&view](const TensorsRequest& request) {
+        TensorsReport report;
+        for (int i = 0; i < 12; ++i) {
+            const std::string block = "blocks." + std::to_string(i) + ".";
+            report.rows.push_back({block + "attn.qkv.weight", "F32", {384, 128}, 384 * 128 * 4, "used"});
+            report.rows.push_back({block + "attn.qkv.bias", "BF16", {384}, 384 * 2, "used"});
+            if (i < 2) report.rows.push_back({block + "gate", "F32", {128}, 512, "not understood"});
+            report.rows.push_back({block + "rope.t_x", "F32", {49}, 196, "not used: a table that is computed anew"});
+        }
+        report.statistics = {request.tensor, 49152, 3, -0.42, 0.4, 0.0004, 16.5, {}};
+        for (int i = 0; i < 64; ++i)
+            report.statistics.bins.push_back(static_cast<std::int64_t>(3000 * std::exp(-0.008 * (i - 32) * (i - 32))));
+        view.take(request, report);
+    });
+    view.setModel(model);
+    save(view, QSize(1280, 720), folder.filePath(QStringLiteral("tensors-none") + look));
+    QApplication::processEvents();
+    view.choose("blocks.0.attn.qkv.weight");
+    QElapsedTimer timer;
+    for (timer.start(); timer.elapsed() < 300;) QApplication::processEvents();
+    save(view, QSize(1280, 720), folder.filePath(QStringLiteral("tensors") + look));
+    save(view, QSize(450, 480), folder.filePath(QStringLiteral("tensors-narrow") + look));
+    view.figureImage(1).save(folder.filePath(QStringLiteral("export-tensors") + look));
 }
 
 /// What needs a measurement, a comparison or another encoding.
@@ -201,6 +242,7 @@ int main(int argc, char** argv) {
                                      "Download the file again"});
         save(fields, QSize(760, 480), folder.filePath(QStringLiteral("fields-error") + look));
         saveAnalysis(folder, look);
+        saveTensors(folder, look);
         if (dark) continue;
         std::vector<HeadRef> all;
         for (int i = 0; i < 24; ++i) all.push_back({0, {i / 4, i % 4}});

@@ -3,6 +3,7 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QLabel>
 #include <QPainter>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -74,6 +75,29 @@ private slots:
         QCOMPARE(QApplication::clipboard()->text(), m_views[2]->numbers('\t'));
         m_views[2]->copyFigure();
         QVERIFY(!QApplication::clipboard()->image().isNull());
+    }
+    void anEmptyViewSaysWhyAModelHasNoHeads() {
+        OpenModels models;
+        Selection selection;
+        SpectrumView view(models, selection);
+        const auto says = [&view](const QString& words) {
+            for (const QLabel* label : view.findChildren<QLabel*>())
+                if (label->text().contains(words)) return true;
+            return false;
+        };
+        ModelCard card = sampleCard("strange");
+        card.layers = card.heads = 0;
+        card.problem = "no known architecture.";
+        models.add({}, card);
+        QVERIFY(says("No heads of strange can be shown: no known architecture."));
+        models.remove(0);
+        card.problem.clear();
+        models.add({}, card);
+        QVERIFY(says("strange has no attention heads."));
+        ModelRef other;
+        other.path = "other.pt";
+        models.add(other, sampleCard("other"));
+        QVERIFY(says("Select a head"));
     }
     void emptyViewOffersTheAction() {
         OpenModels none;
