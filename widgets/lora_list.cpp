@@ -86,6 +86,7 @@ void LoraList::showMatches(const LorasReport& report) {
         if (!match.problem.empty()) more.append(QString::fromStdString(match.problem));
         if (!match.unmatched.empty())
             more.append(tr("Not in this model: %1").arg(QString::fromStdString(match.unmatched)));
+        if (!match.kinds.empty()) more.append(tr("Among them: %1").arg(QString::fromStdString(match.kinds)));
         if (match.ofText > 0) more.append(tr("Left out: %1 for text encoders").arg(match.ofText));
         if (match.maps > 0)
             more.append(tr("%1 tensors of HARoPE maps: choose the file as adapter too").arg(match.maps));

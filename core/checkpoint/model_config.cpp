@@ -118,7 +118,9 @@ bool decidesNothing(std::string_view key) {
                                                  "interpolation_mode",
                                                  "origin_url",
                                                  "notes",
-                                                 "pool_type"};
+                                                 "pool_type",
+                                                 "data",
+                                                 "step"};
     return std::ranges::find(kKeys, key) != std::end(kKeys);
 }
 
