@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/dit_tensors.h"
 
+#include "core/checkpoint/shape_table.h"
+
 namespace ropescope {
-namespace {
-
-using Shapes = std::map<std::string, std::vector<std::int64_t>>;
-
-void addLinear(Shapes& all, const std::string& name, std::int64_t out, std::int64_t in) {
-    all[name + ".weight"] = {out, in};
-    all[name + ".bias"] = {out};
-}
-
-void addNorm(Shapes& all, const std::string& name, Norm norm, std::int64_t width) {
-    if (norm != Norm::None) all[name + ".weight"] = {width};
-    if (norm == Norm::Layer) all[name + ".bias"] = {width};
-}
-
-}  // namespace
-
 DitSizes sizesOfDit(const ModelCard& card) {
     DitSizes s;
     s.layers = card.layers, s.width = card.width, s.headDim = card.headDim, s.patch = card.patch;
@@ -30,9 +16,9 @@ DitSizes sizesOfDit(const ModelCard& card) {
     return s;
 }
 
-Shapes ditTensors(const DitSizes& s) {
+ShapeTable ditTensors(const DitSizes& s) {
     const std::int64_t w = s.width, p = s.patch;
-    Shapes all;
+    ShapeTable all;
     all["x_embedder.proj.weight"] = {w, s.inChannels, p, p}, all["x_embedder.proj.bias"] = {w};
     addLinear(all, "t_embedder.mlp.0", w, s.timeWidth);
     addLinear(all, "t_embedder.mlp.2", w, w);
@@ -47,13 +33,7 @@ Shapes ditTensors(const DitSizes& s) {
         addLinear(all, b + "attn.qkv", 3 * w, w);
         if (!s.variant.qkvBias) all.erase(b + "attn.qkv.bias");
         addLinear(all, b + "attn.proj", w, w);
-        if (s.variant.gated) {
-            addLinear(all, b + "mlp.w12", 2 * s.hidden, w);
-            addLinear(all, b + "mlp.w3", w, s.hidden);
-        } else {
-            addLinear(all, b + "mlp.fc1", s.hidden, w);
-            addLinear(all, b + "mlp.fc2", w, s.hidden);
-        }
+        addMlp(all, b + "mlp.", w, s.hidden, s.variant.gated);
         addLinear(all, b + "adaLN_modulation.1", 6 * w, w);
     }
     addNorm(all, "final_layer.norm_final", s.variant.lastNorm, w);

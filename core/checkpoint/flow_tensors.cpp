@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "core/checkpoint/shape_table.h"
+
 namespace ropescope {
 namespace {
 
-using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+using Shapes = ShapeTable;
 
 std::int64_t side(const TensorTable& table, const std::string& name, std::size_t axis) {
     const TensorEntry* entry = table.find(name);
@@ -20,11 +22,6 @@ std::int64_t hiddenOf(const TensorTable& table, const std::vector<std::string>& 
     if (first > 0 && (first == second || first == own)) return first;
     if (second > 0 && second == own) return second;
     return own > 0 ? own : first;
-}
-
-void addLinear(Shapes& all, const std::string& name, std::int64_t out, std::int64_t in) {
-    all[name + ".weight"] = {out, in};
-    all[name + ".bias"] = {out};
 }
 
 Shapes fluxTensors(const TensorTable& table, const ModelCard& card) {

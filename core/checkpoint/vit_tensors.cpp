@@ -1,42 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/vit_tensors.h"
 
+#include "core/checkpoint/shape_table.h"
+
 namespace ropescope {
 namespace {
 
-using Shapes = std::map<std::string, std::vector<std::int64_t>>;
-
-void addLinear(Shapes& all, const std::string& name, std::int64_t out, std::int64_t in) {
-    all[name + ".weight"] = {out, in};
-    all[name + ".bias"] = {out};
-}
-
-void addNorm(Shapes& all, const std::string& name, Norm norm, std::int64_t width) {
-    if (norm != Norm::None) all[name + ".weight"] = {width};
-    if (norm == Norm::Layer) all[name + ".bias"] = {width};
-}
-
-/// MLPs of the blocks and of the pooling.
-void addMlp(Shapes& all, const std::string& name, const ViTSizes& s, bool gated) {
-    const std::int64_t c = s.width, hidden = s.hidden;
-    if (gated) {
-        addLinear(all, name + "w12", 2 * hidden, c);
-        addLinear(all, name + "w3", c, hidden);
-    } else {
-        addLinear(all, name + "fc1", hidden, c);
-        addLinear(all, name + "fc2", c, hidden);
-    }
-}
-
 /// timm's AttentionPoolLatent.
-void addPool(Shapes& all, const ViTSizes& s) {
+void addPool(ShapeTable& all, const ViTSizes& s) {
     const std::int64_t c = s.width;
     all["attn_pool.latent"] = {1, 1, c};
     addLinear(all, "attn_pool.q", c, c);
     addLinear(all, "attn_pool.kv", 2 * c, c);
     addLinear(all, "attn_pool.proj", c, c);
     addNorm(all, "attn_pool.norm", s.variant.norm, c);
-    addMlp(all, "attn_pool.mlp.", s, false);
+    addMlp(all, "attn_pool.mlp.", c, s.hidden, false);
 }
 
 }  // namespace
@@ -58,10 +36,10 @@ ViTSizes sizesOf(const ModelCard& card) {
     return s;
 }
 
-Shapes vitTensors(const ViTSizes& s) {
+ShapeTable vitTensors(const ViTSizes& s) {
     const std::int64_t c = s.width, p = s.patch;
     const NetworkVariant& v = s.variant;
-    Shapes all;
+    ShapeTable all;
     all["patch_embed.proj.weight"] = {c, s.inChannels, p, p};
     if (!v.normBefore) all["patch_embed.proj.bias"] = {c};  // the norm behind it has one
     addNorm(all, v.normAfter ? "fc_norm" : "norm", v.lastNorm, c);
@@ -85,7 +63,7 @@ Shapes vitTensors(const ViTSizes& s) {
         addNorm(all, b + "attn.q_norm", v.headNorm, s.headDim);
         addNorm(all, b + "attn.k_norm", v.headNorm, s.headDim);
         addLinear(all, b + "attn.proj", c, c);
-        addMlp(all, b + "mlp.", s, v.gated);
+        addMlp(all, b + "mlp.", c, s.hidden, v.gated);
     }
     return all;
 }

@@ -275,6 +275,10 @@ Result<TextEmbedding> embedSd3(const Encoders& encoders, const std::vector<Encod
     if (!first) return failure(first.error());
     const auto second = encoders.clip(2, tokens[1].ids, run);
     if (!second) return failure(second.error());
+    for (const auto* clip : {&*first, &*second})
+        if (clip->pooled.is_same(clip->unprojected))
+            return encoders.refused(clip == &*first ? "text_encoder" : "text_encoder_2", "a tensor is missing",
+                                    "no text_projection.weight", "SD3's encoders project what they pool");
     at::Tensor states = at::cat({first->hidden, second->hidden}, 2);
     states = at::constant_pad_nd(states, {0, recipe.width - states.size(2)});
     at::Tensor last = at::zeros({1, recipe.t5Tokens, recipe.width}, states.options());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "core/model/encoder_tensors.h"
 #include "core/model/joint.h"
 
 namespace ropescope {
@@ -64,6 +65,9 @@ Result<ClipShape> clipShape(const TensorTable& table, const std::string& config)
     ClipShape shape;
     shape.width = static_cast<int>(words->shape[1]), shape.positions = static_cast<int>(places->shape[0]);
     while (table.find(prefix + "encoder.layers." + std::to_string(shape.layers) + ".mlp.fc1.weight")) ++shape.layers;
+    std::set<std::string> used = {prefix + "embeddings.token_embedding.weight",
+                                  prefix + "embeddings.position_embedding.weight", prefix + "final_layer_norm.weight",
+                                  prefix + "final_layer_norm.bias", "text_projection.weight"};
     for (int i = 0; i < shape.layers; ++i)
         for (const char* part : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
                                  "layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2"})
@@ -71,9 +75,17 @@ Result<ClipShape> clipShape(const TensorTable& table, const std::string& config)
                 if (const std::string name = prefix + "encoder.layers." + std::to_string(i) + "." + part + kind;
                     !table.find(name))
                     return refused(name, "tensor is missing");
+                else
+                    used.insert(name);
     for (const char* kind : {".weight", ".bias"})
         if (!table.find(prefix + "final_layer_norm" + kind))
             return refused(prefix + "final_layer_norm" + kind, "tensor is missing");
+    // Whole CLIPs have a picture side too; places are numbered anew.
+    if (auto known = checkEncoderTensors(
+            table, used,
+            {"*position_ids", "logit_scale", "vision_model.*", "visual_projection.*", "scaled_fp8", "*.comfy_quant"});
+        !known)
+        return failure(known.error());
     const nlohmann::json json = nlohmann::json::parse(config, nullptr, false);
     const auto text = [&](const char* key, const std::string& usual) {
         return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : usual;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "core/model/encoder_tensors.h"
 #include "core/model/joint.h"
 
 namespace ropescope {
@@ -86,6 +87,8 @@ Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config) {
                        "an MLP without a gate");
     if (!table.find("shared.weight") && !table.find("encoder.embed_tokens.weight"))
         return refused("shared.weight", "tensor is missing");
+    std::set<std::string> used = {"shared.weight", "encoder.embed_tokens.weight", "encoder.final_layer_norm.weight",
+                                  bias};
     for (int i = 0; table.find("encoder.block." + std::to_string(i) + ".layer.0.layer_norm.weight"); ++i)
         for (const char* part : {"layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v",
                                  "layer.0.SelfAttention.o", "layer.1.layer_norm", "layer.1.DenseReluDense.wi_0",
@@ -93,8 +96,17 @@ Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config) {
             if (const std::string name = "encoder.block." + std::to_string(i) + "." + part + ".weight";
                 !table.find(name))
                 return refused(name, "tensor is missing");
+            else
+                used.insert(name);
+    for (int i = 0; table.find("encoder.block." + std::to_string(i) + ".layer.0.layer_norm.weight"); ++i)
+        used.insert("encoder.block." + std::to_string(i) + ".layer.0.layer_norm.weight");
     if (!table.find("encoder.final_layer_norm.weight"))
         return refused("encoder.final_layer_norm.weight", "tensor is missing");
+    // Whole T5s have a decoder too; some files say at their end what they are (spiece_model).
+    if (auto known = checkEncoderTensors(
+            table, used, {"decoder.*", "lm_head.*", "spiece_model", "logit_scale", "scaled_fp8", "*.comfy_quant"});
+        !known)
+        return failure(known.error());
     shape.headDim = static_cast<int>(sized(query)[0]) / shape.heads;
     while (table.find("encoder.block." + std::to_string(shape.layers) + ".layer.0.layer_norm.weight")) ++shape.layers;
     const nlohmann::json json = nlohmann::json::parse(config, nullptr, false);

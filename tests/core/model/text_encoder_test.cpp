@@ -45,6 +45,33 @@ TEST(TextEncoder, ClipPoolsAtTheFirstEndAsTransformersDoes) {
     EXPECT_EQ(clipShape(TensorTable::open(kText + "t5").value(), "").error().code, "TC-05");
 }
 
+/// Any wrapper comes off; a tensor that is not understood, or layers behind one that is damaged, are named.
+TEST_F(TextEncoderFolder, NothingIsLeftOutInSilence) {
+    for (const std::string folder : {"clip_flux", "t5"}) {
+        const Tensors own = readWeights(kText + folder);
+        const auto refusal = [&](const Tensors& tensors) {
+            writeWeights(path("e.safetensors"), tensors);
+            const TensorTable table = TensorTable::open(path("e.safetensors")).value();
+            if (folder == "t5") {
+                const auto shape = t5Shape(table, configOf(folder));
+                return shape ? std::string() : shape.error().message();
+            }
+            const auto shape = clipShape(table, configOf(folder));
+            return shape ? std::string() : shape.error().message();
+        };
+        Tensors wrapped, more = own, shorter = own;
+        for (const auto& [name, tensor] : own) wrapped["module._orig_mod." + name] = tensor;
+        EXPECT_EQ(refusal(wrapped), "") << folder;
+        more["encoder.gate.weight"] = own.begin()->second;
+        EXPECT_NE(refusal(more).find("encoder.gate.weight"), std::string::npos) << refusal(more);
+        const std::string second = folder == "t5" ? "encoder.block.1.layer.0.layer_norm.weight"
+                                                  : "encoder.layers.1.mlp.fc1.weight";
+        ASSERT_EQ(shorter.erase(second), 1u);
+        EXPECT_NE(refusal(shorter).find(folder == "t5" ? "encoder.block.1." : "encoder.layers.1."), std::string::npos)
+            << refusal(shorter);
+    }
+}
+
 TEST(TextEncoder, T5EqualsTransformersStreamedOrNot) {
     const TensorTable table = TensorTable::open(kText + "t5").value();
     const auto shape = t5Shape(table, configOf("t5"));
