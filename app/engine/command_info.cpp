@@ -7,6 +7,7 @@
 #include "app/engine/commands.h"
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
+#include "core/checkpoint/finite.h"
 #include "core/checkpoint/names.h"
 #include "core/checkpoint/tensor_table.h"
 #include "core/data/enum_names.h"
@@ -132,6 +133,13 @@ void printText(ModelCard card) {
 
 /// Prints every row of the self-check; 1 when one is red.
 int checkFully(const ModelRef& model) {
+    const auto table = TensorTable::open(model);
+    if (!table) return report(table.error());
+    const auto broken = firstNotFinite(*table);
+    if (!broken) return report(broken.error());
+    if (!broken->empty())
+        return report({ErrorKind::Refused, "TC-14", place({model.path, *broken}), "a weight is not finite",
+                       "NaN or infinity", "finite numbers", "Use an earlier checkpoint"});
     const auto core = coreLibrary();
     if (!core) return report(core.error());
     const auto reply = (*core)->run(SelfCheckRequest{model}, {});

@@ -215,6 +215,29 @@ Result<std::size_t> chosen(const std::vector<Copy>& copies, const std::string& c
     return refused("several copies of the weights", std::to_string(copies.size()) + " copies");
 }
 
+/// Copies of one network are equally large; a smaller one that was taken is named with its size.
+std::string sizesText(const std::vector<Copy>& copies, const Copy& taken) {
+    const Copy* largest = &taken;
+    for (const Copy& c : copies)
+        if (c.blocks > largest->blocks) largest = &c;
+    if (largest == &taken) return {};
+    return "the copies are not of one size: " + taken.name + " has " + std::to_string(taken.tensors.size()) +
+           " tensors, " + largest->name + " " + std::to_string(largest->tensors.size()) + " (choose with --weights)";
+}
+
+/// A tensor outside the copies that would reach the name of one inside is a refusal.
+Result<void> checkBeside(const Tensors& all, const std::map<std::string, NameRoot>& roots, const Copy& copy,
+                         const std::string& path) {
+    std::unordered_set<std::string_view> names;
+    for (const TensorEntry& t : copy.tensors) names.insert(t.name);
+    for (const TensorEntry& t : all)
+        if (!rootOf(roots, t.name) && names.contains(withoutWrappers(t.name)))
+            return failure({ErrorKind::Refused, "TC-12", place({path, t.name}),
+                            "two tensors of the file reach this name, one of them beside the weights", "", "one",
+                            "Save the weights alone, without their wrappers"});
+    return {};
+}
+
 std::string besideText(const std::map<std::string, std::size_t>& beside) {
     std::size_t count = 0, names = 0;
     std::string text;
@@ -310,6 +333,8 @@ Result<void> chooseCopy(TensorTable::Contents& contents, const std::string& choi
         return failure(at.error());
     }
     Copy& copy = copies[*at];
+    if (auto distinct = checkBeside(all, roots, copy, contents.file.path()); !distinct) return distinct;
+    if (const std::string sizes = sizesText(copies, copy); !sizes.empty()) contents.notes.push_back(sizes);
     std::string unread;  // averages that are kept as a list
     for (const auto& [name, count] : beside)
         if (isAveraged(name) && count > 1) unread = name;

@@ -41,7 +41,6 @@ bool decidesNothing(std::string_view key) {
                                                  "file",
                                                  "custom_load",
                                                  "pool_size",
-                                                 "crop_mode",
                                                  "test_input_size",
                                                  "test_crop_pct",
                                                  "min_input_size",
@@ -87,8 +86,6 @@ bool decidesNothing(std::string_view key) {
                                                  "upcast_attention",
                                                  "attention_bias",
                                                  "num_embeds_ada_norm",
-                                                 "embed_dim",
-                                                 "mlp_ratio",
                                                  "depth",
                                                  "use_quant_conv",
                                                  "use_post_quant_conv",
@@ -107,7 +104,6 @@ bool decidesNothing(std::string_view key) {
                                                  "paper_name",
                                                  "source",
                                                  "license_link",
-                                                 "init_values",
                                                  "rotate_half",
                                                  "double_self_attention",
                                                  "only_cross_attention",
@@ -184,6 +180,10 @@ public:
         }
         to = std::move(all);
     }
+    void positive(const std::vector<double>& values, const char* name) {
+        for (const double value : values)
+            if (!(value > 0)) return wrong(name, Json(value), "numbers above 0");
+    }
     /// [channels, rows, columns] as timm writes it; its number of channels.
     void input(Grid& to, std::optional<int>& channels) {
         const auto [key, value] = find({"input_size"});
@@ -212,8 +212,8 @@ public:
         to = value->get<bool>();
     }
     /// A number that may be 0.
-    void count(std::optional<int>& to, const char* name) {
-        const auto [key, value] = find({name});
+    void count(std::optional<int>& to, std::initializer_list<const char*> keys) {
+        const auto [key, value] = find(keys);
         if (!value) return;
         if (!value->is_number_integer() || *value < 0 || *value > kMaxSize)
             return wrong(key, *value, "a whole number from 0 to " + std::to_string(kMaxSize));
@@ -226,13 +226,13 @@ public:
         if (!(number >= 0 && number <= 1)) return wrong(key, *value, "a number from 0 to 1");
         to = number;
     }
-    /// timm's global_pool; "" stands for no pooling and is refused.
+    /// timm's global_pool; "" of feature extractors is kept as "none".
     void pool(std::string& to) {
         const auto [key, value] = find({"global_pool"});
         if (!value) return;
         const std::string said = value->is_string() ? value->get<std::string>() : std::string();
-        for (const char* known : {"token", "avg", "avgmax", "max", "map"})
-            if (said == known) return void(to = said);
+        for (const char* known : {"", "token", "avg", "avgmax", "max", "map"})
+            if (said == known && value->is_string()) return void(to = said.empty() ? "none" : said);
         wrong(key, *value, "token, avg, avgmax, max or map");
     }
     void oneOf(const char* name, const std::initializer_list<const char*>& values) {
@@ -327,7 +327,10 @@ const OneValue kOneValue[] = {
 void readPreprocessing(Reader& reader, ModelConfig& config) {
     reader.reals(config.mean, "mean");
     reader.reals(config.std, "std");
+    reader.positive(config.std, "std");
+    reader.oneOf("interpolation", {"bicubic", "bilinear", "lanczos", ""});
     reader.text(config.interpolation, {"interpolation"});
+    reader.text(config.cropMode, {"crop_mode"});
     reader.real(config.cropFraction, {"crop_pct"});
 }
 
@@ -342,7 +345,10 @@ void readVariant(Reader& reader, ModelConfig& config) {
     reader.flag(config.qkNorm, "qk_norm");
     reader.flag(config.preNorm, "pre_norm");
     reader.flag(config.fcNorm, "fc_norm");
-    reader.count(config.registers, "reg_tokens");
+    reader.count(config.registers, {"reg_tokens"});
+    reader.whole(config.width, {"embed_dim", "hidden_size"});
+    reader.finite(config.mlpRatio, "mlp_ratio");
+    reader.finite(config.layerScale, "init_values");
     reader.real(config.normEps, {"layer_norm_eps", "norm_eps"});
     reader.whole(config.heads, {"heads", "num_heads", "num_attention_heads"});
     reader.whole(config.layers, {"layers", "depth", "num_layers"});
@@ -371,7 +377,7 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.whole(config.headDim, {"head_dim", "attention_head_dim"});
     reader.whole(config.inChannels, {"in_channels"});
     reader.whole(config.outChannels, {"out_channels"});
-    reader.whole(config.classes, {"classes", "num_classes", "num_embeds_ada_norm"});
+    reader.count(config.classes, {"classes", "num_classes", "num_embeds_ada_norm"});
     reader.real(config.theta, {"theta", "rope_theta"});
     reader.sides(config.grid, {"grid"});
     reader.sides(config.latent, {"sample_size"});
@@ -385,7 +391,6 @@ Result<ModelConfig> parseModelConfig(std::string_view text, const std::string& w
     reader.flag(config.learnSigma, "learn_sigma");
     reader.whole(config.positionSide, {"pos_embed_max_size"});
     reader.whole(config.singleLayers, {"num_single_layers"});
-    reader.whole(config.width, {"embed_dim"});
     reader.flag(config.guidanceEmbeds, "guidance_embeds");
     reader.flag(config.quantConv, "use_post_quant_conv");
     readVariant(reader, config);

@@ -16,7 +16,8 @@ namespace ropescope {
 /// metadata (`ropescope.config`), diffusers' and timm's config.json (whose pretrained_cfg
 /// is read too).
 struct ModelConfig {
-    std::string name, architecture, encoding, objective, content, axisOrder, rotaryLayout, interpolation, mapTokens;
+    std::string name, architecture, encoding, objective, content, axisOrder, rotaryLayout, interpolation, mapTokens,
+        cropMode;
     std::optional<int> normGroups, heads, headDim, layers, patch, inChannels, outChannels, classes;
     std::optional<double> theta, cropFraction, latentScale, latentShift;
     std::vector<int> axesDims;      ///< FLUX: features of each axis
@@ -30,7 +31,7 @@ struct ModelConfig {
     std::optional<bool> classToken, qkvBias, qkNorm, preNorm, fcNorm, noEmbedClass, learnSigma, guidanceEmbeds,
         quantConv;
     std::optional<int> registers, positionSide, singleLayers, width;
-    std::optional<double> classDropout, normEps;
+    std::optional<double> classDropout, normEps, mlpRatio, layerScale;
     std::vector<std::string> unknown;  ///< keys that the program does not know, dotted
     std::set<std::string> said;        ///< keys that are there, in any dialect, dotted
 };

@@ -152,11 +152,15 @@ std::optional<NameRoot> blockRoot(std::string_view name) {
     std::optional<NameRoot> root;
     std::string_view list;  // the last segment, where it names a list of blocks
     std::size_t listBegin = 0;
+    bool inContainers = true;  // {"ema": {"0.9999": weights}}, [weights, step]: numbers there are keys
     eachSegment(name, [&](std::string_view segment, std::size_t begin) {
         if (holds(kWrappers, segment)) return true;
         const bool number = isNumber(segment);
         if (number && !list.empty()) root = NameRoot{std::string(name.substr(0, listBegin)), {}};
+        const bool item = begin == 0 && segment.starts_with('[');
+        if (inContainers && list.empty() && (number || item)) return true;
         if (number || segment.find('[') != std::string_view::npos) return false;
+        inContainers &= holds(kContainers, segment) || isAveraged(segment);
         list = holds(kBlocks, segment) ? segment : std::string_view();
         listBegin = begin;
         return true;

@@ -227,6 +227,13 @@ void findConflicts(Recognition& r) {
     if (card.architecture == "flux") compare("single layers", r.config.singleLayers, card.layers - card.jointLayers);
     if (card.architecture == "vit" || card.architecture == "dit") compare("width", r.config.width, card.width);
     if (card.architecture == "vit") compare("classes", r.config.classes, card.classes, " (head.weight)");
+    if (card.architecture == "vit" && r.config.mlpRatio && !card.variant.gated && card.mlpHidden > 0 &&
+        static_cast<int>(card.width * *r.config.mlpRatio) != card.mlpHidden)
+        r.card.conflicts.push_back("mlp_ratio: the configuration's makes " +
+                                   std::to_string(static_cast<int>(card.width * *r.config.mlpRatio)) +
+                                   " features, the tensors have " + std::to_string(card.mlpHidden));
+    if (card.architecture == "vit" && r.config.layerScale && *r.config.layerScale != 0 && !card.layerScale)
+        r.card.conflicts.push_back("init_values: the configuration has layer scales, the tensors have none");
     if (card.architecture == "flux" && r.config.guidanceEmbeds && *r.config.guidanceEmbeds != card.guidanceInput)
         r.card.conflicts.push_back(std::string("guidance_embeds: the configuration says ") +
                                    (*r.config.guidanceEmbeds ? "yes" : "no") + ", the tensors show otherwise");

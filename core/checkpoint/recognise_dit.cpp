@@ -157,6 +157,8 @@ Result<void> findTime(Recognition& r) {
                              "velocity, score, noise or v");
         // REPA writes "v" and has projectors; SiT and LightningDiT write "velocity".
         const bool repa = projectors || prediction == "v";
+        if (projectors && prediction == "velocity")
+            r.note("time: the arguments are in SiT's words, the projectors REPA's: taken as REPA (else --time)");
         take({"flow", {*how, *what, !repa, 1}});
         if (path.empty()) r.assume("path of the noise: linear");
         if (prediction.empty()) r.assume("prediction: velocity");
@@ -171,13 +173,16 @@ Result<void> findTime(Recognition& r) {
         return r.refused("CF-02", {}, "objective of the configuration is not known", printable(r.config.objective, 40),
                          "ddpm or flow");
     const bool first = card.variant.norm == Norm::None && card.variant.headNorm == Norm::None && !card.variant.gated;
-    const bool authors = r.table.isAuthorsContainer() || card.naming == "diffusers" || !r.firstMap().name.empty();
-    if (card.learnedVariance && first) {
+    const bool told = card.naming == "diffusers" || !r.firstMap().name.empty();
+    const std::string other = otherDiffusion(r);
+    if (card.learnedVariance && first && other.empty()) {
         card.objective = "ddpm";
-        if (!authors) r.assume("time: steps 0 to 999, noise prediction (ddpm), as in the first DiT (else --time)");
+        if (!told) r.assume("time: steps 0 to 999, noise prediction (ddpm), as in the first DiT (else --time)");
         return {};
     }
-    r.note("time: the file does not say whether it counts steps or flows; give --time to draw");
+    r.note(other.empty() ? "time: the file does not say whether it counts steps or flows; give --time to draw"
+                         : "time: the training's arguments say " + other +
+                               ", which is not the first DiT's diffusion; give --time to draw");
     return {};
 }
 
@@ -192,7 +197,8 @@ void findClasses(Recognition& r) {
     ModelCard& card = r.card;
     const int rows = clamped(r.size("y_embedder.embedding_table.weight", 0));
     const int said = r.config.classes ? *r.config.classes : numberIn(r.argument("num_classes"));
-    const std::string dropped = r.argument("class_dropout_prob");
+    std::string dropped = r.argument("class_dropout_prob");
+    if (dropped.empty()) dropped = r.argument("cfg_prob");  // REPA
     std::optional<double> dropout = r.config.classDropout;
     if (!dropout && !dropped.empty()) dropout = std::strtod(dropped.c_str(), nullptr);
     if (rows == 0) {
@@ -235,6 +241,7 @@ void findInputs(Recognition& r) {
 Result<void> recogniseDit(Recognition& r) {
     ModelCard& card = r.card;
     card.architecture = "dit";
+    takeTrainingArguments(r);
     const auto layers = r.countLayers("blocks.");
     if (!layers) return failure(layers.error());
     card.layers = *layers;
@@ -264,21 +271,21 @@ Result<void> recogniseDit(Recognition& r) {
     findInputs(r);
     findClasses(r);
     if (auto done = findTime(r); !done) return done;
+    if (card.timeWidth % 2 != 0)
+        return r.refused("TC-08", "t_embedder.mlp.0.weight", "an odd number of features of the time",
+                         std::to_string(card.timeWidth), "an even number, as sines and cosines");
     if (auto done = r.findConvention(); !done) return done;
     if (*stored && r.ref.theta <= 0)
         card.theta = (*stored)->theta;
     else if (card.axes > 0)
         r.findTheta(10000);
-    if (*stored) return r.findGrid(card.positionRows, (*stored)->grid, "stored rotary table");
-    const auto sine = gridOfSineTable(r.table, "pos_embed");
+    const auto sine = *stored ? Result<std::optional<Grid>>(std::nullopt) : gridOfSineTable(r.table, "pos_embed");
     if (!sine) return failure(sine.error());
-    if (*sine) return r.findGrid(card.positionRows, *sine, "pos_embed");
-    // An input that fits a learned table exactly tells its grid, where the rows make no square.
-    const int patch = std::max(1, card.patch), side = static_cast<int>(std::lround(std::sqrt(card.positionRows)));
-    const Grid seen{r.input.rows / patch, r.input.cols / patch};
-    if (card.positionRows > 0 && seen.tokens() == card.positionRows && side * side != card.positionRows)
-        return r.findGrid(card.positionRows, seen, "the input");
-    return r.findGrid(card.positionRows);
+    const std::optional<Grid> known = *stored ? std::optional((*stored)->grid) : *sine;
+    const std::string source = *stored ? "stored rotary table" : "pos_embed";
+    if (auto done = r.findGrid(card.positionRows, known, source); !done) return done;
+    compareTrainingArguments(r);
+    return {};
 }
 
 }  // namespace ropescope

@@ -139,15 +139,10 @@ Result<std::int64_t> patchRows(Recognition& r) {
         const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(n))));
         return n > 0 && side * side == n;
     };
-    // A picture that fits exactly tells the grid, unless the rows make a square that it would be resampled from.
+    // A picture that fits exactly tells the grid.
     const Grid seen{r.input.rows / patch, r.input.cols / patch};
     for (const std::int64_t extra : extras)
-        if (seen.tokens() > 0 && seen.tokens() == rows - extra && (seen.rows == seen.cols || !square(rows - extra))) {
-            r.tableGrid = seen;
-            r.note("grid: " + std::to_string(seen.rows) + "x" + std::to_string(seen.cols) +
-                   ", as the input fits the rows of pos_embed exactly");
-            return rows - extra;
-        }
+        if (seen.tokens() > 0 && seen.tokens() == rows - extra) return rows - extra;
     // Rotary ViTs and those with registers often give no row to the class token; others do.
     const bool either = r.card.axes > 0 || lead > 1;
     std::vector<std::int64_t> squares;
@@ -192,7 +187,8 @@ Result<void> findPool(Recognition& r) {
     const auto conflict = [&](const std::string& tensors) {
         r.card.conflicts.push_back("global_pool: the configuration says " + said + ", the tensors " + tensors);
     };
-    if (said.empty()) {
+    if (said == "none" && r.card.classes > 0) conflict("hold a head (head.weight) over something");
+    if (said.empty() || said == "none") {
         v.pool = map ? Pool::Map : v.normAfter || !r.card.classToken ? Pool::Average : Pool::Token;
         r.assume("pooling: " + std::string(v.pool == Pool::Map       ? "attention (attn_pool)"
                                            : v.pool == Pool::Average ? "mean of the patches"
@@ -259,25 +255,56 @@ void findPreprocessing(Recognition& r) {
     const ModelConfig& c = r.config;
     p.size = {r.card.grid.rows * r.card.patch, r.card.grid.cols * r.card.patch};
     const auto channels = static_cast<std::size_t>(std::clamp(r.card.inChannels, 1, 16));
-    if (c.mean.size() == channels && c.std.size() == channels) {
-        p.mean = c.mean, p.std = c.std;
-        p.interpolation = c.interpolation.empty() ? "bicubic" : c.interpolation;
-        p.cropFraction = c.cropFraction.value_or(1);
-        p.source = "configuration";
-        return;
+    const bool rotary = r.card.layerScale, raw = r.card.naming == "rope-vit", colours = channels == 3 && rotary;
+    const std::string usual = raw      ? "assumed: as rope-vit evaluates"
+                              : rotary ? "assumed: timm's for its rotary ViTs"
+                                       : "assumed: timm's for vit_base_patch16_224";
+    std::string open;  // what the configuration leaves to be assumed
+    const auto assumed = [&](const char* what) { open += (open.empty() ? "" : ", ") + std::string(what); };
+    const auto perChannel = [&](std::vector<double>& to, const std::vector<double>& said, const char* key,
+                                const std::vector<double>& ofRotary) {
+        if (!said.empty() && said.size() != channels)
+            r.card.conflicts.push_back(std::string(key) + ": the configuration holds " + std::to_string(said.size()) +
+                                       " numbers, pictures have " + std::to_string(channels) + " channels");
+        if (said.size() == channels) return void(to = said);
+        assumed(key);
+        if (colours)
+            to = ofRotary;
+        else
+            to.assign(channels, 0.5);
+    };
+    const bool silent = c.mean.empty() && c.std.empty() && c.interpolation.empty() && !c.cropFraction;
+    perChannel(p.mean, c.mean, "mean", {0.485, 0.456, 0.406});
+    perChannel(p.std, c.std, "std", {0.229, 0.224, 0.225});
+    const bool both = !c.mean.empty() && !c.std.empty();  // then timm's general defaults stand for the rest
+    if (c.interpolation.empty() && !both) assumed("interpolation");
+    p.interpolation = c.interpolation.empty() ? "bicubic" : c.interpolation;
+    if (!c.cropFraction && !both) assumed("crop");
+    p.cropFraction = c.cropFraction.value_or(raw || both ? 1.0 : 0.9);
+    p.source = silent ? usual : open.empty() ? "configuration" : "configuration; " + open + " " + usual;
+    if (!open.empty()) r.assume("preprocessing: " + (silent ? usual : open + ", " + usual));
+    if (!c.cropMode.empty() && c.cropMode != "center")
+        r.note("crop_mode " + printable(c.cropMode, 40) + " is not followed: pictures are cropped from the centre");
+    if (c.image.tokens() > 0 && c.image != p.size)
+        r.note("pictures are brought to " + std::to_string(p.size.rows) + "x" + std::to_string(p.size.cols) +
+               " as the position table has it, the configuration says " + std::to_string(c.image.rows) + "x" +
+               std::to_string(c.image.cols));
+}
+
+/// Training arguments that timm keeps beside the weights and that would decide what is computed.
+void findArguments(Recognition& r) {
+    std::string text;
+    for (const char* key : {"model", "mean", "std", "crop_pct", "interpolation", "img_size", "input_size", "gp"}) {
+        const std::string value = r.argument(key);
+        if (value.empty()) continue;
+        text += (text.empty() ? "" : ", ") + std::string(key) + " " + printable(value, 40);
     }
-    p.interpolation = "bicubic";
-    const bool rotary = r.card.layerScale, raw = r.card.naming == "rope-vit";
-    p.cropFraction = raw ? 1.0 : 0.9;
-    if (channels == 3 && rotary) {
-        p.mean = {0.485, 0.456, 0.406}, p.std = {0.229, 0.224, 0.225};
-    } else {
-        p.mean.assign(channels, 0.5), p.std.assign(channels, 0.5);
-    }
-    p.source = raw      ? "assumed: as rope-vit evaluates"
-               : rotary ? "assumed: timm's for its rotary ViTs"
-                        : "assumed: timm's for vit_base_patch16_224";
-    r.assume("preprocessing: " + p.source);
+    if (!text.empty()) r.note("arguments of the training not looked at: " + text + " (give them by --config)");
+    std::string name = r.config.architecture;
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (!name.empty() && name.find("vit") == name.npos && name.find("deit") == name.npos &&
+        name.find("eva") == name.npos)
+        r.note("architecture " + printable(r.config.architecture, 60) + ": the tensors are a ViT's, read as one");
 }
 
 }  // namespace
@@ -335,9 +362,10 @@ Result<void> recogniseViT(Recognition& r) {
         r.findTheta(card.encoding.ends_with("mixed") ? 10 : 100);
     const auto patches = patchRows(r);
     if (!patches) return failure(patches.error());
-    const std::optional<Grid> known = *stored ? std::optional((*stored)->grid) : r.tableGrid;
-    if (auto done = r.findGrid(*patches, known, *stored ? "stored rotary table" : "the input"); !done) return done;
+    const std::optional<Grid> known = *stored ? std::optional((*stored)->grid) : std::nullopt;
+    if (auto done = r.findGrid(*patches, known, "stored rotary table"); !done) return done;
     findPreprocessing(r);
+    findArguments(r);
     return {};
 }
 

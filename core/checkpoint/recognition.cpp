@@ -259,6 +259,7 @@ Result<void> Recognition::findGrid(std::int64_t positions, std::optional<Grid> k
     const int patch = std::max(card.patch, 1);
     const Grid image{config.image.rows / patch, config.image.cols / patch};
     const Grid latent{config.latent.rows / patch, config.latent.cols / patch};
+    const Grid seen{input.rows / patch, input.cols / patch};  // what the network is about to get
     const int arguments = numberIn(table.trainingArgs(), "image_size").value_or(0);
     const auto take = [&](Grid grid, std::string from) { card.grid = grid, card.gridSource = std::move(from); };
     if (ref.grid.tokens() > 0) {
@@ -271,6 +272,10 @@ Result<void> Recognition::findGrid(std::int64_t positions, std::optional<Grid> k
         take(image, "image size of the configuration, agrees with pos_embed");
     } else if (positions > 0 && latent.tokens() == positions) {
         take(latent, "sample size of the configuration, agrees with pos_embed");
+    } else if (positions > 0 && seen.tokens() == positions) {
+        take(seen, "the input");
+        note("grid: " + std::to_string(seen.rows) + "x" + std::to_string(seen.cols) +
+             ", as the input fits the rows of pos_embed exactly");
     } else if (positions > 0 && side * side == positions) {
         take({static_cast<int>(side), static_cast<int>(side)}, "pos_embed");
         assume("grid: " + std::to_string(side) + "x" + std::to_string(side) + ", a square for the " +

@@ -17,8 +17,7 @@ struct Recognition {
     const ModelRef& ref;
     ModelConfig config;
     ModelCard card;
-    Grid input = {};                     ///< in pixels or latents, of what the network is about to get; 0x0: nothing
-    std::optional<Grid> tableGrid = {};  ///< what that told
+    Grid input = {};  ///< in pixels or latents, of what the network is about to get; 0x0: nothing
 
     /// Dimension `axis` of a tensor; 0 when the tensor or the axis is not there.
     [[nodiscard]] std::int64_t size(std::string_view name, std::size_t axis) const;
@@ -74,6 +73,13 @@ struct Recognition {
 [[nodiscard]] ModelCard outlineOf(const TensorTable& table, const ModelRef& ref);
 /// What becomes of every tensor, in the file's order; empty texts for a network that is not known.
 [[nodiscard]] std::vector<std::string> tensorUses(const TensorTable& table, const ModelCard& card);
+
+/// Fills what the configuration leaves open about a DiT from the arguments of its training.
+void takeTrainingArguments(Recognition& r);
+/// The first argument of the training that says another diffusion than the first DiT's, with its value; else empty.
+[[nodiscard]] std::string otherDiffusion(const Recognition& r);
+/// Conflicts of the arguments with the tensors, and a note of those that were not looked at. After all else is known.
+void compareTrainingArguments(Recognition& r);
 
 [[nodiscard]] Result<void> recogniseDit(Recognition& r);
 [[nodiscard]] Result<void> recogniseViT(Recognition& r);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/checkpoint/finite.h"
 #include "core/checkpoint/number_conversion.h"
 #include "core/checkpoint/recognition.h"
 
@@ -71,6 +72,18 @@ Result<TensorStatistics> statisticsOf(const TensorTable& table, const TensorEntr
 }
 
 }  // namespace
+
+Result<std::string> firstNotFinite(const TensorTable& table) {
+    for (const TensorEntry& entry : table.tensors()) {
+        bool finite = true;
+        const auto done = eachPiece(table, entry, [&](const std::vector<double>& values) {
+            finite = finite && std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
+        });
+        if (!done) return failure(done.error());
+        if (!finite) return entry.fileName();
+    }
+    return std::string();
+}
 
 Result<TensorsReport> reportTensors(const TensorsRequest& request) {
     auto table = TensorTable::open(request.model);

@@ -4,6 +4,10 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include "core/checkpoint/finite.h"
 #include "core/data/safetensors.h"
 #include "core/encoding/extrapolation.h"
 #include "core/engine/device.h"
@@ -184,6 +188,22 @@ Result<at::Tensor> runViT(const ForwardCommand& command, const TensorTable& tabl
     return vitForward(*weights, *shape, x->to(device, type), taps);
 }
 
+/// A result that is not finite is no result: the first weight that is not finite is named, where there is one.
+Result<void> checkFinite(const TensorTable& table, const Arrays& out) {
+    const auto sound = [](const Array& array) {
+        return array.dtype != DType::F32 ||
+               std::ranges::all_of(array.as<float>(), [](float v) { return std::isfinite(v); });
+    };
+    if (std::ranges::all_of(out, [&](const auto& one) { return sound(one.second); })) return {};
+    const auto culprit = firstNotFinite(table);
+    if (!culprit) return failure(culprit.error());
+    return failure({ErrorKind::Refused, "TC-14", place({table.path(), *culprit}),
+                    culprit->empty() ? "the output is not finite though all weights are"
+                                     : "the output is not finite, because this weight is not",
+                    "NaN or infinity", "finite numbers",
+                    culprit->empty() ? "Try --precision fp32, and inputs of usual size" : "Use an earlier checkpoint"});
+}
+
 }  // namespace
 
 Result<void> forwardToFile(const ForwardCommand& command) {
@@ -198,12 +218,14 @@ Result<void> forwardToFile(const ForwardCommand& command) {
     Arrays out;
     if (card->takesText() || card->architecture == "vae") {
         if (auto done = forwardFlow(command, *table, *card, *device, out); !done) return done;
+        if (auto finite = checkFinite(*table, out); !finite) return finite;
         return writeSafetensors(command.out, out);
     }
     const auto run = card->architecture == "vit" ? runViT : runDit;
     const auto result = run(command, *table, *card, *device, out);
     if (!result) return failure(result.error());
     out["out"] = arrayOf(*result);
+    if (auto finite = checkFinite(*table, out); !finite) return finite;
     return writeSafetensors(command.out, out);
 }
 

@@ -17,9 +17,12 @@ namespace {
 using Kind = WeightChange::Kind;
 
 std::string textOf(const at::Tensor& t) {
-    std::string out = "[";
-    for (std::int64_t i = 0; i < t.dim(); ++i) out += (i ? "," : "") + std::to_string(t.size(i));
-    return out + "]";
+    std::string out;
+    for (std::int64_t i = 0; i < t.dim(); ++i) {
+        out += i ? ',' : '[';
+        out += std::to_string(t.size(i));
+    }
+    return t.dim() > 0 ? out + "]" : "[]";
 }
 
 /// The rows of a weight that a target covers: joined parts are as high as the model is wide, the last part of a single
@@ -55,6 +58,13 @@ at::Tensor deltaOf(const WeightChange& c) {
     return at::cat({parts[1], parts[0]}, 0);
 }
 
+/// Trainers write their alpha into the metadata too; without tensors of it no loader follows that, and it is said.
+std::string trainersAlpha(const TensorTable& file) {
+    const auto said = file.metadata().find("ss_network_alpha");
+    if (said == file.metadata().end()) return {};
+    return " beside its layers; ss_network_alpha " + printable(said->second, 20) + " in the metadata is not followed";
+}
+
 /// Reads one file's changes.
 class Reader {
 public:
@@ -76,7 +86,7 @@ public:
             if (auto added = add(module, modules->all.at(module), target); !added) return added;
         std::string note = describeMatch(*match);
         note += m_alphas                    ? "; scale: alpha / rank"
-                : m_scales.source().empty() ? "; scale: 1, as the file says no alpha"
+                : m_scales.source().empty() ? "; scale: 1, as the file says no alpha" + trainersAlpha(m_file)
                                             : "; scale: from " + m_scales.source();
         m_set.notes.push_back(std::move(note));
         return {};

@@ -16,6 +16,8 @@ struct Ending {
 constexpr Ending kEndings[] = {{".lora_A.weight", LoraPart::Down},
                                {".lora_down.weight", LoraPart::Down},
                                {".lora.down.weight", LoraPart::Down},
+                               {".lora_linear_layer.down.weight", LoraPart::Down},
+                               {".lora_linear_layer.up.weight", LoraPart::Up},
                                {".lora_A", LoraPart::Down},
                                {".lora_B.weight", LoraPart::Up},
                                {".lora_up.weight", LoraPart::Up},

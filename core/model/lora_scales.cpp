@@ -56,7 +56,7 @@ std::optional<bool> flagOf(const Json& value) {
 }
 
 /// Keys and values wherever they stand, without "transformer."; `source` says where.
-Json settingsOf(const TensorTable& file, std::string& source) {
+Result<Json> settingsOf(const TensorTable& file, std::string& source) {
     Json all = Json::object();
     const auto add = [&](const std::string& key, const Json& value, const char* from) {
         const std::string own = key.starts_with("transformer.") ? key.substr(12) : key;
@@ -66,8 +66,10 @@ Json settingsOf(const TensorTable& file, std::string& source) {
     const auto& metadata = file.metadata();
     if (const auto own = metadata.find("lora_adapter_metadata"); own != metadata.end()) {
         const Json json = Json::parse(own->second, nullptr, false);
-        if (json.is_object())
-            for (const auto& [key, value] : json.items()) add(key, value, "the metadata");
+        if (!json.is_object())
+            return loraRefusal("LO-03", file.path(), "lora_adapter_metadata", "scales that cannot be read",
+                               printable(own->second, 60), "a JSON object");
+        for (const auto& [key, value] : json.items()) add(key, value, "the metadata");
         return all;
     }
     for (const auto& [key, value] : metadata) {
@@ -79,6 +81,9 @@ Json settingsOf(const TensorTable& file, std::string& source) {
         std::ifstream beside(path.parent_path() / "adapter_config.json");
         const std::string text{std::istreambuf_iterator<char>(beside), {}};
         const Json json = Json::parse(text, nullptr, false);
+        if (!text.empty() && !json.is_object())
+            return loraRefusal("LO-03", file.path(), "adapter_config.json", "scales that cannot be read",
+                               printable(text, 60), "a JSON object");
         if (json.is_object())
             for (const auto& [key, value] : json.items()) add(key, value, "adapter_config.json");
     }
@@ -89,7 +94,9 @@ Json settingsOf(const TensorTable& file, std::string& source) {
 
 Result<LoraScales> LoraScales::read(const TensorTable& file) {
     LoraScales scales;
-    const Json all = settingsOf(file, scales.m_source);
+    const auto settings = settingsOf(file, scales.m_source);
+    if (!settings) return failure(settings.error());
+    const Json& all = *settings;
     const auto refused = [&](const std::string& key, const std::string& found, const std::string& expected) {
         return loraRefusal("LO-03", file.path(), key, "a scale that is not understood", printable(found, 60), expected);
     };

@@ -230,7 +230,8 @@ void keys(Cases& cases) {
         cases.add(std::string("CF-10 ") + key, d, dit(std::string(",\"") + key + "\":" + value), "CF-02", key);
     cases.add("CF-10 objective", d, R"({"architecture":"dit","heads":2,"objective":"magic"})", "CF-02", "objective");
     for (const auto& [key, value] : {std::pair{"global_pool", R"("sum")"},
-                                     {"global_pool", R"("")"},
+                                     {"interpolation", R"("random")"},
+                                     {"std", "[0]"},
                                      {"act_layer", R"("hard_swish")"},
                                      {"norm_layer", R"("groupnorm")"},
                                      {"reg_tokens", "-1"},
@@ -246,6 +247,9 @@ void keys(Cases& cases) {
                                      {"num_classes", "7"},
                                      {"depth", "3"},
                                      {"embed_dim", "16"},
+                                     {"mlp_ratio", "2"},
+                                     {"init_values", "1e-5"},
+                                     {"mean", "[0.1,0.2]"},
                                      {"global_pool", R"("map")"}})
         cases.add(std::string("CF-12 ") + key, v, vit(std::string(",\"") + key + "\":" + value),
                   std::string_view(key) == "global_pool" ? "TC-05" : "CF-03",
@@ -254,6 +258,7 @@ void keys(Cases& cases) {
                   : std::string_view(key) == "embed_dim"   ? "width"
                   : std::string_view(key) == "global_pool" ? "attn_pool"
                                                            : key);
+    cases.add("CF-12 a head over nothing", v, vit(R"(,"global_pool":"")"), "CF-03", "global_pool");
     cases.add("CF-12 classes of a DiT", d, dit(R"(,"classes":9)"), "CF-03", "classes");
     cases.add("CF-12 learn_sigma", d, dit(R"(,"learn_sigma":true)"), "CF-03", "learn_sigma");
     cases.add("CF-13 unknown keys are told, not refused", d, dit(R"(,"flux_capacitor":1.21)"), "");

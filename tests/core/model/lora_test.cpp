@@ -171,16 +171,23 @@ TEST_F(Lora, KindsOfLyCorisAndPeft) {
         own.narrow(0, 16, 16).add_(delta);
         return own;
     };
-    const auto close = [](const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>() < 1e-6; };
+    const auto close = [](const at::Tensor& a, const at::Tensor& b) {
+        return (a - b).abs().max().item<double>() < 1e-6;
+    };
     const Array a1 = numbers({16, 3}, 1), b1 = numbers({3, 16}, 2), a2 = numbers({16, 3}, 3), b2 = numbers({3, 16}, 4);
     const at::Tensor hada = at::matmul(matrix(a1), matrix(b1)) * at::matmul(matrix(a2), matrix(b2));
-    EXPECT_TRUE(close(changedBy({{k + ".hada_w1_a", a1}, {k + ".hada_w1_b", b1}, {k + ".hada_w2_a", a2},
-                                 {k + ".hada_w2_b", b2}, {k + ".alpha", scalar(6)}}, 0.5, ".weight"),
+    EXPECT_TRUE(close(changedBy({{k + ".hada_w1_a", a1},
+                                 {k + ".hada_w1_b", b1},
+                                 {k + ".hada_w2_a", a2},
+                                 {k + ".hada_w2_b", b2},
+                                 {k + ".alpha", scalar(6)}},
+                                0.5, ".weight"),
                       expected(hada * (6.0 / 3 * 0.5))));
     const Array w1 = numbers({4, 2}, 5), w2a = numbers({4, 2}, 6), w2b = numbers({2, 8}, 7), w2 = numbers({4, 8}, 8);
-    EXPECT_TRUE(close(changedBy({{k + ".lokr_w1", w1}, {k + ".lokr_w2_a", w2a}, {k + ".lokr_w2_b", w2b},
-                                 {k + ".alpha", scalar(1)}}, 1, ".weight"),
-                      expected(at::kron(matrix(w1), at::matmul(matrix(w2a), matrix(w2b))) / 2)));
+    EXPECT_TRUE(close(
+        changedBy({{k + ".lokr_w1", w1}, {k + ".lokr_w2_a", w2a}, {k + ".lokr_w2_b", w2b}, {k + ".alpha", scalar(1)}},
+                  1, ".weight"),
+        expected(at::kron(matrix(w1), at::matmul(matrix(w2a), matrix(w2b))) / 2)));
     EXPECT_TRUE(close(changedBy({{k + ".lokr_w1", w1}, {k + ".lokr_w2", w2}, {k + ".alpha", scalar(99)}}, 1, ".weight"),
                       expected(at::kron(matrix(w1), matrix(w2)))))
         << "whole factors have no rank, so alpha says nothing";
@@ -194,24 +201,33 @@ TEST_F(Lora, KindsOfLyCorisAndPeft) {
     shifted = bias.clone();
     shifted.narrow(0, 16, 16).add_(matrix(upBias) * 2.0);
     const std::string peft = "base_model.model.transformer_blocks.0.attn.to_k";
-    EXPECT_TRUE(close(changedBy({{peft + ".lora_A.x.weight", down}, {peft + ".lora_B.x.weight", up},
-                                 {peft + ".lora_B.x.bias", upBias}, {peft + ".alpha", scalar(4)}}, 1, ".bias"), shifted));
+    EXPECT_TRUE(close(changedBy({{peft + ".lora_A.x.weight", down},
+                                 {peft + ".lora_B.x.weight", up},
+                                 {peft + ".lora_B.x.bias", upBias},
+                                 {peft + ".alpha", scalar(4)}},
+                                1, ".bias"),
+                      shifted));
     const at::Tensor rows = weight.narrow(0, 16, 16) + at::matmul(matrix(up), matrix(down));
     for (const bool column : {false, true}) {
         const Array length = numbers(column ? std::vector<std::int64_t>{1, 16} : std::vector<std::int64_t>{16, 1}, 14);
         const at::Tensor norm = rows.square().sum(column ? 0 : 1, true).sqrt();
         at::Tensor own = weight.clone();
         own.narrow(0, 16, 16).copy_(rows * (matrix(length) / norm));
-        EXPECT_TRUE(close(changedBy({{k + ".lora_down.weight", down}, {k + ".lora_up.weight", up},
-                                     {k + ".dora_scale", length}}, 1, ".weight"), own)) << column;
+        EXPECT_TRUE(
+            close(changedBy({{k + ".lora_down.weight", down}, {k + ".lora_up.weight", up}, {k + ".dora_scale", length}},
+                            1, ".weight"),
+                  own))
+            << column;
     }
     EXPECT_EQ(refusal({{k + ".a1.weight", down}, {k + ".b1.weight", up}}).code, "LO-04");
     EXPECT_EQ(refusal({{k + ".oft_blocks", down}}).code, "LO-04");
-    EXPECT_EQ(refusal({{k + ".lora_down.weight", down}, {k + ".lora_up.weight", up}, {k + ".lora_mid.weight", up}}).code,
-              "LO-04");
+    EXPECT_EQ(
+        refusal({{k + ".lora_down.weight", down}, {k + ".lora_up.weight", up}, {k + ".lora_mid.weight", up}}).code,
+        "LO-04");
     EXPECT_EQ(refusal({{k + ".hada_w1_a", a1}, {k + ".hada_w1_b", b1}, {k + ".hada_w2_a", a2}}).code, "LO-03");
-    ASSERT_TRUE(writeSafetensors(path("dora.safetensors"), {{k + ".lora_down.weight", down}, {k + ".lora_up.weight", up},
-                                                            {k + ".dora_scale", numbers({16, 1}, 14)}}));
+    ASSERT_TRUE(writeSafetensors(
+        path("dora.safetensors"),
+        {{k + ".lora_down.weight", down}, {k + ".lora_up.weight", up}, {k + ".dora_scale", numbers({16, 1}, 14)}}));
     EXPECT_EQ(readLoras(model, {{path("dora.safetensors"), 0.5}}).error().code, "LO-04") << "at strength 1 only";
 }
 
@@ -219,38 +235,45 @@ TEST_F(Lora, KindsOfLyCorisAndPeft) {
 TEST_F(Lora, NamesInAllTheirForms) {
     const TensorTable model = TensorTable::open(base()).value();
     const Array down = numbers({2, 16}, 1), up = numbers({16, 2}, 2);
-    for (const std::string pair : {
-             "transformer.transformer_blocks.0.attn.to_out.0|.lora_A.weight|.lora_B.weight",
-             "transformer.transformer_blocks.0.attn.to_out|.lora_A.weight|.lora_B.weight",
-             "transformer._orig_mod.transformer_blocks.0.attn.to_out.0|.lora_A.default_0.weight|.lora_B.default_0.weight",
-             "base_model.model.module.transformer_blocks.0.attn.to_out.0|.lora_A.my.adapter.weight|.lora_B.my.adapter.weight",
-             "transformer_blocks.0.attn.to_out.0|.lora.down.weight|.lora.up.weight",
-             "unet.transformer_blocks.0.attn.to_out.0|.lora_A|.lora_B",
-             "lora_unet_double_blocks_0_img_attn_proj|.lora_down.weight|.lora_up.weight",
-             "lora_unet_double_blocks_0_img_attn_proj_|.lora_down.weight|.lora_up.weight",
-             "lora_unet__double_blocks_0__img_attn_proj|.lora_down.weight|.lora_up.weight",
-             "lora_unet__orig_mod_double_blocks_0_img_attn_proj|.lora_down.weight|.lora_up.weight",
-             "lora_transformer_transformer_blocks_0_attn_to_out_0|.lora_down.weight|.lora_up.weight",
-             "lycoris_transformer_blocks_0_attn_to_out_0|.lora_down.weight|.lora_up.weight",
-             "double_blocks.0.processor.proj_lora1|.down.weight|.up.weight",
-             "diffusion_model.double_blocks.0.img_attn.proj|.lora_A.weight|.lora_B.weight",
-             "model.diffusion_model.double_blocks.0.img_attn.proj|.lora_down.weight|.lora_up.weight"}) {
+    for (const std::string pair :
+         {"transformer.transformer_blocks.0.attn.to_out.0|.lora_A.weight|.lora_B.weight",
+          "transformer.transformer_blocks.0.attn.to_out|.lora_A.weight|.lora_B.weight",
+          "transformer._orig_mod.transformer_blocks.0.attn.to_out.0|.lora_A.default_0.weight|.lora_B.default_0.weight",
+          "base_model.model.module.transformer_blocks.0.attn.to_out.0|.lora_A.my.adapter.weight|.lora_B.my.adapter."
+          "weight",
+          "transformer_blocks.0.attn.to_out.0|.lora.down.weight|.lora.up.weight",
+          "unet.transformer_blocks.0.attn.to_out.0|.lora_A|.lora_B",
+          "lora_unet_double_blocks_0_img_attn_proj|.lora_down.weight|.lora_up.weight",
+          "lora_unet_double_blocks_0_img_attn_proj_|.lora_down.weight|.lora_up.weight",
+          "lora_unet__double_blocks_0__img_attn_proj|.lora_down.weight|.lora_up.weight",
+          "lora_unet__orig_mod_double_blocks_0_img_attn_proj|.lora_down.weight|.lora_up.weight",
+          "lora_transformer_transformer_blocks_0_attn_to_out_0|.lora_down.weight|.lora_up.weight",
+          "lycoris_transformer_blocks_0_attn_to_out_0|.lora_down.weight|.lora_up.weight",
+          "double_blocks.0.processor.proj_lora1|.down.weight|.up.weight",
+          "diffusion_model.double_blocks.0.img_attn.proj|.lora_A.weight|.lora_B.weight",
+          "model.diffusion_model.double_blocks.0.img_attn.proj|.lora_down.weight|.lora_up.weight"}) {
         const std::size_t first = pair.find('|'), second = pair.find('|', first + 1);
         const std::string module = pair.substr(0, first);
-        ASSERT_TRUE(writeSafetensors(path("l.safetensors"), {{module + pair.substr(first + 1, second - first - 1), down},
-                                                             {module + pair.substr(second + 1), up}}));
+        ASSERT_TRUE(writeSafetensors(
+            path("l.safetensors"),
+            {{module + pair.substr(first + 1, second - first - 1), down}, {module + pair.substr(second + 1), up}}));
         const auto set = readLoras(model, {{path("l.safetensors"), 1}});
         ASSERT_TRUE(set) << pair << ": " << set.error().message();
         ASSERT_TRUE(set->changes.contains("double_blocks.0.img_attn.proj.weight")) << pair;
     }
     const std::string q = "transformer.transformer_blocks.0.attn.to_q";
-    const Error several = refusal({{q + ".lora_A.a.weight", down}, {q + ".lora_B.a.weight", up},
-                                   {q + ".lora_A.b.weight", down}, {q + ".lora_B.b.weight", up}});
+    const Error several = refusal({{q + ".lora_A.a.weight", down},
+                                   {q + ".lora_B.a.weight", up},
+                                   {q + ".lora_A.b.weight", down},
+                                   {q + ".lora_B.b.weight", up}});
     EXPECT_EQ(several.code, "LO-05");
     EXPECT_NE(several.message().find("a, b"), std::string::npos) << several.message();
-    EXPECT_EQ(refusal({{q + ".lora_A.weight", down}, {q + ".lora_B.weight", up},
+    EXPECT_EQ(refusal({{q + ".lora_A.weight", down},
+                       {q + ".lora_B.weight", up},
                        {"lora_unet_transformer_blocks_0_attn_to_q.lora_down.weight", down},
-                       {"lora_unet_transformer_blocks_0_attn_to_q.lora_up.weight", up}}).code, "LO-05");
+                       {"lora_unet_transformer_blocks_0_attn_to_q.lora_up.weight", up}})
+                  .code,
+              "LO-05");
 }
 
 /// Scales that stand in the header: single keys, diffusers' JSON, patterns as PEFT reads them.
@@ -258,8 +281,9 @@ TEST_F(Lora, ScalesOfTheMetadata) {
     const TensorTable model = TensorTable::open(base()).value();
     const std::string q = "transformer.transformer_blocks.0.attn.to_q";
     const auto scale = [&](const std::map<std::string, std::string>& metadata) -> double {
-        EXPECT_TRUE(writeSafetensors(path("l.safetensors"), {{q + ".lora_A.weight", numbers({4, 16}, 1)},
-                                                             {q + ".lora_B.weight", numbers({16, 4}, 2)}}, metadata));
+        EXPECT_TRUE(writeSafetensors(
+            path("l.safetensors"),
+            {{q + ".lora_A.weight", numbers({4, 16}, 1)}, {q + ".lora_B.weight", numbers({16, 4}, 2)}}, metadata));
         const auto set = readLoras(model, {{path("l.safetensors"), 1}});
         if (!set) throw std::runtime_error(set.error().code);
         return set->changes.begin()->second.front().scale;
@@ -271,13 +295,15 @@ TEST_F(Lora, ScalesOfTheMetadata) {
     const auto json = [](const std::string& text) {
         return std::map<std::string, std::string>{{"lora_adapter_metadata", text}};
     };
-    EXPECT_EQ(scale(json(R"({"transformer.lora_alpha": 4, "transformer.alpha_pattern": {".*attn\\.to_[qk]": 2}})")), 0.5);
-    EXPECT_EQ(scale(json(R"({"transformer.lora_alpha": 4, "transformer.alpha_pattern": {"to_q": 1, "attn.to_q": 2}})")), 0.25)
+    EXPECT_EQ(scale(json(R"({"transformer.lora_alpha": 4, "transformer.alpha_pattern": {".*attn\\.to_[qk]": 2}})")),
+              0.5);
+    EXPECT_EQ(scale(json(R"({"transformer.lora_alpha": 4, "transformer.alpha_pattern": {"to_q": 1, "attn.to_q": 2}})")),
+              0.25)
         << "the first that fits";
     EXPECT_EQ(scale(json(R"({"transformer.lora_alpha": 4, "transformer.alpha_pattern": {"o_q": 1}})")), 1)
         << "whole parts of the name";
-    for (const char* bad : {R"({"transformer.lora_alpha": "many"})", R"({"transformer.alpha_pattern": {"(": 1}})",
-                            R"({"transformer.use_rslora": "perhaps"})"})
+    for (const char* bad : {R"({"r": 4, )", R"({"transformer.lora_alpha": "many"})",
+                            R"({"transformer.alpha_pattern": {"(": 1}})", R"({"transformer.use_rslora": "perhaps"})"})
         EXPECT_THROW((void)scale(json(bad)), std::runtime_error) << bad;
 }
 
