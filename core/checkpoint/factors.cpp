@@ -92,6 +92,16 @@ Result<void> attachFactors(TensorTable::Contents& contents) {
     return {};
 }
 
+std::optional<FactorTiles> tilesOf(const std::vector<std::int64_t>& shape, std::int64_t rows, std::int64_t cols) {
+    std::int64_t count = 1;
+    for (const std::int64_t side : shape) count *= side;
+    FactorTiles tiles;
+    if (count != 1 && shape.size() == 1) (count == rows ? tiles.down : tiles.across) = count;
+    if (count != 1 && shape.size() == 2) tiles = {shape[0], shape[1]};
+    const bool fits = count > 0 && count == tiles.down * tiles.across && rows % tiles.down == 0;
+    return fits && cols % tiles.across == 0 ? std::optional(tiles) : std::nullopt;
+}
+
 Result<void> checkStorage(const TensorTable& table) {
     const auto refused = [&](const TensorEntry& entry, const std::string& found) {
         return failure({ErrorKind::Refused, "TC-07", place({table.path(), entry.name}),
@@ -105,7 +115,18 @@ Result<void> checkStorage(const TensorTable& table) {
     for (const TensorEntry& entry : table.tensors()) {
         if (entry.name.ends_with(kWeight) && entry.shape.size() >= 2 && isWhole(entry.dtype))
             return refused(entry, "whole numbers, " + std::string(dtypeName(entry.dtype)));
+        const auto misfit = [&](const TensorEntry& part) {
+            if (!part.factor) return false;
+            const std::int64_t rows = part.shape.empty() ? 1 : std::max<std::int64_t>(part.shape[0], 1);
+            return !tilesOf(part.factor->values.shape, part.factor->rows, part.elements() / rows);
+        };
         const std::vector<TensorEntry> one = entry.parts.empty() ? std::vector{entry} : entry.parts;
+        for (const TensorEntry& part : one)
+            if (misfit(part))
+                return failure({ErrorKind::Refused, "TC-07", place({table.path(), part.factor->values.name}),
+                                "not the factors of a weight",
+                                std::to_string(part.factor->values.elements()) + " numbers",
+                                "one, one a row, one a column or one a block", "Use the file in bf16, fp16 or fp32"});
         for (const TensorEntry& part : one)
             if (scaled && entry.name.ends_with(kWeight) && isFloat8(part.dtype) && !part.factor)
                 return failure({ErrorKind::Refused, "TC-07", place({table.path(), part.name}),

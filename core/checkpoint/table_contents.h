@@ -73,6 +73,14 @@ void useBakedMaps(TensorTable::Contents& contents);
 /// diffusers' name of the tensor `own` of a DiT, FLUX or SD3; of one that is joined, the part that the file lacks.
 [[nodiscard]] std::string diffusersName(const TensorTable& table, const std::string& own);
 
+/// How many numbers of a factor lie over the rows and over the columns of its weight.
+struct FactorTiles {
+    std::int64_t down = 1, across = 1;
+};
+/// Of a factor of this shape over a weight of rows x cols; nothing where it does not fit.
+[[nodiscard]] std::optional<FactorTiles> tilesOf(const std::vector<std::int64_t>& shape, std::int64_t rows,
+                                                 std::int64_t cols);
+
 /// Where a low-rank change of diffusers' module `name` ("transformer_blocks.0.attn.to_q") or of an original one acts.
 struct FlowTarget {
     std::string name;            ///< of the original weight

@@ -144,20 +144,12 @@ Result<void> applyFactor(const TensorTable::Contents& contents, const TensorEntr
         toFloat(factor.values.strides.empty() ? stored : gathered(factor.values, *bytes));
     const std::int64_t cols =
         values.shape.size() > 1 ? values.elements() / std::max<std::int64_t>(values.shape[0], 1) : 1;
-    std::int64_t down = 1, across = 1;  // numbers over the rows and over the columns
-    const std::vector<std::int64_t>& shape = factor.values.shape;
-    const auto count = static_cast<std::int64_t>(numbers.size());
-    if (count == 1) {
-    } else if (shape.size() == 1) {
-        (count == factor.rows ? down : across) = count;
-    } else if (shape.size() == 2) {
-        down = shape[0], across = shape[1];
-    }
-    const bool fits = count == down * across && count > 0 && factor.rows % down == 0 && cols % across == 0;
-    if (!fits || !std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }))
+    const auto tiles = tilesOf(factor.values.shape, factor.rows, cols);
+    if (!tiles || !std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }))
         return failure({ErrorKind::Refused, "TC-07", where(), "not the factors of a weight",
-                        std::to_string(count) + " numbers", "finite: one, one a row, one a column or one a block",
-                        "Use the file in bf16, fp16 or fp32"});
+                        std::to_string(numbers.size()) + " numbers",
+                        "finite: one, one a row, one a column or one a block", "Use the file in bf16, fp16 or fp32"});
+    const auto [down, across] = *tiles;
     const std::int64_t perRow = factor.rows / down, perCol = cols / across;
     const std::span<float> all = values.as<float>();
     const std::int64_t begin = factor.firstRow + first;

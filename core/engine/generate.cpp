@@ -84,7 +84,7 @@ public:
             const auto own = [&](const std::vector<float>& all) {
                 return std::vector<float>(all.begin() + id.head * bins, all.begin() + (id.head + 1) * bins);
             };
-            out.heads.push_back({id, m_setup.grid, own(sums), own(means), entropies[id.head]});
+            out.heads.push_back({id, m_setup.grid, own(sums), own(means), entropies[id.head], {}});
         }
         return out;
     }
