@@ -161,8 +161,8 @@ GenerateResult assemble(const GenerateRequest& request, const GenerationSetup& s
         const DecodedPicture picture = decoder ? decoded(*decoder, latents[i], 0, stop) : DecodedPicture{latents[i]};
         if (!picture.pixels.defined()) throw Stopped{};
         if (picture.tiled) result.note = kTiledNote;
-        const Decided decided{setup.plan.sampler, setup.guided,  setup.size, setup.labels[i], i,
-                              setup.batch(),      result.device, result.note};
+        const Decided decided{setup.plan.sampler, setup.guided, setup.size, setup.labels[i], i, setup.batch(),
+                              result.device,      result.note,  {}};
         GenerateRequest named = request;
         if (decoder) named.vae = decoder->path;
         result.images.push_back({request.seed + static_cast<std::uint64_t>(i), setup.labels[i],

@@ -293,6 +293,11 @@ void storedForms(Cases& cases) {
     cases.add("QU-03 a factor a row", rows, dit(), "");
     input["blocks.0.attn.qkv.scale_input"] = filled({});
     cases.add("QU-03 factors of inputs", input, dit(), "");
+    Arrays misfit = eight, odd = base;
+    misfit["blocks.0.attn.qkv.scale_weight"] = filled({5});
+    cases.add("QU-04 a factor that fits nowhere", misfit, dit(), "TC-07", "blocks.0.attn.qkv.scale_weight");
+    odd["t_embedder.mlp.0.weight"] = filled({8, 255});
+    cases.add("TC-08 an odd width of the time", odd, dit(), "TC-08", "t_embedder.mlp.0.weight");
     missing.erase("blocks.1.attn.qkv.scale_weight");
     cases.add("QU-04 one factor is missing", missing, dit(), "TC-07", "blocks.1.attn.qkv.weight");
     twice["blocks.0.attn.qkv.weight_scale"] = filled({});
