@@ -10,10 +10,6 @@
 namespace ropescope {
 namespace {
 
-int clamped(std::int64_t value) {
-    return static_cast<int>(std::min<std::int64_t>(value, 1 << 20));
-}
-
 /// Encoding from the tensors; the configuration only where they are silent.
 void findEncoding(Recognition& r, const std::optional<StoredRotary>& stored) {
     const std::string& said = r.config.encoding;
@@ -76,8 +72,7 @@ Result<void> findVariant(Recognition& r) {
     v.lastNorm = r.normOf("final_layer.norm_final");
     if (v.lastNorm != Norm::None && v.norm == Norm::Layer) v.lastNorm = Norm::Layer;
     if (v.norm == Norm::Rms) v.lastNorm = v.norm;
-    v.gated = std::ranges::any_of(r.table.tensors(),
-                                  [](const TensorEntry& t) { return t.name.find(".mlp.w12.") != t.name.npos; });
+    v.gated = r.hasGatedMlp();
     v.qkvBias = r.hasQkvBias();
     v.activation = v.gated ? Activation::Silu : Activation::GeluTanh;
     v.headNormEps = v.headNorm == Norm::Layer ? 1e-5 : 1e-6;  // LightningDiT: torch's LayerNorm, its own RMSNorm
@@ -229,11 +224,7 @@ void findInputs(Recognition& r) {
     if (r.config.learnSigma && *r.config.learnSigma != card.learnedVariance)
         card.conflicts.push_back("learn_sigma: the configuration says otherwise than the last layer");
     if (const int width = clamped(r.size("t_embedder.mlp.0.weight", 1)); width > 0) card.timeWidth = width;
-    const bool gated = card.variant.gated;
-    card.mlpHidden =
-        gated
-            ? r.agreed({{"blocks.0.mlp.w12.weight", 0}, {"blocks.0.mlp.w12.bias", 0}, {"blocks.1.mlp.w12.bias", 0}}) / 2
-            : r.agreed({{"blocks.0.mlp.fc1.weight", 0}, {"blocks.0.mlp.fc1.bias", 0}, {"blocks.0.mlp.fc2.weight", 1}});
+    card.mlpHidden = r.mlpHidden();
 }
 
 }  // namespace

@@ -7,10 +7,6 @@
 namespace ropescope {
 namespace {
 
-int clamped(std::int64_t value) {
-    return static_cast<int>(std::min<std::int64_t>(value, 1 << 20));
-}
-
 /// Maps act on all tokens of the joint attention unless the metadata says "image".
 void findMapTokens(Recognition& r) {
     const auto apply = r.table.metadata().find("harope.apply");

@@ -10,10 +10,6 @@
 namespace ropescope {
 namespace {
 
-int clamped(std::int64_t value) {
-    return static_cast<int>(std::min<std::int64_t>(value, 1 << 20));
-}
-
 bool isOwn(const Recognition& r) {
     return r.table.metadata().contains("ropescope.config");
 }
@@ -221,8 +217,7 @@ Result<void> findVariant(Recognition& r) {
     v.lastNorm = v.norm == Norm::Layer ? v.norm : r.normOf(v.normAfter ? "fc_norm" : "norm");
     if (v.lastNorm == Norm::None) v.lastNorm = v.norm;
     v.headNorm = r.normOf("blocks.0.attn.q_norm");
-    v.gated = std::ranges::any_of(r.table.tensors(),
-                                  [](const TensorEntry& t) { return t.name.find(".mlp.w12.") != t.name.npos; });
+    v.gated = r.hasGatedMlp();
     v.qkvBias = r.hasQkvBias();
     if (v.gated && r.config.actLayer.empty()) v.activation = Activation::Silu;
     if (!v.qkvBias) r.note("queries, keys and values without a bias");
@@ -344,11 +339,7 @@ Result<void> recogniseViT(Recognition& r) {
     if (*stored) headDim = r.size((*stored)->name, 1);
     if (auto done = r.findHeads(headDim); !done) return done;
     if (auto done = findVariant(r); !done) return done;
-    const bool gated = card.variant.gated;
-    card.mlpHidden =
-        gated
-            ? r.agreed({{"blocks.0.mlp.w12.weight", 0}, {"blocks.0.mlp.w12.bias", 0}, {"blocks.1.mlp.w12.bias", 0}}) / 2
-            : r.agreed({{"blocks.0.mlp.fc1.weight", 0}, {"blocks.0.mlp.fc1.bias", 0}, {"blocks.0.mlp.fc2.weight", 1}});
+    card.mlpHidden = r.mlpHidden();
     if (card.axes > 0 && card.headDim % (2 * card.axes) != 0)
         return r.refused("TC-08", {},
                          "the head dimension cannot hold the rotary planes of " + std::to_string(card.axes) + " axes",

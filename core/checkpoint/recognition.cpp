@@ -105,6 +105,17 @@ bool Recognition::hasQkvBias() const {
     return bias || !weight;
 }
 
+bool Recognition::hasGatedMlp() const {
+    return std::ranges::any_of(table.tensors(),
+                               [](const TensorEntry& t) { return t.name.find(".mlp.w12.") != t.name.npos; });
+}
+
+int Recognition::mlpHidden() const {
+    if (card.variant.gated)
+        return agreed({{"blocks.0.mlp.w12.weight", 0}, {"blocks.0.mlp.w12.bias", 0}, {"blocks.1.mlp.w12.bias", 0}}) / 2;
+    return agreed({{"blocks.0.mlp.fc1.weight", 0}, {"blocks.0.mlp.fc1.bias", 0}, {"blocks.0.mlp.fc2.weight", 1}});
+}
+
 Result<void> Recognition::checkNormLayer() const {
     std::string said = config.normLayer;
     std::ranges::transform(said, said.begin(), [](unsigned char c) { return std::tolower(c); });

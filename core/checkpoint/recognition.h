@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -10,6 +11,11 @@
 #include "core/data/model_card.h"
 
 namespace ropescope {
+
+/// A size of a file as an int: what is larger is impossible and refused later.
+[[nodiscard]] inline int clamped(std::int64_t value) {
+    return static_cast<int>(std::min<std::int64_t>(value, 1 << 20));
+}
 
 /// What recognise() works on. Private to core/checkpoint.
 struct Recognition {
@@ -38,6 +44,10 @@ struct Recognition {
     [[nodiscard]] Norm normOf(const std::string& name);
     /// Some block has a bias of queries, keys and values, or none has their weights.
     [[nodiscard]] bool hasQkvBias() const;
+    /// Some block's MLP is gated (SwiGLU): its first two weights are joined as w12.
+    [[nodiscard]] bool hasGatedMlp() const;
+    /// Features inside the MLP of the blocks, of one half where card.variant.gated; 0 where none is there.
+    [[nodiscard]] int mlpHidden() const;
     /// Errors: CF-02 for a norm that is not known.
     [[nodiscard]] Result<void> checkNormLayer() const;
     [[nodiscard]] tl::unexpected<Error> refused(std::string code, std::string_view tensor, std::string reason,
