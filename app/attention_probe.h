@@ -10,7 +10,7 @@ namespace ropescope {
 class AttentionView;
 class Generation;
 
-/// Gives the Attention view the pictures of the latest run and answers its questions about it, the newest one only.
+/// Answers the questions of the Attention view, the newest one only; a picture that is to be made does not wait for them.
 class AttentionProbe : public QObject {
     Q_OBJECT
 public:
@@ -22,7 +22,6 @@ private:
     EngineClient& m_engine;
     AttentionView& m_view;
     quint64 m_job = 0;
-    int m_run = 0;  ///< answers about earlier runs are not shown
 };
 
 }  // namespace ropescope

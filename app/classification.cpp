@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/classification.h"
 
+#include <QFileInfo>
+
 #include "widgets/classify_view.h"
+#include "widgets/preview_image.h"
+#include "widgets/runs.h"
 
 namespace ropescope {
 namespace {
@@ -10,9 +14,9 @@ constexpr int kRecordAllUpTo = 400;  // heads: then any selection finds its fiel
 
 }  // namespace
 
-Classification::Classification(EngineClient& engine, OpenModels& models, Selection& selection, ClassifyView& view,
-                               QObject* parent)
-    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_view(view) {
+Classification::Classification(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs,
+                               ClassifyView& view, QObject* parent)
+    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_runs(runs), m_view(view) {
     connect(&m_view, &ClassifyView::classifyRequested, this, &Classification::run);
     connect(&m_view, &ClassifyView::cancelRequested, this, &Classification::cancel);
 }
@@ -32,23 +36,36 @@ void Classification::run(ClassifyRequest request) {
         }
     }
     m_view.start();
-    m_job = m_engine.request(request, "classify", [this, model](const Result<Reply>& reply) { finish(model, reply); });
+    m_job = m_engine.request(request, "classify",
+                             [this, model, request](const Result<Reply>& reply) { finish(model, request, reply); });
 }
 
 void Classification::cancel() {
     m_engine.cancel(m_job);
 }
 
-void Classification::finish(int model, const Result<Reply>& reply) {
+void Classification::finish(int model, const ClassifyRequest& request, const Result<Reply>& reply) {
     m_job = 0;
     if (!reply && reply.error().kind == ErrorKind::Cancelled) return m_view.cancelled();
     if (!reply) return m_view.fail(reply.error());
     const auto& result = std::get<ClassifyResult>(*reply);
+    m_view.finish(result);
+    const OpenModel* open = m_models.find(model);
+    if (open == nullptr) return;
+    Run run;
+    run.state = Run::State::Done;
+    run.model = model;
+    run.modelName = open->name();
+    run.file = QString::fromStdString(request.image);
+    run.subject = QFileInfo(run.file).fileName();
+    run.asked.model = request.model;
+    run.asked.compute = request.compute;
+    run.patches = result.grid;
+    run.picture = imageOf(result.input);
     StepFields fields{0, 1, 0, {}};
     for (const HeadAttention& head : result.heads) fields.heads.push_back(head.field);
-    m_models.clearFields(model);
-    m_models.putFields(model, fields);
-    m_view.finish(result);
+    run.fields.push_back(std::move(fields));
+    m_runs.add(std::move(run));
 }
 
 }  // namespace ropescope

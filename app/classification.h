@@ -11,12 +11,14 @@
 namespace ropescope {
 
 class ClassifyView;
+class Runs;
 
-/// Runs what the Classify view asks for: one picture at a time; the measured fields of the heads go to the views.
+/// Runs what the Classify view asks for: one picture at a time; it becomes the selected one, with the measured
+/// fields of the heads.
 class Classification : public QObject {
     Q_OBJECT
 public:
-    Classification(EngineClient& engine, OpenModels& models, Selection& selection, ClassifyView& view,
+    Classification(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs, ClassifyView& view,
                    QObject* parent = nullptr);
 
     void setDevice(const QString& device) { m_device = device; }  ///< Compute::device
@@ -24,11 +26,12 @@ public:
     void cancel();
 
 private:
-    void finish(int model, const Result<Reply>& reply);
+    void finish(int model, const ClassifyRequest& request, const Result<Reply>& reply);
 
     EngineClient& m_engine;
     OpenModels& m_models;
     Selection& m_selection;
+    Runs& m_runs;
     ClassifyView& m_view;
     QString m_device = "auto";
     quint64 m_job = 0;

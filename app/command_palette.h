@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QFrame>
+#include <QPointer>
 #include <functional>
 #include <vector>
 
@@ -10,10 +11,10 @@ class QListWidget;
 
 namespace ropescope {
 
-/// One thing that can be found by its name: a command, a head, a model.
+/// One thing that can be found by its name.
 struct PaletteEntry {
     QString text;
-    QString kind;  ///< "command", "head", "model"; shown small
+    QString kind;  ///< "command", "view", "setting", "model", "head"; shown in a column of its own
     QString keys;  ///< its shortcut, as text
     std::function<void()> run;
 };
@@ -22,13 +23,15 @@ struct PaletteEntry {
 /// Checked by tests/app/command_palette_test.cpp.
 [[nodiscard]] std::vector<int> matching(const std::vector<PaletteEntry>& entries, const QString& pattern);
 
-/// A field and a list over the window: type, arrows, Enter; Esc closes.
+/// A field and a list over the window: type, arrows, Enter; Esc closes. What had the keyboard has it again afterwards,
+/// unless what was run took it elsewhere.
 class CommandPalette : public QFrame {
     Q_OBJECT
 public:
     explicit CommandPalette(QWidget* window);
 
     void open(std::vector<PaletteEntry> entries);
+    void dismiss();
     [[nodiscard]] QLineEdit* field() const { return m_field; }
     [[nodiscard]] QListWidget* list() const { return m_list; }
 
@@ -38,11 +41,13 @@ protected:
 private:
     void refresh();
     void runCurrent();
+    bool keyPressed(int key);
 
     std::vector<PaletteEntry> m_entries;
-    std::vector<int> m_shown;
+    std::vector<int> m_shown;  ///< indices into m_entries, in the order of the rows
     QLineEdit* m_field;
     QListWidget* m_list;
+    QPointer<QWidget> m_before;  ///< had the keyboard when the palette was opened
 };
 
 }  // namespace ropescope

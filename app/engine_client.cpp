@@ -2,10 +2,10 @@
 #include "app/engine_client.h"
 
 #include <sys/prctl.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <QCoreApplication>
+#include <QFile>
 #include <QLocale>
 #include <algorithm>
 #include <csignal>
@@ -23,6 +23,16 @@ QString gigabytes(qint64 bytes) {
     return QString::number(static_cast<double>(bytes) / (1 << 30), 'f', 1);
 }
 
+/// A line of /proc/meminfo in bytes, 0 where there is none.
+qint64 memoryLine(const QByteArray& name) {
+    QFile file("/proc/meminfo");
+    if (!file.open(QFile::ReadOnly)) return 0;
+    for (const QByteArray& line : file.readAll().split('\n'))
+        if (line.startsWith(name + ':'))
+            return line.mid(name.size() + 1).trimmed().split(' ').first().toLongLong() * 1024;
+    return 0;
+}
+
 /// Between fork and exec. A window that is killed takes its engine with it; the engine leaves the window the processor.
 void settleChild() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -30,6 +40,14 @@ void settleChild() {
 }
 
 }  // namespace
+
+QString describeKill(qint64 resident, qint64 total, qint64 available) {
+    const QString text = "The engine was killed (signal 9)";
+    const bool large = resident >= total / 2, full = available - resident < total / 20;
+    if (total <= 0 || (!large && !full)) return text;
+    return text + QString(", probably out of memory: it used %1 of %2 GB, %3 GB are free now")
+                      .arg(gigabytes(resident), gigabytes(total), gigabytes(available));
+}
 
 EngineClient::EngineClient(QStringList command, QObject* parent) : QObject(parent), m_command(std::move(command)) {
     std::signal(SIGPIPE, SIG_IGN);
@@ -231,17 +249,12 @@ void EngineClient::onFinished(int code, QProcess::ExitStatus status) {
 
 QString EngineClient::obituary(int code, QProcess::ExitStatus status) const {
     QString text;
-    if (status == QProcess::CrashExit) {
-        text = QString("The engine ended by signal %1").arg(code);
-        struct sysinfo machine {};
-        if (code == SIGKILL && ::sysinfo(&machine) == 0) {
-            text += QString(" (probably out of memory: used %1 of %2 GB)")
-                        .arg(gigabytes(m_residentBytes),
-                             gigabytes(static_cast<qint64>(machine.totalram) * machine.mem_unit));
-        }
-    } else {
+    if (status != QProcess::CrashExit)
         text = QString("The engine ended with code %1").arg(code);
-    }
+    else if (code == SIGKILL)
+        text = describeKill(m_residentBytes, memoryLine("MemTotal"), memoryLine("MemAvailable"));
+    else
+        text = QString("The engine ended by signal %1").arg(code);
     const QByteArray lastLine = m_errors.trimmed().split('\n').last().trimmed().left(200);
     if (!lastLine.isEmpty())
         text += QString(": %1").arg(QString::fromStdString(printable(lastLine.toStdString(), 200)));

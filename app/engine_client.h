@@ -26,6 +26,11 @@ struct Watch {
     std::function<void(const AtlasProgress&)> atlas;
 };
 
+/// What is said of an engine that SIGKILL ended; bytes each: its memory at its last sign of life, the machine's, and
+/// what of that is available now. "Out of memory" where it had half of the machine's, or less than a twentieth was left
+/// beside it: anybody may kill a process.
+[[nodiscard]] QString describeKill(qint64 resident, qint64 total, qint64 available);
+
 /// The window's side of the wire: starts the engine, starts it again after a death and replays what was asked, and
 /// never waits for it. All results arrive from the event loop. Checked by tests/app/engine_client_test.cpp.
 class EngineClient : public QObject {

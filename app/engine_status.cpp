@@ -19,6 +19,9 @@ EngineStatus::EngineStatus(EngineClient& engine, QWidget* parent)
     m_device->addItem("Automatic", "auto");
     m_memory->setToolTip("Memory the engine holds");
     m_memory->setText("engine starts");
+    // Of one width: the corner of a menu bar does not grow with its content.
+    m_memory->setFixedWidth(fontMetrics().horizontalAdvance("engine restarts"));
+    m_device->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     connect(m_device, &QComboBox::activated, this, [this] {
         m_wanted = device();
         emit deviceChanged(m_wanted);

@@ -2,22 +2,68 @@
 #include "app/generation.h"
 
 #include <QDir>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <utility>
 
+#include "widgets/gallery.h"
+#include "widgets/gallery_picture.h"
 #include "widgets/generate_settings.h"
+#include "widgets/kept_settings.h"
 #include "widgets/lora_list.h"
 #include "widgets/message_bar.h"
+#include "widgets/preview_image.h"
 
 namespace ropescope {
 namespace {
 
-constexpr int kRecordAllUpTo = 64;  // heads: small models record every head, so that any selection finds its field
-constexpr int kFieldsPauseMs = 50;  // fields are drawn this often at most, so that a drag stays smooth meanwhile
+constexpr int kLongestSubject = 200;  // letters of a prompt
+constexpr int kRecordAllUpTo = 64;    // heads: small models record every head, so that any selection finds its field
+constexpr int kFieldsPauseMs = 50;    // fields are drawn this often at most, so that a drag stays smooth meanwhile
 
 /// The same file read in the same way; LoRAs are settings of a run.
 bool sameModel(ModelRef a, ModelRef b) {
     a.loras.clear(), b.loras.clear();
     return a == b;
+}
+
+QString classNameOf(const OpenModel& model, int label) {
+    const auto& names = model.card.classNames;
+    if (label >= 0 && label < static_cast<int>(names.size())) return QString::fromStdString(names[label]);
+    return label >= model.card.classes ? QString("no class") : QString("class %1").arg(label);
+}
+
+/// Tokens of the picture; 0x0 where sizes are pixels of a picture whose tokens nobody has told yet.
+Grid patchesOf(const OpenModel& model, const GenerateRequest& request) {
+    if (request.size == Grid{}) return model.card.grid;
+    const int step = sizeStep(model.card);
+    return step > 0 ? Grid{request.size.rows / step, request.size.cols / step} : Grid{};
+}
+
+Run newRun(const OpenModel& model, int key, const GenerateRequest& request) {
+    Run run;
+    run.model = key;
+    run.modelName = model.name();
+    run.subject = request.text.prompt.empty() ? classNameOf(model, request.labels.front())
+                                              : QString::fromStdString(request.text.prompt).left(kLongestSubject);
+    run.asked = request;
+    run.patches = patchesOf(model, request);
+    run.pictures = request.batch;
+    run.latents = drawsLatents(model);
+    return run;
+}
+
+/// The request that makes one image of a batch.
+GenerateRequest alone(GenerateRequest request, const GeneratedImage& image) {
+    request.seed = image.seed;
+    request.labels = {image.label};
+    request.batch = 1;
+    return request;
+}
+
+QString commandOf(const GeneratedImage& image) {
+    const QJsonDocument recipe = QJsonDocument::fromJson(QByteArray::fromStdString(image.recipe));
+    return recipe.object()["command"].toString();
 }
 
 /// Settings as they stand, with those that a picture of another program says.
@@ -55,28 +101,35 @@ QString listed(const std::vector<std::string>& kept) {
 
 }  // namespace
 
-Generation::Generation(EngineClient& engine, OpenModels& models, Selection& selection, GenerateView& view,
+Generation::Generation(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs, GenerateView& view,
                        QObject* parent)
-    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_view(view) {
+    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_runs(runs), m_view(view) {
     connect(&m_view, &GenerateView::generateRequested, this, &Generation::run);
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
-    connect(&m_view, &GenerateView::decodeRequested, this, &Generation::decode);
     connect(&m_view, &GenerateView::pictureDropped, this, &Generation::restoreFrom);
     connect(&m_view, &GenerateView::settingsWanted, this, [this](const GenerateRequest& settings) {
         takeSettings({.path = "this picture", .settings = settings, .taken = {}, .complete = true, .kept = {}});
     });
     connect(&m_view.settings(), &GenerateSettings::tokensWanted, this, &Generation::askTokens);
     connect(&m_view.settings(), &GenerateSettings::lorasWanted, this, &Generation::askLoras);
-    m_fieldsPause.setSingleShot(true);
-    m_fieldsPause.setInterval(kFieldsPauseMs);
-    connect(&m_fieldsPause, &QTimer::timeout, this, &Generation::showNewFields);
+    connect(&m_view.gallery(), &Gallery::chosen, this, &Generation::showPicture);
+    connect(&m_runs, &Runs::selected, this, &Generation::joinShares);
+    m_stepsPause.setSingleShot(true);
+    m_stepsPause.setInterval(kFieldsPauseMs);
+    connect(&m_stepsPause, &QTimer::timeout, this, &Generation::showNewSteps);
 }
 
 void Generation::run(GenerateRequest request) {
-    const OpenModel* open = m_models.find(m_view.model());
+    start(std::move(request), m_view.model(), -1);
+}
+
+void Generation::start(GenerateRequest request, int model, int again) {
+    const OpenModel* open = m_models.find(model);
     if (!open || m_job != 0) return;
-    if (open->lacksTime()) return emit timeWanted(m_view.model());
-    m_model = m_view.model();
+    if (open->lacksTime()) return emit timeWanted(model);
+    m_model = model;
+    m_again = again;
+    m_run = -1;
     const std::vector<LoraRef> loras = request.model.loras;
     request.model = open->ref;
     request.model.loras = loras;
@@ -84,12 +137,12 @@ void Generation::run(GenerateRequest request) {
     request.previews = true;
     if (request.record != RecordFields::None && open->card.layers * open->card.heads > kRecordAllUpTo) {
         request.record = RecordFields::Listed;
+        request.recordHeads.clear();
         for (const HeadRef& head : m_selection.shown()) {
             if (head.model == m_model) request.recordHeads.push_back(head.id);
         }
     }
     m_engine.cancel(m_decoding);
-    m_begun = false;
     m_view.start(request.steps);
     emit starting();
     m_job = m_engine.request(
@@ -98,9 +151,8 @@ void Generation::run(GenerateRequest request) {
             .picture =
                 [this, request](const GenerateProgress& progress) {
                     begin(request);
-                    m_newFields.push_back(progress.fields);
-                    m_steps = progress.step;
-                    if (!m_fieldsPause.isActive()) showNewFields();
+                    m_newSteps.push_back(progress);
+                    if (!m_stepsPause.isActive()) showNewSteps();
                     m_view.showProgress(progress);
                     emit progressed(progress);
                 },
@@ -111,56 +163,114 @@ void Generation::run(GenerateRequest request) {
 
 /// A run that is refused leaves what was there.
 void Generation::begin(const GenerateRequest& request) {
-    if (std::exchange(m_begun, true)) return;
-    m_run = request;
-    m_runModel = m_model;
-    m_steps = 0;
-    m_models.clearFields(m_model);
-    emit started(m_model, m_run);
+    if (m_run >= 0) return;
+    if (m_again >= 0 && m_runs.find(m_again) != nullptr) {
+        m_run = m_again;
+        return m_runs.restart(m_run, m_model);
+    }
+    const OpenModel* open = m_models.find(m_model);
+    if (open == nullptr) return;  // closed meanwhile
+    m_run = m_runs.add(newRun(*open, m_model, request));
 }
 
 void Generation::cancel() {
     m_engine.cancel(m_job);
 }
 
-/// At once, then not again before the pause is over.
-void Generation::showNewFields() {
-    if (m_newFields.empty()) return;
-    takeFields(std::exchange(m_newFields, {}));
-    m_fieldsPause.start();
+void Generation::runAgain(int run) {
+    const Run* wanted = m_runs.find(run);
+    if (wanted == nullptr || m_job != 0) return;
+    GenerateRequest request = wanted->asked;
+    request.record = RecordFields::All;
+    for (const auto& [key, model] : m_models.all()) {
+        if (sameModel(model.ref, request.model)) return start(request, key, run);
+    }
+    m_waitingAgain = run;
+    ModelRef model = request.model;
+    model.loras.clear();
+    emit modelWanted(model);
 }
 
-/// Several steps at once are one change for the views.
-void Generation::takeFields(const std::vector<StepFields>& steps) {
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-        const bool last = i + 1 == steps.size();
-        const bool wasBlocked = m_models.blockSignals(!last);
-        m_models.putFields(m_model, steps[i]);
-        m_models.blockSignals(wasBlocked);
-    }
+/// At once, then not again before the pause is over: several steps at once are one change for the views.
+void Generation::showNewSteps() {
+    if (m_newSteps.empty()) return;
+    m_runs.addSteps(m_run, std::exchange(m_newSteps, {}));
+    m_stepsPause.start();
 }
 
 void Generation::finish(const GenerateRequest& request, const Result<Reply>& reply) {
     m_job = 0;
-    m_fieldsPause.stop();
-    takeFields(std::exchange(m_newFields, {}));
+    m_stepsPause.stop();
+    if (reply) begin(request);
+    if (!m_newSteps.empty()) m_runs.addSteps(m_run, std::exchange(m_newSteps, {}));
     if (reply) {
-        begin(request);
-        const auto& result = std::get<GenerateResult>(*reply);
-        for (const StepFields& step : result.fields)
-            m_models.putFields(m_model, step);  // steps whose preview was skipped
-        m_steps = request.steps;
-        m_view.finish(request, result);
-        emit finished(result);
-        if (!result.images.empty()) emit pictureMade(result.images.front());
+        takePictures(request, std::get<GenerateResult>(*reply));
     } else if (reply.error().kind == ErrorKind::Cancelled) {
+        m_runs.finish(m_run, Run::State::Cancelled, {}, {}, {});
         m_view.cancelled();
     } else {
+        m_runs.finish(m_run, Run::State::Cancelled, {}, {}, {});
         m_view.fail(reply.error());
     }
-    if (m_begun) m_models.joinShares(m_model);
+    joinShares();
     emit runningChanged(false);
-    if (m_begun) emit ended(m_steps);
+}
+
+/// The first picture of a batch has the previews and fields; each of the others is a picture to be made again.
+void Generation::takePictures(const GenerateRequest& request, const GenerateResult& result) {
+    const OpenModel* open = m_models.find(m_model);
+    const auto pictureOf = [](const GeneratedImage& image) { return imageOf(image.pixels); };
+    if (!result.images.empty())
+        m_runs.finish(m_run, Run::State::Done, pictureOf(result.images.front()), commandOf(result.images.front()),
+                      result.fields);
+    m_view.finish(result);
+    if (m_again >= 0) return;  // the gallery has it
+    for (std::size_t i = result.images.size(); i-- > 0 && open != nullptr;) {
+        const GeneratedImage& image = result.images[i];
+        GalleryPicture picture;
+        picture.run = m_run;
+        picture.request = alone(request, image);
+        if (i > 0) {
+            Run other = newRun(*open, m_model, picture.request);
+            other.state = Run::State::Done;
+            other.picture = pictureOf(image);
+            other.command = commandOf(image);
+            picture.run = m_runs.addBeside(std::move(other));
+        }
+        picture.image = image;
+        picture.modelName = open->name();
+        picture.className = classNameOf(*open, image.label);
+        picture.made = QDateTime::currentDateTime();
+        picture.size = QSize(static_cast<int>(image.pixels.shape[1]), static_cast<int>(image.pixels.shape[0]));
+        picture.patches = patchesOf(*open, request);
+        picture.known = true;
+        m_view.gallery().addPicture(std::move(picture));
+    }
+    m_view.gallery().setCurrentRun(m_run);
+    emit finished(result);
+}
+
+/// What the selected picture says of picture and text joins the Atlas of its model.
+void Generation::joinShares() {
+    const Run* run = m_runs.current();
+    if (run != nullptr && run->state != Run::State::Running && !run->isClassified())
+        m_models.joinShares(run->model, run->fields);
+}
+
+void Generation::showPicture(int row) {
+    const GalleryPicture& picture = m_view.gallery().picture(row);
+    if (m_runs.find(picture.run) != nullptr) return m_runs.select(picture.run);
+    Run run;
+    run.state = Run::State::Done;
+    run.modelName = picture.modelName;
+    run.subject = subjectOf(picture).left(kLongestSubject);
+    run.asked = picture.request;
+    run.patches = picture.patches;
+    run.picture = imageOf(m_view.gallery().image(row).pixels);
+    for (const auto& [key, model] : m_models.all())
+        if (sameModel(model.ref, picture.request.model)) run.model = key;
+    const int key = m_runs.add(std::move(run));
+    m_view.gallery().setRun(row, key);
 }
 
 void Generation::askTokens(const TokensRequest& request) {
@@ -177,14 +287,24 @@ void Generation::askLoras(const LorasRequest& request) {
     });
 }
 
-void Generation::decode(int step) {
+void Generation::decode(int run, int step) {
+    const Run* made = m_runs.find(run);
+    if (made == nullptr) return;
     // The autoencoder may have been chosen after the run.
-    const std::string vae = m_view.model() == m_runModel ? m_view.settings().request().vae : m_run.vae;
-    m_decoding = m_engine.request(DecodeRequest{m_run, step, vae}, "decode", [this, step](const Result<Reply>& reply) {
-        if (m_job != 0) return;  // another run has begun
-        if (reply) return m_view.showDecoded(step, std::get<DecodedStep>(*reply));
-        if (reply.error().kind != ErrorKind::Cancelled) m_view.fail(reply.error());
-    });
+    const std::string vae = m_view.model() == made->model ? m_view.settings().request().vae : made->asked.vae;
+    m_decoding = m_engine.request(DecodeRequest{made->asked, step, vae}, "decode",
+                                  [this, run, step](const Result<Reply>& reply) {
+                                      if (m_job != 0) return;  // another run has begun
+                                      if (!reply) {
+                                          if (reply.error().kind != ErrorKind::Cancelled) m_view.fail(reply.error());
+                                          return;
+                                      }
+                                      const auto& picture = std::get<DecodedStep>(*reply);
+                                      QString words = QString("Step %1 through the autoencoder").arg(step + 1);
+                                      if (!picture.note.empty())
+                                          words += QStringLiteral("  \u00b7  ") + QString::fromStdString(picture.note);
+                                      m_runs.putDecoded(run, step, imageOf(picture.pixels), words);
+                                  });
 }
 
 void Generation::restoreFrom(const QString& path) {
@@ -205,14 +325,14 @@ void Generation::takeSettings(const PictureSettings& found) {
         QString note = QString("%1 says %2; everything else stays as it is.")
                            .arg(path, names.isEmpty() ? "nothing that is used here" : names.join(", "));
         if (!found.kept.empty()) note += " Not used: " + listed(found.kept);
-        return m_view.messages().showNote(note);
+        return m_view.messages().showNote(note, undo());
     }
     const OpenModel* open = m_models.find(m_view.model());
     ModelRef wanted = found.settings.model;
     wanted.loras.clear();
     if (open && sameModel(open->ref, wanted)) {
         m_view.restore(found.settings);
-        return m_view.messages().showNote(QString("The settings of %1 are restored.").arg(path));
+        return tellRestored(path);
     }
     m_waiting = found;
     emit modelWanted(wanted);
@@ -220,11 +340,22 @@ void Generation::takeSettings(const PictureSettings& found) {
 
 void Generation::modelOpened(int model) {
     const OpenModel* open = m_models.find(model);
+    if (open) m_runs.openModel(model, [open](const Run& run) { return sameModel(open->ref, run.asked.model); });
+    if (const Run* again = m_runs.find(m_waitingAgain); again && open && sameModel(open->ref, again->asked.model))
+        runAgain(std::exchange(m_waitingAgain, -1));
     if (!m_waiting || !open || !sameModel(open->ref, m_waiting->settings.model)) return;
     const PictureSettings found = *std::exchange(m_waiting, std::nullopt);
     m_view.setModel(model);
     m_view.restore(found.settings);
-    m_view.messages().showNote(QString("The settings of %1 are restored.").arg(QString::fromStdString(found.path)));
+    tellRestored(QString::fromStdString(found.path));
+}
+
+MessageAbout Generation::undo() {
+    return withAction("Undo", [this] { m_view.settings().undoRestore(); });
+}
+
+void Generation::tellRestored(const QString& path) {
+    m_view.messages().showNote(QString("The settings of %1 are restored.").arg(path), undo());
 }
 
 void Generation::modelRefused(const QString& path) {
@@ -233,7 +364,8 @@ void Generation::modelRefused(const QString& path) {
     m_view.restore(found.settings);
     m_view.messages().showNote(QString("The model of %1 cannot be opened (%2); its settings are put on the one that is "
                                        "open.")
-                                   .arg(QString::fromStdString(found.path), path));
+                                   .arg(QString::fromStdString(found.path), path),
+                               undo());
 }
 
 void Generation::save(const GeneratedImage& image, const QString& path) {

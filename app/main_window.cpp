@@ -12,10 +12,13 @@
 #include <QStatusBar>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "app/ask_bar.h"
 #include "app/command_palette.h"
 #include "app/engine_status.h"
+#include "app/overlay_stack.h"
 #include "app/resources.h"
 #include "app/window_actions.h"
 #include "widgets/atlas_view.h"
@@ -23,15 +26,14 @@
 #include "widgets/classify_view.h"
 #include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
-#include "widgets/frequencies_view.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
 #include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
 #include "widgets/model_tree.h"
-#include "widgets/planes_view.h"
-#include "widgets/spectrum_view.h"
+#include "widgets/run_bar.h"
 #include "widgets/tensors_view.h"
 
 namespace ropescope {
@@ -40,19 +42,17 @@ namespace {
 constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awaited
 constexpr int kSessionMs = 1500;
 constexpr int kHeadPanelWidth = 264;  // the longest name of a number and its value
-constexpr int kTreeWidth = 176;
+constexpr int kTreeWidth = 196;
 
 }  // namespace
-
-QList<View*> Panels::views() const {
-    return {atlas, spectrum, planes, frequencies, fields, attention, compare, tensors};
-}
 
 MainWindow::MainWindow(const WindowOptions& options)
     : m_sessionFile(options.sessionFile),
       m_engine(std::make_unique<EngineClient>(options.engine)),
       m_models(std::make_unique<OpenModels>()),
-      m_selection(std::make_unique<Selection>()) {
+      m_selection(std::make_unique<Selection>()),
+      m_runs(std::make_unique<Runs>()),
+      m_measured(options.keepFolder.isEmpty() ? QString() : keptMeasurementsFolder()) {
     m_engine->start();  // it gets ready while the window is built
     LoadedSession loaded = loadSession(m_sessionFile);
     m_session = std::move(loaded.session);
@@ -61,11 +61,14 @@ MainWindow::MainWindow(const WindowOptions& options)
     resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
-    m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_panels.generate);
+    m_generation =
+        std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.generate);
     m_pictureStore = std::make_unique<PictureStore>(*m_engine, options.keepFolder);
-    m_attention = std::make_unique<AttentionProbe>(*m_engine, *m_generation, *m_panels.attention);
-    m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.compare);
-    m_classification = std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_panels.classify);
+    m_attention = std::make_unique<AttentionProbe>(*m_engine, *m_generation, *m_panels.view<AttentionView>());
+    m_dataJobs =
+        std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.view<CompareView>());
+    m_classification =
+        std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.classify);
     buildDocks();
     buildStatusBar();
     new WindowActions(*this);  // a child of the window
@@ -82,18 +85,12 @@ MainWindow::~MainWindow() {
 }
 
 void MainWindow::buildPanels() {
+    for (const ViewRow& row : viewTable()) m_panels.views.push_back(row.make(*m_models, *m_selection, *m_runs));
     m_panels.messages = new MessageBar(this);
     m_panels.questions = new AskBar(this);
-    m_panels.atlas = new AtlasView(*m_models, *m_selection);
-    m_panels.spectrum = new SpectrumView(*m_models, *m_selection);
-    m_panels.planes = new PlanesView(*m_models, *m_selection);
-    m_panels.frequencies = new FrequenciesView(*m_models, *m_selection);
-    m_panels.fields = new FieldsView(*m_models, *m_selection);
-    m_panels.attention = new AttentionView(*m_models, *m_selection);
-    m_panels.compare = new CompareView(*m_models, *m_selection);
-    m_panels.tensors = new TensorsView(*m_models, *m_selection);
     m_panels.measure = new MeasureBar(this);
-    m_panels.generate = new GenerateView(*m_models);
+    m_panels.run = new RunBar(*m_runs, this);
+    m_panels.generate = new GenerateView(*m_models, *m_runs);
     m_panels.classify = new ClassifyView(*m_models, *m_selection);
     m_panels.head = new HeadPanel(*m_models, *m_selection);
     m_panels.tree = new ModelTree(*m_models, *m_selection);
@@ -101,7 +98,6 @@ void MainWindow::buildPanels() {
     m_panels.palette = new CommandPalette(this);
     m_panels.head->setMinimumWidth(kHeadPanelWidth);
     m_panels.tree->setMinimumWidth(kTreeWidth);
-    m_lastView = m_panels.fields;
 }
 
 void MainWindow::buildDocks() {
@@ -111,11 +107,12 @@ void MainWindow::buildDocks() {
     column->setSpacing(0);
     auto* centre = new QMainWindow(middle);
     centre->setWindowFlags(Qt::Widget);  // its constructor always asks for a window of its own
-    column->addWidget(m_panels.questions);
-    column->addWidget(m_panels.messages);
-    column->addWidget(m_panels.measure);
     column->addWidget(centre, 1);
+    column->addWidget(m_panels.run);
     setCentralWidget(middle);
+    auto* overlay = new OverlayStack(centre);
+    for (QWidget* bar : std::initializer_list<QWidget*>{m_panels.measure, m_panels.questions, m_panels.messages})
+        overlay->add(bar);
     for (QMainWindow* window : {static_cast<QMainWindow*>(this), centre}) {
         window->setDockOptions(QMainWindow::AllowNestedDocks | QMainWindow::AllowTabbedDocks);
         window->setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
@@ -123,19 +120,19 @@ void MainWindow::buildDocks() {
     m_docks.window = this;
     m_docks.centre = centre;
     m_docks.models = makeDock("modelsDock", "Models", m_panels.tree, this);
-    m_docks.head = makeDock("headDock", "Head", m_panels.head, this);
+    m_docks.head = makeDock("headDock", "Heads", m_panels.head, this);
     m_maker = new QStackedWidget(this);
     m_maker->addWidget(m_panels.generate);
     m_maker->addWidget(m_panels.classify);
     m_docks.generate = makeDock("generateDock", "Generate", m_maker, this);
-    m_docks.atlas = makeDock("atlasDock", "Atlas", m_panels.atlas, centre);
-    m_docks.spectrum = makeDock("spectrumDock", "Spectrum", m_panels.spectrum, centre);
-    m_docks.planes = makeDock("planesDock", "Planes", m_panels.planes, centre);
-    m_docks.frequencies = makeDock("frequenciesDock", "Frequencies", m_panels.frequencies, centre);
-    m_docks.fields = makeDock("fieldsDock", "Fields", m_panels.fields, centre);
-    m_docks.attention = makeDock("attentionDock", "Attention", m_panels.attention, centre);
-    m_docks.compare = makeDock("compareDock", "Compare", m_panels.compare, centre);
-    m_docks.tensors = makeDock("tensorsDock", "Tensors", m_panels.tensors, centre);
+    for (std::size_t i = 0; i < m_panels.views.size(); ++i) {
+        View* view = m_panels.views[i];
+        m_docks.views.append(makeDock(QString("%1Dock").arg(viewTable()[i].key), view->title(), view, centre));
+    }
+    followTabs(m_docks);
+    connect(centre, &QMainWindow::tabifiedDockWidgetActivated, this, [this](QDockWidget* dock) {
+        if (auto* view = qobject_cast<View*>(dock->widget())) setActiveView(view);
+    });
 }
 
 void MainWindow::buildStatusBar() {
@@ -158,22 +155,24 @@ void MainWindow::connectLoader() {
     connect(m_loader.get(), &ModelLoader::atlasArrived, this, &MainWindow::onAtlas);
     connect(m_loader.get(), &ModelLoader::answerNeeded, this, &MainWindow::askBeforeOpening);
     connect(m_loader.get(), &ModelLoader::closed, m_panels.questions, &AskBar::withdraw);
-    connect(m_loader.get(), &ModelLoader::unanswered, this, [this] {
-        m_opening = std::max(0, m_opening - 1);
-        updateJobLine();
+    connect(m_loader.get(), &ModelLoader::closed, this, [this](int model) {
+        m_runs->closeModel(model);
+        m_panels.messages->setCurrentModel(currentModel());
+        statusBar()->clearMessage();
     });
+    connect(m_loader.get(), &ModelLoader::unanswered, this, &MainWindow::openedOrNot);
     connect(m_loader.get(), &ModelLoader::refused, this, [this](const QString& path, const Error& error) {
-        --m_opening;
-        m_panels.messages->showError(error);
+        openedOrNot(path.toStdString());
+        m_panels.messages->showError(error, causedBy(kOpeningCause));
         m_generation->modelRefused(path);
         dropFromSession(path.toStdString());
         updateJobLine();
         // Nothing at all open: the model that comes with the program is better than an empty window.
         const QStringList shipped = shippedModels();
-        if (m_models->all().empty() && m_opening == 0 && !shipped.isEmpty()) openFiles({shipped.first()});
+        if (m_models->all().empty() && m_opening.isEmpty() && !shipped.isEmpty()) openFiles({shipped.first()});
     });
     connect(m_loader.get(), &ModelLoader::atlasFailed, this, [this](int model, const Error& error) {
-        m_panels.atlas->messages().showError(error);
+        m_panels.view<AtlasView>()->messages().showError(error, ofModel(model));
         if (const OpenModel* open = m_models->find(model)) dropFromSession(open->ref.path);
     });
     connect(m_loader.get(), &ModelLoader::headsAsked, this, [this](int count) {
@@ -189,12 +188,14 @@ void MainWindow::connectLoader() {
     connect(m_loader.get(), &ModelLoader::headsArrived, this, settled);
     connect(m_loader.get(), &ModelLoader::headsFailed, this, [this, settled](const Error& error) {
         settled();
-        m_panels.messages->showError(error);
+        m_panels.messages->showError(error, ofModel(currentModel()));
     });
-    connect(m_panels.fields, &FieldsView::scaledRequested, m_loader.get(), &ModelLoader::askScaled);
-    connect(m_loader.get(), &ModelLoader::scaledArrived, m_panels.fields, &FieldsView::takeScaled);
-    connect(m_loader.get(), &ModelLoader::scaledFailed, this,
-            [this](const Error& error) { m_panels.fields->messages().showError(error); });
+    auto* fields = m_panels.view<FieldsView>();
+    connect(fields, &FieldsView::scaledRequested, m_loader.get(), &ModelLoader::askScaled);
+    connect(m_loader.get(), &ModelLoader::scaledArrived, fields, &FieldsView::takeScaled);
+    connect(m_loader.get(), &ModelLoader::scaledFailed, this, [this, fields](const Error& error) {
+        fields->messages().showError(error, ofModel(currentModel()));
+    });
     m_stale.setSingleShot(true);
     m_stale.setInterval(kStaleMs);
     connect(&m_stale, &QTimer::timeout, this, [this] {
@@ -206,7 +207,15 @@ void MainWindow::connectLoader() {
 void MainWindow::connectEngine() {
     connect(m_engine.get(), &EngineClient::died, this, [this](const QString& message, bool restarts) {
         m_panels.messages->showError(
-            restarts ? message + ". It is being started again; what was open stays open." : message, message);
+            restarts ? message + ". It is being started again; what was open stays open." : message, message,
+            causedBy(restarts ? kEngineCause : ""));
+        m_obituary = restarts ? message : QString();
+    });
+    connect(m_engine.get(), &EngineClient::ready, this, [this] {
+        m_panels.messages->clearCause(kEngineCause);
+        const QString message = std::exchange(m_obituary, {});
+        if (!message.isEmpty())
+            m_panels.messages->showNote(message + ". It is running again; what was open stays open.");
     });
     connect(m_engine.get(), &EngineClient::hangs, this, [this](const QString& message) {
         if (!m_panels.questions->text().isEmpty()) return;
@@ -225,6 +234,8 @@ void MainWindow::connectEngine() {
         saveSoon();
     });
     connect(m_generation.get(), &Generation::finished, m_pictureStore.get(), &PictureStore::keep);
+    connect(m_pictureStore.get(), &PictureStore::kept, &m_panels.generate->gallery(), &Gallery::setFile);
+    connect(m_pictureStore.get(), &PictureStore::pruned, &m_panels.generate->gallery(), &Gallery::forget);
     connect(m_pictureStore.get(), &PictureStore::failed, this,
             [this](const Error& error) { m_panels.messages->showError(error); });
     connect(m_generation.get(), &Generation::progressed, this, [this](const GenerateProgress& progress) {
@@ -234,27 +245,30 @@ void MainWindow::connectEngine() {
 }
 
 void MainWindow::connectViews() {
-    for (View* view : m_panels.views()) {
-        connect(view, &View::exportRequested, this, &MainWindow::saveFigure);
+    const std::span<const ViewRow> table = viewTable();
+    for (std::size_t i = 0; i < m_panels.views.size(); ++i) {
+        View* view = m_panels.views[i];
+        connect(view, &View::exportRequested, this,
+                [this, view](FigureFormat preferred) { exportFigure(view, preferred); });
+        connect(view, &View::copied, this,
+                [view](const QString& what) { view->messages().showNote(QString("Copied %1.").arg(what)); });
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::measureRequested, this, &MainWindow::offerMeasurement);
-        connect(view, &View::emptyActionRequested, this, [this, view] {
-            const bool needsPicture = view == m_panels.fields || view == m_panels.attention;
-            const OpenModel* open = m_models->find(currentModel());
-            if (needsPicture && open && !open->runs()) return tellState(currentModel());
-            if (needsPicture && open) return m_panels.generate->requestGenerate();
-            m_models->all().empty() ? openWithDialog() : m_loader->selectInteresting(m_models->all().begin()->first);
-        });
+        connect(view, &View::emptyActionRequested, this, [this, row = table[i]] { fillEmptyView(row); });
+        connect(m_docks.views[static_cast<qsizetype>(i)], &QDockWidget::visibilityChanged, this,
+                &MainWindow::followVisibleView, Qt::QueuedConnection);
     }
     connect(m_panels.head, &HeadPanel::measureRequested, this, &MainWindow::offerMeasurement);
-    connect(m_panels.generate, &GenerateView::saveRequested, this, &MainWindow::savePicture);
-    connect(m_panels.generate, &GenerateView::stepShown, m_panels.fields, &FieldsView::setStep);
+    connect(m_panels.run, &RunBar::againRequested, m_generation.get(), &Generation::runAgain);
+    connect(m_panels.run, &RunBar::decodeRequested, m_generation.get(), &Generation::decode);
+    Gallery* gallery = &m_panels.generate->gallery();
+    connect(gallery, &Gallery::saveRequested, this, &MainWindow::savePicture);
+    connect(gallery, &Gallery::attentionRequested, this, &MainWindow::showPictureOf);
     connect(&m_panels.generate->settings(), &GenerateSettings::adapterRequested, this, &MainWindow::openWithAdapter);
     connect(m_generation.get(), &Generation::modelWanted, this, [this](const ModelRef& ref) {
-        ++m_opening;
+        opening(ref.path);
         m_loader->open(ref);
     });
-    connect(m_panels.generate, &GenerateView::stepShown, m_panels.attention, &AttentionView::setStep);
     connect(m_panels.tree, &ModelTree::filesDropped, this, &MainWindow::openFiles);
     connect(m_panels.tree, &ModelTree::openRequested, this, &MainWindow::openWithDialog);
     connect(m_panels.tree, &ModelTree::closeRequested, m_loader.get(), &ModelLoader::close);
@@ -266,13 +280,14 @@ void MainWindow::connectViews() {
     connect(m_panels.tree, &ModelTree::weightsRequested, this, &MainWindow::openWithWeights);
     connect(m_panels.tree, &ModelTree::waiveRequested, this, &MainWindow::openWithoutUnused);
     connect(m_panels.tree, &ModelTree::answersForgotten, this, [this](int model) {
-        ++m_opening;
+        if (const OpenModel* open = m_models->find(model)) opening(open->ref.path);
         m_loader->forgetAnswers(model);
     });
     connect(m_generation.get(), &Generation::timeWanted, this, &MainWindow::tellState);
-    connect(m_panels.tensors, &TensorsView::tensorsRequested, this, [this](const TensorsRequest& request) {
+    auto* tensors = m_panels.view<TensorsView>();
+    connect(tensors, &TensorsView::tensorsRequested, this, [this, tensors](const TensorsRequest& request) {
         m_engine->request(request, request.tensor.empty() ? "tensors" : "tensor values",
-                          [view = m_panels.tensors, request](const Result<Reply>& reply) {
+                          [view = tensors, request](const Result<Reply>& reply) {
                               if (reply) return view->take(request, std::get<TensorsReport>(*reply));
                               if (reply.error().kind != ErrorKind::Cancelled) view->fail(request, reply.error());
                           });
@@ -285,11 +300,63 @@ void MainWindow::connectViews() {
     m_saveSession.setSingleShot(true);
     m_saveSession.setInterval(kSessionMs);
     connect(&m_saveSession, &QTimer::timeout, this, [this] { saveSession(m_sessionFile, currentSession()); });
+    connect(m_models.get(), &OpenModels::calibrationChanged, this, [this](int model) {
+        if (const OpenModel* open = m_models->find(model)) m_measured.keep(open->ref, *open->calibration);
+    });
     connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
         for (QWidget* widget = now; widget; widget = widget->parentWidget()) {
-            if (auto* view = qobject_cast<View*>(widget)) m_lastView = view;
+            if (auto* view = qobject_cast<View*>(widget)) return setActiveView(view);
         }
     });
+    qApp->installEventFilter(this);
+    setActiveView(m_panels.view<FieldsView>());
+}
+
+/// Any press inside a view makes it the active one.
+bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::MouseButtonPress && watched->isWidgetType()) {
+        for (auto* widget = static_cast<QWidget*>(watched); widget; widget = widget->parentWidget()) {
+            if (auto* view = qobject_cast<View*>(widget); view && std::ranges::count(m_panels.views, view) > 0) {
+                setActiveView(view);
+                break;
+            }
+        }
+    }
+    return QMainWindow::eventFilter(watched, event);
+}
+
+void MainWindow::setActiveView(View* view) {
+    m_active = view;
+    for (View* other : m_panels.views) other->setActive(other == view);
+}
+
+/// The active view can be seen: where it is hidden by another tab, one that can be seen takes its place.
+void MainWindow::followVisibleView() {
+    const auto seen = [](const View* view) { return view->isVisible() && !view->visibleRegion().isEmpty(); };
+    if (m_active && seen(m_active)) return;
+    for (View* view : m_panels.views)
+        if (seen(view)) return setActiveView(view);
+}
+
+void MainWindow::goTo(QDockWidget* dock) {
+    dock->show();
+    dock->raise();
+    if (auto* view = qobject_cast<View*>(dock->widget())) setActiveView(view);
+    dock->widget()->setFocus(Qt::ShortcutFocusReason);
+}
+
+void MainWindow::fillEmptyView(const ViewRow& row) {
+    const OpenModel* open = m_models->find(currentModel());
+    if (!open) return openWithDialog();
+    if (row.needs == ViewNeeds::Model) return m_loader->selectInteresting(m_models->all().begin()->first);
+    if (!open->runs()) return tellState(currentModel());
+    if (open->card.objective == "classify") return m_panels.classify->openWithDialog();
+    m_panels.generate->requestGenerate();
+}
+
+void MainWindow::showPictureOf(int row) {
+    m_generation->showPicture(row);
+    goTo(m_docks.of(m_panels.view<AttentionView>()));
 }
 
 int MainWindow::currentModel() const {
@@ -306,7 +373,8 @@ void MainWindow::showMakerOf(int model) {
     const OpenModel* open = m_models->find(model);
     const bool classifies = open && open->card.objective == "classify";
     m_maker->setCurrentWidget(classifies ? static_cast<QWidget*>(m_panels.classify) : m_panels.generate);
-    m_docks.generate->setWindowTitle(classifies ? "Classify" : "Generate");
+    const QString doing = classifies ? "Classify" : "Generate";
+    m_docks.generate->setWindowTitle(open ? QString("%1 with %2").arg(doing, open->name()) : doing);
     if (classifies) m_panels.classify->setModel(model);
 }
 
@@ -316,7 +384,9 @@ void MainWindow::showCurrentModel() {
     setWindowTitle(open ? QString("%1 \u2014 ropescope").arg(QString::fromStdString(open->card.name)) : "ropescope");
     if (!m_generation->isRunning() && m_panels.generate->model() != model) m_panels.generate->setModel(model);
     showMakerOf(model);
-    m_panels.tensors->setModel(model);
+    m_panels.view<TensorsView>()->setModel(model);
+    m_panels.messages->setCurrentModel(model);
+    for (View* view : m_panels.views) view->messages().setCurrentModel(model);
     updateCommandLines();
     saveSoon();
 }

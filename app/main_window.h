@@ -11,6 +11,7 @@
 #include "app/data_jobs.h"
 #include "app/engine_client.h"
 #include "app/generation.h"
+#include "app/measured_store.h"
 #include "app/model_loader.h"
 #include "app/panels.h"
 #include "app/picture_store.h"
@@ -18,6 +19,7 @@
 #include "app/window_docks.h"
 #include "app/window_options.h"
 #include "widgets/open_models.h"
+#include "widgets/runs.h"
 #include "widgets/selection.h"
 
 class QLabel;
@@ -25,6 +27,9 @@ class QStackedWidget;
 class QToolButton;
 
 namespace ropescope {
+
+/// Causes of messages, with which they go (MessageAbout).
+inline constexpr const char *kEngineCause = "engine", *kOpeningCause = "opening";
 
 /// The window: models left, views in the centre, head right, generation below. It owns what the views show and joins
 /// them to the engine; it computes nothing. Checked by tests/app/main_window_test.cpp.
@@ -52,6 +57,7 @@ public:
     [[nodiscard]] Selection& selection() { return *m_selection; }
     [[nodiscard]] ModelLoader& loader() { return *m_loader; }
     [[nodiscard]] Generation& generation() { return *m_generation; }
+    [[nodiscard]] Runs& runs() { return *m_runs; }
     [[nodiscard]] PictureStore& pictureStore() { return *m_pictureStore; }
     [[nodiscard]] DataJobs& dataJobs() { return *m_dataJobs; }
     void offerMeasurement();  ///< of the current model
@@ -59,13 +65,17 @@ public:
     [[nodiscard]] int currentModel() const;
     [[nodiscard]] const WindowDocks& docks() const { return m_docks; }
     [[nodiscard]] const Panels& panels() const { return m_panels; }
-    /// The view that has the keyboard, else the one that had it last: what copy and export mean.
-    [[nodiscard]] View* focusedView() const;
+    /// The view that was clicked or had the keyboard last: it wears a line, and copy and export mean it.
+    [[nodiscard]] View* activeView() const { return m_active; }
+    void setActiveView(View* view);
+    void goTo(QDockWidget* dock);  ///< shows it, in front, with the keyboard
+    void showPictureOf(int row);   ///< of the gallery, in Attention
 
 protected:
     void closeEvent(QCloseEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
     void buildPanels();
@@ -94,17 +104,24 @@ private:
     void updateCommandLines();
     void updateJobLine();
     void setViewsStale(bool stale);
-    void saveFigure(const QByteArray& bytes, const QString& name);
-    void savePicture(const GeneratedImage& image);
+    void fillEmptyView(const ViewRow& row);
+    void followVisibleView();
+    void exportFigure(View* view, FigureFormat preferred);
+    void writeFigure(View* view, const QString& path, FigureFormat format);
+    void savePicture(int row);
+    void opening(const std::string& path);  ///< a file is on its way
+    void openedOrNot(const std::string& path);
 
     QString m_sessionFile;
     Session m_session;
     std::unique_ptr<EngineClient> m_engine;
     std::unique_ptr<OpenModels> m_models;
     std::unique_ptr<Selection> m_selection;
+    std::unique_ptr<Runs> m_runs;
     std::unique_ptr<ModelLoader> m_loader;
     std::unique_ptr<Generation> m_generation;
     std::unique_ptr<PictureStore> m_pictureStore;
+    MeasuredStore m_measured;
     std::unique_ptr<AttentionProbe> m_attention;
     std::unique_ptr<DataJobs> m_dataJobs;
     std::unique_ptr<Classification> m_classification;
@@ -115,8 +132,10 @@ private:
     QLabel *m_job = nullptr, *m_speed = nullptr;
     QToolButton* m_cancelJob = nullptr;
     QTimer m_stale, m_saveSession;  ///< m_stale: views are dimmed when an answer takes longer
-    View* m_lastView = nullptr;
-    int m_headsAsked = 0, m_opening = 0;
+    View* m_active = nullptr;
+    int m_headsAsked = 0;
+    QString m_obituary;  ///< of the engine that is being replaced
+    QStringList m_opening;  ///< files on their way
     int m_chosenModel = -1;                      ///< until a head is selected
     bool m_sawAtlas = false, m_closing = false;  ///< m_closing: the user has said so, whatever still runs
 };

@@ -10,6 +10,7 @@
 #include "app/main_window.h"
 #include "widgets/atlas_view.h"
 #include "widgets/message_bar.h"
+#include "widgets/model_tree.h"
 
 namespace ropescope {
 namespace {
@@ -30,7 +31,7 @@ void MainWindow::openFiles(const QStringList& paths) {
         }
         ModelRef ref;
         ref.path = QFileInfo(path).absoluteFilePath().toStdString();
-        ++m_opening;
+        opening(ref.path);
         m_loader->open(ref);
     }
     updateJobLine();
@@ -60,8 +61,23 @@ void MainWindow::openWithAdapter(int model, const QString& path) {
     ModelRef ref = open->ref;
     ref.adapter = path.toStdString();
     ref.convention = Convention::Unknown;  // the adapter's own word
-    ++m_opening;
+    opening(ref.path);
     m_loader->open(ref);
+}
+
+void MainWindow::opening(const std::string& path) {
+    m_opening.append(QString::fromStdString(path));
+    openedOrNot({});
+}
+
+/// Its answer has come: views and tree no longer say that it is being opened.
+void MainWindow::openedOrNot(const std::string& path) {
+    m_opening.removeOne(QString::fromStdString(path));
+    QStringList names;
+    for (const QString& file : m_opening) names << QFileInfo(file).fileName();
+    m_models->setOpening(names);
+    m_panels.tree->setOpening(names);
+    updateJobLine();
 }
 
 void MainWindow::closeCurrentModel() {
@@ -75,9 +91,12 @@ void MainWindow::activateModel(int model) {
 }
 
 void MainWindow::onOpened(int model) {
-    m_opening = std::max(0, m_opening - 1);
     const OpenModel* open = m_models->find(model);
     if (!open) return;
+    openedOrNot(open->ref.path);
+    m_panels.messages->clearCause(kOpeningCause);
+    if (!open->calibration)
+        if (auto measured = m_measured.find(open->ref)) m_models->setCalibration(model, std::move(*measured));
     remember(m_session.recentFiles, QString::fromStdString(open->ref.path));
     if (open->atlas) onAtlas(model);  // it was open already: show it
     if (!open->hasHeads()) {          // no selection will come of it
@@ -94,8 +113,9 @@ void MainWindow::onOpened(int model) {
 void MainWindow::onAtlas(int model) {
     if (!m_sawAtlas) {  // what HARoPE is about; afterwards the user's choice stays
         m_sawAtlas = true;
-        m_panels.atlas->setNumber("cross_axis_mixing");
-        m_panels.atlas->setScatter("cross_axis_mixing", "wasserstein");
+        auto* atlas = m_panels.view<AtlasView>();
+        atlas->setNumber("cross_axis_mixing");
+        atlas->setScatter("cross_axis_mixing", "wasserstein");
     }
     // Of the last session's models the current one takes the selection, whichever comes first.
     const bool waits =
@@ -108,8 +128,7 @@ void MainWindow::onAtlas(int model) {
 
 /// Questions that come before a file is opened; nothing is in the tree yet.
 void MainWindow::askBeforeOpening(const ModelRef& ref, const ModelCard& card, int instead) {
-    m_opening = std::max(0, m_opening - 1);
-    updateJobLine();
+    openedOrNot(ref.path);
     dropFromSession(ref.path);
     const auto question = questionAbout(ref, card);
     if (!question) return;
@@ -120,7 +139,7 @@ void MainWindow::askBeforeOpening(const ModelRef& ref, const ModelCard& card, in
 
 void MainWindow::answer(const ModelRef& answered, int instead) {
     m_loader->remember(answered);
-    ++m_opening;
+    opening(answered.path);
     m_loader->open(answered, instead);
 }
 
@@ -137,7 +156,7 @@ void MainWindow::tellState(int model) {
     m_panels.messages->showError(QString("%1 can be looked at, but nothing is computed with it: %2 Its tensors are "
                                          "listed in the Tensors view.")
                                      .arg(open->name(), problemOf(open->card)),
-                                 QString::fromStdString(open->card.problem));
+                                 QString::fromStdString(open->card.problem), ofModel(model));
 }
 
 /// Beside the one that is open, so that both can be compared.
@@ -151,7 +170,7 @@ void MainWindow::openWithWeights(int model, const QString& copy) {
         same.weights = wanted.weights;
         if (same == wanted && other.card.copy == wanted.weights) return activateModel(key);
     }
-    ++m_opening;
+    opening(wanted.path);
     m_loader->open(wanted);
 }
 
@@ -160,7 +179,7 @@ void MainWindow::openWithoutUnused(int model) {
     if (!open) return;
     ModelRef ref = open->ref;
     ref.ignore.insert(ref.ignore.end(), open->card.unused.begin(), open->card.unused.end());
-    ++m_opening;
+    opening(ref.path);
     m_loader->open(ref, model);
 }
 

@@ -13,18 +13,14 @@
 
 #include "app/ask_bar.h"
 #include "app/engine_status.h"
+#include "app/export_format.h"
 #include "app/main_window.h"
 #include "app/resources.h"
 #include "core/data/command_line.h"
-#include "widgets/atlas_view.h"
-#include "widgets/attention_view.h"
-#include "widgets/classify_view.h"
-#include "widgets/compare_view.h"
-#include "widgets/fields_view.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
-#include "widgets/tensors_view.h"
 
 namespace ropescope {
 Session MainWindow::currentSession() const {
@@ -67,6 +63,7 @@ void MainWindow::restore(const QStringList& files) {
         m_panels.generate->settings().setKept(static_cast<PictureKind>(kind), m_session.generate[kind]);
     m_panels.status->setWanted(m_session.device);
     m_pictureStore->setKeeping(m_session.keepPictures);
+    m_panels.generate->gallery().setFolder(m_pictureStore->folder());
     m_generation->setDevice(m_session.device);
     m_dataJobs->setDevice(m_session.device);
     m_loader->setAnswers(m_session.answers);
@@ -75,7 +72,7 @@ void MainWindow::restore(const QStringList& files) {
         return openFiles(files);
     }
     for (const ModelRef& ref : m_session.models) {
-        ++m_opening;
+        opening(ref.path);
         m_loader->open(ref);
     }
     if (m_session.models.empty()) openFiles(shippedModels().mid(0, 1));
@@ -114,14 +111,6 @@ void MainWindow::setAppearance(Appearance appearance) {
     saveSoon();
 }
 
-View* MainWindow::focusedView() const {
-    if (m_lastView && m_lastView->isVisible()) return m_lastView;
-    for (View* view : m_panels.views()) {
-        if (view->isVisible()) return view;
-    }
-    return m_lastView;
-}
-
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
     if (event->mimeData()->hasUrls()) event->acceptProposedAction();
 }
@@ -143,48 +132,64 @@ void MainWindow::updateCommandLines() {
         line = QString::fromStdString("ropescope inspect " + shellWord(open->ref.path) + modelOptions(open->ref) +
                                       " --out heads.safetensors");
     }
-    for (View* view : m_panels.views())
-        if (view != m_panels.attention && view != m_panels.tensors)
-            view->setCommandLine(line);  // theirs follow from more
+    for (std::size_t i = 0; i < m_panels.views.size(); ++i)
+        if (viewTable()[i].line == ViewLine::Inspect) m_panels.views[i]->setCommandLine(line);
 }
 
 void MainWindow::updateJobLine() {
     QString text;
-    if (m_opening > 0) text = m_opening == 1 ? "opening a model" : QString("opening %1 models").arg(m_opening);
+    if (const auto count = m_opening.size(); count > 0)
+        text = count == 1 ? "opening a model" : QString("opening %1 models").arg(count);
     if (m_headsAsked > 0 && !m_stale.isActive()) text = QString("reading %1 heads").arg(m_headsAsked);
     if (m_generation->isRunning()) text = "making a picture";
     m_job->setText(text);
 }
 
 void MainWindow::setViewsStale(bool stale) {
-    for (View* view : m_panels.views()) {
-        // The Atlas, Attention, Compare and Tensors do not wait for single heads' reports.
-        if (view != m_panels.atlas && view != m_panels.attention && view != m_panels.compare &&
-            view != m_panels.tensors)
-            view->setStale(stale);
-    }
+    for (std::size_t i = 0; i < m_panels.views.size(); ++i)
+        if (viewTable()[i].waits == ViewWaits::ForHeads) m_panels.views[i]->setStale(stale);
 }
 
-void MainWindow::saveFigure(const QByteArray& bytes, const QString& name) {
-    auto* dialog = new QFileDialog(this, "Save the figure", QDir::home().filePath(name));
+/// One dialog for all formats: the ending of the name decides, the filter where there is none.
+void MainWindow::exportFigure(View* view, FigureFormat preferred) {
+    auto* dialog = new QFileDialog(this, QString("Export %1").arg(view->title()));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setAcceptMode(QFileDialog::AcceptSave);
-    connect(dialog, &QFileDialog::fileSelected, this, [this, bytes](const QString& path) {
-        QSaveFile file(path);
-        if (file.open(QFile::WriteOnly) && file.write(bytes) == bytes.size() && file.commit()) {
-            m_panels.messages->showNote(QString("Saved %1.").arg(path));
-        } else {
-            m_panels.messages->showError(QString("[EX-01] %1: the figure cannot be written (%2). Choose another place.")
-                                             .arg(path, file.errorString()),
-                                         file.errorString());
-        }
+    dialog->setNameFilters(exportFilters());
+    dialog->selectNameFilter(filterOf(preferred));
+    dialog->setDirectory(QDir::homePath());
+    dialog->selectFile(QString("%1.%2").arg(view->title().toLower(), endingOf(preferred)));
+    connect(dialog, &QFileDialog::filterSelected, dialog, [dialog](const QString& filter) {
+        const QFileInfo name(dialog->selectedFiles().value(0));
+        dialog->selectFile(name.completeBaseName() + QChar('.') + endingOf(*formatOf({}, filter)));
+    });
+    connect(dialog, &QFileDialog::fileSelected, this, [this, view, dialog](const QString& path) {
+        const auto format = formatOf(path, dialog->selectedNameFilter());
+        if (!format)
+            return view->messages().showError(
+                QString("[EX-02] %1: no format has this ending (found .%2, expected .svg, .pdf, .png, .csv or .tsv). "
+                        "Choose another name.")
+                    .arg(path, QFileInfo(path).suffix()),
+                path);
+        writeFigure(view, QFileInfo(path).suffix().isEmpty() ? path + QChar('.') + endingOf(*format) : path, *format);
     });
     dialog->open();
 }
 
-void MainWindow::savePicture(const GeneratedImage& image) {
-    const OpenModel* open = m_models->find(m_panels.generate->model());
-    const QString subject = open && open->takesText() ? QString("picture") : QString("class%1").arg(image.label);
+void MainWindow::writeFigure(View* view, const QString& path, FigureFormat format) {
+    const QByteArray bytes = view->figure(format);
+    QSaveFile file(path);
+    if (file.open(QFile::WriteOnly) && file.write(bytes) == bytes.size() && file.commit())
+        return view->messages().showNote(QString("Saved %1 as %2.").arg(view->contents(format), path));
+    view->messages().showError(
+        QString("[EX-01] %1: the figure cannot be written (%2). Choose another place.").arg(path, file.errorString()),
+        file.errorString());
+}
+
+void MainWindow::savePicture(int row) {
+    const GeneratedImage image = m_panels.generate->gallery().image(row);
+    const GalleryPicture& picture = m_panels.generate->gallery().picture(row);
+    const QString subject = picture.request.text.prompt.empty() ? QString("class%1").arg(image.label) : "picture";
     const QString name = QString("%1-seed%2.png").arg(subject).arg(image.seed);
     auto* dialog = new QFileDialog(this, "Save the picture", QDir::home().filePath(name), "PNG (*.png)");
     dialog->setAttribute(Qt::WA_DeleteOnClose);

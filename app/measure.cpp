@@ -54,7 +54,7 @@ Measure::Measure(MainWindow& window, const QString& file) : QObject(&window), m_
         m_times[key] = QJsonValue::Null;
     }
     m_window.installEventFilter(this);
-    connect(m_window.panels().fields, &FieldsView::repainted, this, &Measure::onFieldsPainted);
+    connect(m_window.panels().view<FieldsView>(), &FieldsView::repainted, this, &Measure::onFieldsPainted);
     connect(&m_window.loader(), &ModelLoader::headsArrived, this, [this] {
         if (m_phase == Phase::OtherHeads && m_timer.isValid())
             m_replies.push_back(static_cast<double>(m_timer.nsecsElapsed()) / 1e6);
@@ -128,10 +128,10 @@ void Measure::prepareDrag() {
         if (static_cast<int>(heads.size()) < kDragHeads) heads.push_back({current.model, entry.first});
     }
     m_window.setLayout(Layout::Generate);
-    m_window.docks().fields->raise();
+    m_window.goTo(m_window.docks().of(m_window.panels().view<FieldsView>()));
     m_window.selection().selectAll(heads);
-    m_window.panels().fields->setAnalytic(FieldsView::Analytic::Softmax);
-    m_window.panels().fields->setGrid(kDragGrid);
+    m_window.panels().view<FieldsView>()->setAnalytic(FieldsView::Analytic::Softmax);
+    m_window.panels().view<FieldsView>()->setGrid(kDragGrid);
     QTimer::singleShot(500, this, [this] { startDrag(false); });
 }
 
@@ -149,7 +149,7 @@ void Measure::startDrag(bool generating) {
 
 /// One mouse move on the slider, as the window system would send it.
 void Measure::dragOnce() {
-    QSlider* slider = m_window.panels().fields->betaSlider();
+    QSlider* slider = m_window.panels().view<FieldsView>()->betaSlider();
     const bool generating = m_phase == Phase::DragGenerating;
     if (m_drags == kDragEvents || (generating && !m_window.generation().isRunning())) {
         if (!m_samples.empty()) m_times[generating ? "drag_p95_generating" : "drag_p95"] = percentile(m_samples, 0.95);

@@ -52,7 +52,7 @@ void ModelLoader::open(ModelRef ref, int instead) {
     }
     m_engine.request(OpenRequest{ref}, "", [this, ref, path, instead](const Result<Reply>& reply) {
         if (reply) return take(ref, std::get<ModelCard>(*reply), instead);
-        reply.error().kind == ErrorKind::Cancelled ? emit unanswered() : emit refused(path, reply.error());
+        reply.error().kind == ErrorKind::Cancelled ? emit unanswered(ref.path) : emit refused(path, reply.error());
     });
 }
 
@@ -81,7 +81,7 @@ void ModelLoader::take(const ModelRef& ref, const ModelCard& card, int instead) 
     if (answered != ref) return open(answered, instead);
     if (mustBeAnswered(card)) return emit answerNeeded(ref, card, instead);
     for (const auto& [key, model] : m_models.all()) {
-        if (model.ref == ref) return emit unanswered();  // asked for twice before the first answer came
+        if (model.ref == ref) return emit unanswered(ref.path);  // asked for twice before the first answer came
     }
     const int model = m_models.add(ref, named(card, ref));
     emit opened(model);

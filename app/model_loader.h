@@ -37,7 +37,7 @@ public:
 
 signals:
     void opened(int model);
-    void unanswered();  ///< an open() whose model is open already by another, or that was replaced
+    void unanswered(const std::string& path);  ///< an open() whose model is open already by another, or was replaced
     void refused(const QString& path, const ropescope::Error& error);
     void closed(int model);
     /// Without it the file is not opened (mustBeAnswered()).

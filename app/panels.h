@@ -1,50 +1,44 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QList>
+#include <vector>
+
+#include "widgets/view.h"
 
 namespace ropescope {
 
 class AskBar;
-class AtlasView;
-class AttentionView;
 class ClassifyView;
 class CommandPalette;
-class CompareView;
 class EngineStatus;
-class FieldsView;
-class FrequenciesView;
 class GenerateView;
 class HeadPanel;
 class MeasureBar;
 class MessageBar;
 class ModelTree;
-class PlanesView;
-class SpectrumView;
-class TensorsView;
-class View;
+class RunBar;
 
 /// What the window is made of. Owned by the window as Qt children.
 struct Panels {
-    AtlasView* atlas = nullptr;
-    SpectrumView* spectrum = nullptr;
-    PlanesView* planes = nullptr;
-    FrequenciesView* frequencies = nullptr;
-    FieldsView* fields = nullptr;
-    AttentionView* attention = nullptr;
-    CompareView* compare = nullptr;
-    TensorsView* tensors = nullptr;
+    std::vector<View*> views;  ///< row by row of viewTable()
     GenerateView* generate = nullptr;
     ClassifyView* classify = nullptr;
     HeadPanel* head = nullptr;
     ModelTree* tree = nullptr;
+    RunBar* run = nullptr;
     MessageBar* messages = nullptr;  ///< what concerns no single view
     AskBar* questions = nullptr;
     MeasureBar* measure = nullptr;
     CommandPalette* palette = nullptr;
     EngineStatus* status = nullptr;
 
-    [[nodiscard]] QList<View*> views() const;
+    /// The view of this kind.
+    template <class V>
+    [[nodiscard]] V* view() const {
+        for (View* view : views)
+            if (auto* found = qobject_cast<V*>(view)) return found;
+        return nullptr;
+    }
 };
 
 }  // namespace ropescope

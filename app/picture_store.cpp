@@ -18,10 +18,13 @@ void PictureStore::keep(const GenerateResult& result) {
         const GeneratedImage& image = result.images[i];
         QString name = QString("%1-%2-seed%3.png").arg(moment).arg(i, 2, 10, QChar('0')).arg(image.seed);
         while (QFileInfo::exists(QDir(m_folder).filePath(name))) name.prepend("again-");
-        const SavePngRequest request{QDir(m_folder).filePath(name).toStdString(), image.pixels, image.recipe};
-        m_engine.request(request, "", [this](const Result<Reply>& reply) {
+        const QString file = QDir(m_folder).filePath(name);
+        const GeneratedImage named{image.seed, image.label, {}, image.recipe};
+        const SavePngRequest request{file.toStdString(), image.pixels, image.recipe};
+        m_engine.request(request, "", [this, named, file](const Result<Reply>& reply) {
             if (reply) {
                 m_saidFailure = false;
+                emit kept(named, file);
                 return prune();
             }
             if (reply.error().kind != ErrorKind::Cancelled && !std::exchange(m_saidFailure, true))
@@ -32,8 +35,15 @@ void PictureStore::keep(const GenerateResult& result) {
 
 void PictureStore::prune() {
     const QDir folder(m_folder);
+    // Listing without the times is all that is needed nearly always.
+    if (folder.entryList({"*.png"}, QDir::Files, QDir::Unsorted).size() <= kMost) return;
     const QStringList names = folder.entryList({"*.png"}, QDir::Files, QDir::Time | QDir::Reversed);  // oldest first
-    for (qsizetype i = 0; i < names.size() - kMost; ++i) QFile::remove(folder.filePath(names[i]));
+    QStringList gone;
+    for (qsizetype i = 0; i < names.size() - kMost; ++i) {
+        const QString file = folder.filePath(names[i]);
+        if (QFile::remove(file)) gone.append(file);
+    }
+    if (!gone.isEmpty()) emit pruned(gone);
 }
 
 QString keptPicturesFolder() {

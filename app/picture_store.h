@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QStringList>
 
 #include "app/engine_client.h"
 #include "core/data/generation.h"
@@ -13,7 +14,7 @@ namespace ropescope {
 class PictureStore : public QObject {
     Q_OBJECT
 public:
-    static constexpr int kMost = 1000;
+    static constexpr int kMost = 5000;
 
     /// `folder` empty: nothing is kept.
     PictureStore(EngineClient& engine, QString folder, QObject* parent = nullptr);
@@ -24,7 +25,9 @@ public:
     void keep(const GenerateResult& result);
 
 signals:
-    void failed(const ropescope::Error& error);  ///< once, until one is kept again
+    void kept(const ropescope::GeneratedImage& image, const QString& file);  ///< the image without its pixels
+    void pruned(const QStringList& files);                                   ///< deleted, as too many were kept
+    void failed(const ropescope::Error& error);                              ///< once, until one is kept again
 
 private:
     void prune();

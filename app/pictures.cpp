@@ -17,6 +17,7 @@
 #include "widgets/compare_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_view.h"
 #include "widgets/measure_bar.h"
 #include "widgets/planes_view.h"
@@ -111,7 +112,7 @@ void Pictures::selectFour() {
 
 /// From one patch inside the picture.
 void Pictures::askAttention() {
-    AttentionView* view = m_window.panels().attention;
+    AttentionView* view = m_window.panels().view<AttentionView>();
     const auto answered = [view] { return !view->canvas()->figure().image.empty(); };
     if (!waitFor("an answer about attention", kPatienceMs, answered)) return;
     const Grid grid = view->canvas()->figure().grid;
@@ -121,7 +122,7 @@ void Pictures::askAttention() {
 
 /// The projections of a block in the middle.
 void Pictures::chooseTensor() {
-    TensorsView* view = m_window.panels().tensors;
+    TensorsView* view = m_window.panels().view<TensorsView>();
     if (!waitFor("the list of tensors", kPatienceMs, [view] { return !view->list().all().empty(); })) return;
     const OpenModel* model = m_window.models().find(view->model());
     const std::string name = model->card.attention(model->card.layers / 2) + "qkv.weight";
@@ -133,17 +134,17 @@ void Pictures::chooseTensor() {
 void Pictures::takeViews() {
     selectFour();
     m_window.setLayout(Layout::Publish);
-    for (QDockWidget* dock : m_window.docks().views()) {
+    for (QDockWidget* dock : m_window.docks().views) {
         dock->raise();
         settle(kPaintMs);
         auto* view = qobject_cast<View*>(dock->widget());
-        if (view == m_window.panels().compare)
+        if (view == m_window.panels().view<CompareView>())
             waitFor("a comparison", kPatienceMs, [&] { return !view->isShowingEmpty(); });
-        if (view == m_window.panels().attention) askAttention();
-        if (view == m_window.panels().tensors) chooseTensor();
+        if (view == m_window.panels().view<AttentionView>()) askAttention();
+        if (view == m_window.panels().view<TensorsView>()) chooseTensor();
         if (view->isShowingEmpty()) m_failures.append(dock->windowTitle() + " is empty");
         // "compare" is the name of the picture of two models.
-        save(*view, view == m_window.panels().compare ? QString("heads-compared") : dock->windowTitle().toLower());
+        save(*view, view == m_window.panels().view<CompareView>() ? QString("heads-compared") : dock->windowTitle().toLower());
     }
 }
 
@@ -157,11 +158,11 @@ void Pictures::takeGeneration() {
     GenerateView* view = m_window.panels().generate;
     const int half = view->request().steps / 2;
     view->requestGenerate();
-    if (waitFor("a picture half done", kPatienceMs, [&] { return step >= half || view->resultCount() > 0; })) {
+    if (waitFor("a picture half done", kPatienceMs, [&] { return step >= half || view->gallery().count() > 0; })) {
         save(m_window, "generating");
     }
     for (int picture = 1; picture <= 4; ++picture) {
-        if (!waitFor("a finished picture", kPatienceMs, [&] { return view->resultCount() >= picture; })) return;
+        if (!waitFor("a finished picture", kPatienceMs, [&] { return view->gallery().count() >= picture; })) return;
         if (picture == 4) break;
         GenerateRequest next = view->request();
         const OpenModel* model = m_window.models().find(view->model());
@@ -187,18 +188,18 @@ void Pictures::takeMeasurement() {
     m_window.dataJobs().measure(settings);
     const auto done = [&] { return m_window.models().calibration(current) != nullptr; };
     if (!waitFor("a measurement", kPatienceMs, done)) return;
-    m_window.panels().frequencies->setEnergy(FrequenciesView::Energy::Data);
-    m_window.docks().frequencies->raise();
+    m_window.panels().view<FrequenciesView>()->setEnergy(FrequenciesView::Energy::Data);
+    m_window.goTo(m_window.docks().of(m_window.panels().view<FrequenciesView>()));
     settle(kPaintMs);
-    save(*m_window.panels().frequencies, "frequencies-data");
-    m_window.panels().frequencies->setEnergy(FrequenciesView::Energy::Weights);
+    save(*m_window.panels().view<FrequenciesView>(), "frequencies-data");
+    m_window.panels().view<FrequenciesView>()->setEnergy(FrequenciesView::Energy::Weights);
     const std::vector<HeadRef> four = m_window.selection().heads();
     m_window.selection().selectAll({four.front(), four.back()});
-    m_window.panels().planes->setDifference(true);
-    m_window.docks().planes->raise();
+    m_window.panels().view<PlanesView>()->setDifference(true);
+    m_window.goTo(m_window.docks().of(m_window.panels().view<PlanesView>()));
     settle(kPaintMs);
-    save(*m_window.panels().planes, "planes-difference");
-    m_window.panels().planes->setDifference(false);
+    save(*m_window.panels().view<PlanesView>(), "planes-difference");
+    m_window.panels().view<PlanesView>()->setDifference(false);
     m_window.setLayout(Layout::Explore);
     settle(kPaintMs);
     save(m_window, "measured");

@@ -3,7 +3,6 @@
 
 #include <QActionGroup>
 #include <QApplication>
-#include <QClipboard>
 #include <QDesktopServices>
 #include <QDir>
 #include <QDockWidget>
@@ -18,8 +17,10 @@
 #include "app/key_sheet.h"
 #include "app/main_window.h"
 #include "app/resources.h"
+#include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
+#include "widgets/run_bar.h"
 #include "widgets/view.h"
 
 namespace ropescope {
@@ -64,9 +65,9 @@ void WindowActions::buildFile() {
     add(menu, "&Close model", QKeySequence("Ctrl+W"), [this] { m_window.closeCurrentModel(); });
     menu->addSeparator();
     add(menu, "&Export figure...", QKeySequence("Ctrl+E"),
-        [this] { m_window.focusedView()->requestExport(FigureFormat::Svg); });
+        [this] { m_window.activeView()->requestExport(FigureFormat::Svg); });
     add(menu, "Export &numbers...", QKeySequence("Ctrl+Shift+E"),
-        [this] { m_window.focusedView()->requestExport(FigureFormat::Csv); });
+        [this] { m_window.activeView()->requestExport(FigureFormat::Csv); });
     menu->addSeparator();
     add(menu, "&Quit", QKeySequence("Ctrl+Q"), [this] { m_window.close(); });
 }
@@ -82,23 +83,15 @@ void WindowActions::fillRecent(QMenu* menu) {
 
 void WindowActions::buildEdit() {
     QMenu* menu = m_window.menuBar()->addMenu("&Edit");
-    add(menu, "&Copy figure", QKeySequence("Ctrl+C"), [this] { m_window.focusedView()->copyFigure(); });
-    add(menu, "Copy &numbers", QKeySequence("Ctrl+Shift+C"), [this] { m_window.focusedView()->copyNumbers(); });
+    add(menu, "&Copy figure", QKeySequence("Ctrl+C"), [this] { m_window.activeView()->copyFigure(); });
+    add(menu, "Copy &numbers", QKeySequence("Ctrl+Shift+C"), [this] { m_window.activeView()->copyNumbers(); });
     add(menu, "Copy equal command &line", {},
-        [this] { QApplication::clipboard()->setText(m_window.focusedView()->commandLine()); });
+        [this] { m_window.activeView()->copyCommandLine(); });
 }
 
 void WindowActions::buildView() {
     QMenu* menu = m_window.menuBar()->addMenu("&View");
-    for (QDockWidget* dock : m_window.docks().all()) {
-        menu->addAction(dock->toggleViewAction());
-        if (!m_window.docks().views().contains(dock)) continue;
-        add(menu, QString("Go to %1").arg(dock->windowTitle()), {}, [dock] {
-            dock->show();
-            dock->raise();
-            dock->widget()->setFocus();
-        })->setVisible(false);  // found by the palette; the menu has the switch
-    }
+    for (QDockWidget* dock : m_window.docks().all()) menu->addAction(dock->toggleViewAction());
     menu->addSeparator();
     buildLayouts(menu->addMenu("&Layout"));
     QMenu* appearance = menu->addMenu("&Appearance");
@@ -212,6 +205,11 @@ void WindowActions::buildGenerate() {
     add(menu, "&Cancel", QKeySequence("Esc"), [this] { escape(); });
     add(menu, "New &seed", QKeySequence("R"), [view] { view->rollSeed(); });
     menu->addSeparator();
+    RunBar* run = m_window.panels().run;
+    add(menu, "&Play or stop the steps", QKeySequence("Space"), [run] { run->togglePlay(); });
+    add(menu, "Next s&tep", QKeySequence("."), [run] { run->stepBy(1); });
+    add(menu, "Pre&vious step", QKeySequence(","), [run] { run->stepBy(-1); });
+    menu->addSeparator();
     QAction* keep = add(menu, "&Keep finished pictures", {}, [] {});
     keep->setCheckable(true);
     keep->setToolTip(QString("The newest %1, with their recipes, in a folder (File menu)").arg(PictureStore::kMost));
@@ -225,6 +223,7 @@ void WindowActions::buildGenerate() {
 void WindowActions::escape() {
     if (m_window.generation().isRunning()) return m_window.panels().generate->requestCancel();
     m_window.panels().messages->clear();
+    m_window.activeView()->messages().clear();
 }
 
 void WindowActions::buildTools() {
@@ -232,6 +231,10 @@ void WindowActions::buildTools() {
     add(tools, "&Find a command, head or model...", QKeySequence("Ctrl+K"), [this] { openPalette(); });
     add(tools, "&Restart engine", {}, [this] { m_window.engine().restart(); });
     QMenu* help = m_window.menuBar()->addMenu("Hel&p");
+    add(help, "&Help on the active view", QKeySequence("F1"), [this] {
+        const View* view = m_window.activeView();
+        (new KeySheet(m_actions, &m_window, {view->title(), view->helpText()}))->show();
+    });
     add(help, "&Keys", QKeySequence("?"), [this] { (new KeySheet(m_actions, &m_window))->show(); });
     add(help, "&About ropescope", {}, [this] {
         auto* about = new QMessageBox(&m_window);
@@ -252,6 +255,12 @@ void WindowActions::openPalette() {
         if (!action->isEnabled()) continue;
         entries.push_back({action->text().remove('&'), "command", action->shortcut().toString(QKeySequence::NativeText),
                            [action] { action->trigger(); }});
+    }
+    for (QDockWidget* dock : m_window.docks().all())
+        entries.push_back({dock->windowTitle(), "view", {}, [this, dock] { m_window.goTo(dock); }});
+    if (GenerateView* generate = m_window.panels().generate; generate->isVisible()) {
+        for (const auto& [name, control] : generate->settings().named())
+            entries.push_back({name, "setting", {}, [generate, control] { generate->showSetting(control); }});
     }
     for (const auto& [key, model] : m_window.models().all()) {
         entries.push_back(

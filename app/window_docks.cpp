@@ -3,15 +3,17 @@
 
 #include <QDockWidget>
 #include <QMainWindow>
+#include <QTimer>
 
 namespace ropescope {
 namespace {
 
-constexpr int kStateVersion = 4;
+constexpr int kStateVersion = 5;
+constexpr int kPauseMs = 0;  // tabs are settled when the event is done
 
 /// Left | right, each a stack of tabs with its first dock in front.
 void placeViews(const WindowDocks& docks, const QList<QDockWidget*>& left, const QList<QDockWidget*>& right) {
-    for (QDockWidget* dock : docks.views()) docks.centre->removeDockWidget(dock);
+    for (QDockWidget* dock : docks.views) docks.centre->removeDockWidget(dock);
     QDockWidget* leftFront = left.first();
     docks.centre->addDockWidget(Qt::TopDockWidgetArea, leftFront);
     if (!right.isEmpty()) docks.centre->splitDockWidget(leftFront, right.first(), Qt::Horizontal);
@@ -37,18 +39,10 @@ void placeTools(const WindowDocks& docks) {
 
 }  // namespace
 
-QString layoutName(Layout layout) {
-    switch (layout) {
-        case Layout::Explore:
-            return "Explore";
-        case Layout::Compare:
-            return "Compare";
-        case Layout::Generate:
-            return "Generate";
-        case Layout::Publish:
-            return "Publish";
-    }
-    return {};
+QDockWidget* WindowDocks::of(const QWidget* content) const {
+    for (QDockWidget* dock : all())
+        if (dock->widget() == content) return dock;
+    return nullptr;
 }
 
 QDockWidget* makeDock(const QString& objectName, const QString& title, QWidget* content, QWidget* parent) {
@@ -58,36 +52,47 @@ QDockWidget* makeDock(const QString& objectName, const QString& title, QWidget* 
     return dock;
 }
 
+void followTabs(const WindowDocks& docks) {
+    const auto follow = [docks] {
+        for (QDockWidget* dock : docks.views) {
+            const bool tabbed = !dock->isFloating() && !docks.centre->tabifiedDockWidgets(dock).isEmpty();
+            if (tabbed == (dock->titleBarWidget() != nullptr)) continue;
+            QWidget* own = dock->titleBarWidget();
+            dock->setTitleBarWidget(tabbed ? new QWidget(dock) : nullptr);
+            delete own;
+        }
+    };
+    auto* pause = new QTimer(docks.centre);
+    pause->setSingleShot(true);
+    pause->setInterval(kPauseMs);
+    QObject::connect(pause, &QTimer::timeout, docks.centre, follow);
+    for (QDockWidget* dock : docks.views) {
+        const auto soon = [pause] { pause->start(); };
+        QObject::connect(dock, &QDockWidget::topLevelChanged, pause, soon);
+        QObject::connect(dock, &QDockWidget::dockLocationChanged, pause, soon);
+        QObject::connect(dock, &QDockWidget::visibilityChanged, pause, soon);
+    }
+    pause->start();
+}
+
 void applyLayout(const WindowDocks& docks, Layout layout) {
     placeTools(docks);
+    QList<QDockWidget*> sides[2];
+    const std::span<const ViewRow> table = viewTable();
+    for (int order = 0; order < docks.views.size(); ++order) {
+        for (int i = 0; i < docks.views.size(); ++i) {
+            const ViewRow::Place place = table[i].places[static_cast<std::size_t>(layout)];
+            if (place.order == order) sides[static_cast<int>(place.side)].append(docks.views[i]);
+        }
+    }
+    placeViews(docks, sides[0], sides[1]);
+    docks.head->setVisible(layout == Layout::Explore);
+    docks.generate->setVisible(layout == Layout::Explore || layout == Layout::Generate);
+    docks.models->setVisible(layout != Layout::Publish);
     const int width = docks.window->width();
     const int height = docks.window->height();
-    const bool large = layout == Layout::Generate;
-    docks.window->resizeDocks({docks.models, docks.head}, {width * 13 / 100, width * 18 / 100}, Qt::Horizontal);
-    docks.window->resizeDocks({docks.generate}, {height * (large ? 50 : 32) / 100}, Qt::Vertical);
-    switch (layout) {
-        case Layout::Explore:
-            placeViews(docks, {docks.atlas, docks.spectrum, docks.compare, docks.tensors},
-                       {docks.fields, docks.attention, docks.planes, docks.frequencies});
-            break;
-        case Layout::Compare:
-            placeViews(docks, {docks.compare, docks.spectrum, docks.frequencies, docks.atlas},
-                       {docks.planes, docks.fields, docks.attention, docks.tensors});
-            docks.head->hide();
-            docks.generate->hide();
-            break;
-        case Layout::Generate:
-            placeViews(docks,
-                       {docks.attention, docks.fields, docks.atlas, docks.spectrum, docks.planes, docks.frequencies,
-                        docks.compare, docks.tensors},
-                       {});
-            docks.head->hide();
-            break;
-        case Layout::Publish:
-            placeViews(docks, docks.views(), {});
-            for (QDockWidget* dock : docks.tools()) dock->hide();
-            break;
-    }
+    docks.window->resizeDocks({docks.models, docks.head}, {width * 13 / 100, width * 19 / 100}, Qt::Horizontal);
+    docks.window->resizeDocks({docks.generate}, {height * (layout == Layout::Generate ? 40 : 24) / 100}, Qt::Vertical);
 }
 
 DockLayout saveDocks(const WindowDocks& docks) {

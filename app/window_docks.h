@@ -5,17 +5,13 @@
 #include <QString>
 
 #include "app/session.h"
+#include "app/view_table.h"
 
 class QDockWidget;
 class QMainWindow;
 class QWidget;
 
 namespace ropescope {
-
-/// Arrangements that come with the program.
-enum class Layout { Explore, Compare, Generate, Publish };
-inline constexpr Layout kLayouts[] = {Layout::Explore, Layout::Compare, Layout::Generate, Layout::Publish};
-[[nodiscard]] QString layoutName(Layout layout);
 
 /// The docks of the window: tools around, and in the centre an inner main window whose docks are the views, so that
 /// views can be tabbed, split and torn off among themselves.
@@ -25,24 +21,17 @@ struct WindowDocks {
     QDockWidget* models = nullptr;
     QDockWidget* head = nullptr;
     QDockWidget* generate = nullptr;
-    QDockWidget* atlas = nullptr;
-    QDockWidget* spectrum = nullptr;
-    QDockWidget* planes = nullptr;
-    QDockWidget* frequencies = nullptr;
-    QDockWidget* fields = nullptr;
-    QDockWidget* attention = nullptr;
-    QDockWidget* compare = nullptr;
-    QDockWidget* tensors = nullptr;
+    QList<QDockWidget*> views;  ///< row by row of viewTable()
 
-    [[nodiscard]] QList<QDockWidget*> views() const {
-        return {atlas, spectrum, planes, frequencies, fields, attention, compare, tensors};
-    }
+    [[nodiscard]] QDockWidget* of(const QWidget* content) const;  ///< nullptr: none
     [[nodiscard]] QList<QDockWidget*> tools() const { return {models, head, generate}; }
-    [[nodiscard]] QList<QDockWidget*> all() const { return tools() + views(); }
+    [[nodiscard]] QList<QDockWidget*> all() const { return tools() + views; }
 };
 
 /// A dock with an object name, as saveState needs it.
 [[nodiscard]] QDockWidget* makeDock(const QString& objectName, const QString& title, QWidget* content, QWidget* parent);
+/// A view's tab is its title: the dock's own is seen only where it stands alone.
+void followTabs(const WindowDocks& docks);
 
 void applyLayout(const WindowDocks& docks, Layout layout);
 [[nodiscard]] DockLayout saveDocks(const WindowDocks& docks);

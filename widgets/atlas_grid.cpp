@@ -8,13 +8,25 @@
 #include <cmath>
 #include <limits>
 
+#include "widgets/atlas_figure.h"
+
 namespace ropescope {
 namespace {
 
-constexpr qreal kLegendHeight = 36;
+constexpr qreal kAround = 6;  // free pixels beside a number
+constexpr int kSmallCell = 10;
+constexpr QSizeF kLargest(136, 96);
 
 QColor readableOn(const QColor& ground) {
     return qGray(ground.rgb()) > 130 ? QColor(0x1a, 0x1a, 0x1a) : QColor(0xff, 0xff, 0xff);
+}
+
+qreal widest(const std::vector<double>& values, const QFont& font) {
+    const QFontMetricsF metrics(font);
+    qreal width = 0;
+    for (double value : values)
+        if (std::isfinite(value)) width = std::max(width, metrics.horizontalAdvance(shortNumber(value)));
+    return width;
 }
 
 double meanOf(const std::vector<double>& values) {
@@ -47,7 +59,7 @@ struct AtlasGrid::Layout {
 AtlasGrid::AtlasGrid(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
-    setMinimumSize(240, 200);
+    setMinimumSize(160, 120);
     setAccessibleName(tr("Heads by layer"));
 }
 
@@ -63,16 +75,20 @@ AtlasGrid::Layout AtlasGrid::layoutIn(const QRectF& place, const QFont& font) co
     const qreal top = metrics.height() + 8;
     Layout layout;
     layout.bars = std::clamp(place.width() * 0.1, 20.0, 56.0);
-    const qreal right = layout.bars + 24 + metrics.horizontalAdvance(QStringLiteral("0.000"));
-    const qreal bottom = layout.bars + metrics.height() + kLegendHeight + 24;
+    const qreal right =
+        layout.bars + 24 + std::max(widestMean(font), metrics.horizontalAdvance(tr("mean")) - layout.bars);
+    const qreal legendWidth = place.width() - left - 8;
+    const qreal legend =
+        m_figure.nothing.isEmpty() ? legendHeight(m_figure.low, m_figure.high, m_figure.title, font, legendWidth) : 0;
+    const qreal bottom = layout.bars + metrics.height() + legend + 28;
     const int rows = std::max(1, m_figure.layers);
     const int columns = std::max(1, m_figure.heads);
-    layout.width = std::clamp((place.width() - left - right) / columns, 4.0, 136.0);
-    layout.height = std::clamp((place.height() - top - bottom) / rows, 4.0, 96.0);
+    layout.width = std::clamp((place.width() - left - right) / columns, 1.0, kLargest.width());
+    layout.height = std::clamp((place.height() - top - bottom) / rows, 1.0, kLargest.height());
     layout.gap = std::min(layout.width, layout.height) > 14 ? 2 : 0;
     layout.matrix = QRectF(place.left() + left, place.top() + top, layout.width * columns, layout.height * rows);
-    layout.legend = QRectF(place.left() + left, layout.matrix.bottom() + layout.bars + metrics.height() + 20,
-                           place.width() - left - 8, kLegendHeight);
+    layout.legend =
+        QRectF(place.left() + left, layout.matrix.bottom() + layout.bars + metrics.height() + 20, legendWidth, legend);
     return layout;
 }
 
@@ -126,6 +142,23 @@ double AtlasGrid::meanOfHead(int head) const {
     return meanOf(values);
 }
 
+qreal AtlasGrid::widestNumber(const QFont& font) const {
+    return widest(m_figure.values, font);
+}
+
+qreal AtlasGrid::widestMean(const QFont& font) const {
+    std::vector<double> means = meansOf(m_figure, true);
+    const std::vector<double> ofHeads = meansOf(m_figure, false);
+    means.insert(means.end(), ofHeads.begin(), ofHeads.end());
+    return widest(means, font);
+}
+
+QSize AtlasGrid::least() const {
+    const int line = fontMetrics().height();
+    return {std::max(220, 150 + m_figure.heads * kSmallCell),
+            std::min(320, 5 * line + 50 + m_figure.layers * kSmallCell)};
+}
+
 QColor AtlasGrid::colour(HeadId head) const {
     const double drawn = value(head.layer, head.head);
     if (std::isnan(drawn)) return {};
@@ -141,15 +174,15 @@ void AtlasGrid::draw(QPainter& painter, const QRectF& place, const Looks& looks)
     if (m_figure.nothing.isEmpty()) drawMeans(painter, layout, looks);
     drawMarks(painter, layout, looks);
     if (!m_figure.nothing.isEmpty()) {
-        painter.setPen(looks.text);
-        painter.drawText(layout.matrix.adjusted(4, 4, -4, -4), Qt::AlignCenter | Qt::TextWordWrap, m_figure.nothing);
+        drawWords(painter, layout.matrix, m_figure.nothing, tr("no value"), looks);
         return;
     }
     drawLegend(painter, layout.legend, m_figure.map, m_figure.low, m_figure.high, m_figure.title, looks);
 }
 
 void AtlasGrid::drawCells(QPainter& painter, const Layout& layout, const Looks& looks) const {
-    const bool withText = layout.width >= 48 && layout.height >= 22;
+    const bool withText =
+        layout.width >= widestNumber(looks.font) + kAround && layout.height >= QFontMetricsF(looks.font).height() + 2;
     painter.setRenderHint(QPainter::Antialiasing, false);
     for (int layer = 0; layer < m_figure.layers; ++layer) {
         for (int head = 0; head < m_figure.heads; ++head) {
@@ -221,7 +254,7 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
         const qreal thick = std::min(cell.width(), 12.0);
         const qreal tall = std::max(1.0, length(mean));
         painter.fillRect(QRectF(cell.center().x() - thick / 2, y, thick, tall), tint(mean));
-        if (layout.width < metrics.horizontalAdvance(QStringLiteral("0.000")) + 6) continue;
+        if (layout.width < widestMean(looks.font) + kAround) continue;
         painter.setPen(looks.muted);
         painter.drawText(QRectF(cell.center().x() - 40, y + tall + 2, 80, metrics.height()), Qt::AlignCenter,
                          shortNumber(mean));
@@ -236,8 +269,12 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
 void AtlasGrid::drawMarks(QPainter& painter, const Layout& layout, const Looks& looks) const {
     painter.setBrush(Qt::NoBrush);
     if (m_hover) {
-        painter.setPen(QPen(looks.text, 1));
-        painter.drawRect(layout.cell(placeOf(*m_hover)).adjusted(0.5, 0.5, -0.5, -0.5));
+        // Dashed on a plain ground: the solid outlines are the selected heads.
+        const QRectF cell = layout.cell(placeOf(*m_hover)).adjusted(0.5, 0.5, -0.5, -0.5);
+        painter.setPen(QPen(looks.base, 1));
+        painter.drawRect(cell);
+        painter.setPen(QPen(looks.text, 1, Qt::DashLine));
+        painter.drawRect(cell);
     }
     for (const AtlasFigure::Mark& mark : m_figure.marks) {
         if (mark.id.layer >= m_figure.layers || mark.id.head >= m_figure.heads) continue;

@@ -43,6 +43,7 @@ public:
     void setFigure(AtlasFigure figure);
     [[nodiscard]] const AtlasFigure& figure() const { return m_figure; }
     [[nodiscard]] QRectF cell(HeadId head) const;
+    [[nodiscard]] QSize least() const;  ///< below it cells cannot be told apart
     [[nodiscard]] double meanOfLayer(int layer) const;
     [[nodiscard]] double meanOfHead(int head) const;
     [[nodiscard]] QColor colour(HeadId head) const;
@@ -71,6 +72,8 @@ private:
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
     [[nodiscard]] std::optional<HeadId> headAt(QPointF position) const;
     [[nodiscard]] double value(int layer, int head) const;
+    [[nodiscard]] qreal widestNumber(const QFont& font) const;
+    [[nodiscard]] qreal widestMean(const QFont& font) const;
     [[nodiscard]] QPoint placeOf(HeadId head) const;  ///< x: column, y: row as drawn
     [[nodiscard]] HeadId drawnAt(int row, int column) const;
     void drawCells(QPainter& painter, const Layout& layout, const Looks& looks) const;

@@ -5,22 +5,24 @@
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QHBoxLayout>
 #include <QLabel>
-#include <QSplitter>
+#include <QPushButton>
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "widgets/atlas_figure.h"
 #include "widgets/atlas_grid.h"
-#include "widgets/flow_layout.h"
+#include "widgets/number_table.h"
 #include "widgets/scatter_plot.h"
+#include "widgets/tool_row.h"
+#include "widgets/two_parts.h"
 
 namespace ropescope {
 namespace {
 
 constexpr const char* kFirstNumber = "cross_axis_mixing";
+constexpr QSize kLeastScatter(220, 160);
 
 }  // namespace
 
@@ -32,17 +34,12 @@ AtlasView::AtlasView(OpenModels& models, Selection& selection, QWidget* parent)
       m_sort(new QComboBox(this)),
       m_lock(new QCheckBox(tr("Fixed range"), this)),
       m_grid(new AtlasGrid(this)),
-      m_scatter(new ScatterPlot(this)) {
+      m_scatter(new ScatterPlot(this)),
+      m_parts(new TwoParts(m_grid, m_scatter, tr("Scatter"), this)) {
     setEmptyText(tr("Every attention head of the model, coloured by one number: how far it is from plain rotary "
                     "positions, how it mixes the axes, how far it looks."),
                  tr("Open a model ..."));
-    auto* splitter = new QSplitter(Qt::Horizontal, this);
-    splitter->addWidget(m_grid);
-    splitter->addWidget(m_scatter);
-    splitter->setStretchFactor(0, 3);
-    splitter->setStretchFactor(1, 2);
-    splitter->setChildrenCollapsible(false);
-    setContent(splitter);
+    setContent(m_parts);
     buildControls();
     connectSignals();
     if (!m_models.all().empty()) m_model = m_models.all().begin()->first;
@@ -52,10 +49,11 @@ AtlasView::AtlasView(OpenModels& models, Selection& selection, QWidget* parent)
 }
 
 void AtlasView::buildControls() {
-    addLabel(tr("Colour"));
     m_number->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    controls().addWidget(m_number);
     m_marks->setForegroundRole(QPalette::PlaceholderText);
+    controls().addGroup(tr("Colour"), {m_number});
+    controls().addWidget(m_parts->turnButton());
+    m_parts->turnButton()->setToolTip(tr("Show the scatter of two numbers in the place of the grid"));
     controls().addWidget(m_marks);
     m_minus->setToolTip(tr("Draw the difference to another open model, centred on zero"));
     m_minus->addItem(tr("as it is"), -1);
@@ -65,11 +63,14 @@ void AtlasView::buildControls() {
     controls().addWidget(m_sort);
     m_lock->setToolTip(tr("Keep the colour range when the model changes, so that pictures can be compared"));
     controls().addWidget(m_lock);
+    controls().addGroup(tr("Scatter x"), {m_scatter->xChoice()});
+    controls().addGroup(tr("y"), {m_scatter->yChoice()});
 }
 
 void AtlasView::connectSignals() {
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
         if (m_models.find(m_model) == nullptr) m_model = m_models.all().empty() ? -1 : m_models.all().begin()->first;
+        showHover(std::nullopt);
         fillNumbers();
         refresh();
     });
@@ -238,6 +239,7 @@ void AtlasView::refresh() {
     m_number->setToolTip(definitionText(*chosen));
     m_marks->setToolTip(definitionText(*chosen));
     m_grid->setFigure(std::move(figure));
+    m_parts->setLeast(m_grid->least(), kLeastScatter);
     refreshMarks();
 }
 
@@ -262,6 +264,7 @@ void AtlasView::showHover(std::optional<HeadId> head) {
     if (!head || chosen == nullptr) {
         emit hovered({});
         m_grid->setToolTip({});
+        m_scatter->setToolTip({});
         return;
     }
     const QString& problem = m_grid->figure().problems[head->layer * m_grid->figure().heads + head->head];
@@ -341,26 +344,32 @@ std::vector<QPointF> AtlasView::scatterPoints() const {
     return m_scatter->points();
 }
 
-QString AtlasView::numbers(QChar separator) const {
+void AtlasView::writeNumbers(NumberTable& table) const {
+    const AtlasReport* atlas = report();
+    if (atlas == nullptr) return;
+    table.label(QStringLiteral("head"));
+    for (const HeadNumber& number : atlas->numbers) table.label(QString::fromStdString(number.key));
+    table.endRow();
+    for (int i = 0; i < atlas->layers * atlas->heads; ++i) {
+        table.label(QString::fromStdString(HeadId{i / atlas->heads, i % atlas->heads}.name()));
+        for (const HeadNumber& number : atlas->numbers) table.number(number.values[i]);
+        table.endRow();
+    }
+}
+
+QString AtlasView::subject() const {
     const AtlasReport* atlas = report();
     if (atlas == nullptr) return {};
-    QString text = QStringLiteral("head");
-    for (const HeadNumber& number : atlas->numbers) text += separator + QString::fromStdString(number.key);
-    text += QLatin1Char('\n');
-    for (int i = 0; i < atlas->layers * atlas->heads; ++i) {
-        text += QString::fromStdString(HeadId{i / atlas->heads, i % atlas->heads}.name());
-        for (const HeadNumber& number : atlas->numbers) text += separator + QString::number(number.values[i], 'g', 10);
-        text += QLatin1Char('\n');
-    }
-    return text;
+    return tr("%1, %2 heads").arg(m_models.find(m_model)->name()).arg(atlas->layers * atlas->heads);
 }
 
 void AtlasView::drawFigure(QCPPainter& painter, QSize size) const {
-    const int left = size.width() * 3 / 5;
-    m_grid->draw(painter, QRectF(0, 0, left, size.height()), paperLooks(font()));
+    const auto [grid, scatter] = m_parts->partsIn(size);
+    if (!grid.isEmpty()) m_grid->draw(painter, grid, paperLooks(font()));
+    if (scatter.isEmpty()) return;
     painter.save();
-    painter.translate(left + 8, 0);
-    m_scatter->draw(painter, QSize(size.width() - left - 8, size.height()));
+    painter.translate(scatter.topLeft());
+    m_scatter->draw(painter, scatter.size());
     painter.restore();
 }
 

@@ -16,6 +16,7 @@ namespace ropescope {
 struct AtlasFigure;
 class AtlasGrid;
 class ScatterPlot;
+class TwoParts;
 
 /// Layers x heads, one number as colour, with the means by layer and by head; beside it a scatter of any two numbers.
 /// Hover names a head, click selects, Ctrl adds, Shift and drag select many, arrow keys move.
@@ -41,10 +42,11 @@ public:
     [[nodiscard]] std::vector<double> layerMeans() const;
     [[nodiscard]] std::vector<double> headMeans() const;
     [[nodiscard]] std::vector<QPointF> scatterPoints() const;  ///< sound heads only, layer by layer
-    [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
     void drawFigure(QCPPainter& painter, QSize size) const override;
+    void writeNumbers(NumberTable& table) const override;
+    [[nodiscard]] QString subject() const override;
     void restyle() override;
 
 private:
@@ -70,6 +72,7 @@ private:
     QCheckBox* m_lock;
     AtlasGrid* m_grid;
     ScatterPlot* m_scatter;
+    TwoParts* m_parts;
     std::map<QString, std::pair<double, double>> m_fixed;  ///< ranges held by the lock, by number
 };
 

@@ -41,7 +41,7 @@ struct AttentionCanvas::Layout {
 
 AttentionCanvas::AttentionCanvas(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
-    setMinimumSize(240, 180);
+    setMinimumSize(120, 120);
 }
 
 void AttentionCanvas::setFigure(AttentionFigure figure) {
@@ -57,7 +57,7 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     const double line = metrics.height();
     const bool text = m_figure.shares.text > 0;
     const QRectF inside = place.adjusted(8, 4, -8, -4);
-    layout.title = {inside.left(), inside.top(), inside.width(), 2 * line + 4};
+    layout.title = {inside.left(), inside.top(), inside.width(), line + 2};
     const double top = layout.title.bottom() + 4, height = inside.bottom() - kLegend - kReading - top;
     const double room = text ? inside.width() * 0.58 : inside.width();
     const QSize pixels = m_figure.picture.size().expandedTo({1, 1});
@@ -66,7 +66,7 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     const double edge = text ? inside.left() : inside.left() + (inside.width() - scale * grid.cols) / 2;
     layout.picture = {edge, top, scale * grid.cols, scale * grid.rows};
     layout.title.setLeft(edge);
-    layout.legend = {edge, layout.picture.bottom() + 6, std::min(260.0, std::max(180.0, room)), kLegend - 6};
+    layout.legend = {edge, layout.picture.bottom() + 6, std::min(300.0, inside.right() - edge), kLegend - 6};
     if (!text) return layout;
     const double left = layout.picture.right() + kGap;
     layout.shares = {left, top, inside.right() - left, 2 * (line + kShareBar + 6)};
@@ -107,17 +107,23 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
 void AttentionCanvas::draw(QPainter& painter, const QRectF& place, const Looks& looks) const {
     painter.setFont(looks.font);
     const Layout layout = layoutIn(place, looks.font);
-    painter.setPen(looks.text);
     const QFontMetricsF metrics(looks.font);
-    const auto cut = [&](const QString& text) {
-        return metrics.elidedText(text, Qt::ElideRight, layout.title.width());
-    };
-    painter.drawText(layout.title, Qt::AlignLeft | Qt::AlignTop, cut(m_figure.title));
-    painter.setPen(looks.muted);
-    painter.drawText(layout.title, Qt::AlignLeft | Qt::AlignBottom, cut(m_figure.hint));
+    const auto title = std::ranges::find_if(m_figure.titles, [&](const QString& text) {
+        return metrics.horizontalAdvance(text) + 16 <= layout.title.width();
+    });
+    if (title != m_figure.titles.end()) {
+        painter.fillRect(QRectF(layout.title.left(), layout.title.center().y() - 5, 10, 10),
+                         headColour(m_figure.colour));
+        painter.setPen(looks.text);
+        painter.drawText(layout.title.adjusted(16, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, *title);
+    }
     drawPicture(painter, layout, looks);
-    if (m_figure.high > 0)
+    if (!m_figure.image.empty()) {
         drawLegend(painter, layout.legend, ColourMap::Viridis, 0, m_figure.high, m_figure.scaleTitle, looks);
+    } else {
+        painter.setPen(looks.muted);
+        painter.drawText(layout.legend, Qt::AlignLeft | Qt::AlignTop, m_figure.scaleTitle);  // what is awaited
+    }
     if (m_figure.shares.text == 0) return;
     drawShares(painter, layout.shares, looks);
     drawWordsList(painter, layout, looks);
@@ -256,13 +262,13 @@ void AttentionCanvas::paintEvent(QPaintEvent*) {
     painter.setBrush(Qt::NoBrush);
     if (m_overPatch >= 0 && m_overPatch < m_figure.grid.tokens()) {
         const QRectF cell = layout.cell(m_figure.grid, m_overPatch);
-        painter.setPen(QPen(Qt::black, 3));
+        painter.setPen(QPen(Qt::black, 1));
         painter.drawRect(cell);
-        painter.setPen(QPen(Qt::white, 1));
+        painter.setPen(QPen(Qt::white, 1, Qt::DashLine));  // chosen ones have a whole line
         painter.drawRect(cell);
     }
     if (m_overWord >= 0 && m_overWord < static_cast<int>(layout.chips.size())) {
-        painter.setPen(QPen(looks.text, 1.5));
+        painter.setPen(QPen(looks.text, 1, Qt::DashLine));
         painter.drawRoundedRect(layout.chips[m_overWord], 3, 3);
     }
     painter.setPen(looks.text);

@@ -14,7 +14,8 @@ namespace ropescope {
 
 /// What is drawn: a picture under the attention of its tokens, and the words beside it.
 struct AttentionFigure {
-    QString title;  ///< "L3.H2, step 4 of 28"
+    QStringList titles;  ///< "L3.H2, step 4 of 28", "L3.H2": the first one that has room is drawn
+    int colour = -1;     ///< of the head
     QImage picture;
     Grid grid;
     std::vector<float> image;     ///< [rows*cols] row by row; empty: nothing is known yet, as long as `grid` is 0x0
@@ -27,7 +28,6 @@ struct AttentionFigure {
     double high = 0;                     ///< of the colours; 0 to it
     QString scaleTitle;
     double opacity = 0.65;  ///< of the attention over the picture
-    QString hint;           ///< what to do, under the title
 };
 
 /// Draws an AttentionFigure. A click chooses a patch or a word, Shift adds to the choice, a drag over the picture

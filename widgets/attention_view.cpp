@@ -5,62 +5,89 @@
 
 #include <QCheckBox>
 #include <QComboBox>
+#include <QGridLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QSlider>
 #include <algorithm>
-#include <climits>
+#include <cmath>
+#include <utility>
 
+#include "core/data/codec.h"
 #include "widgets/attention_canvas.h"
-#include "widgets/flow_layout.h"
+#include "widgets/attention_text.h"
 #include "widgets/message_bar.h"
+#include "widgets/number_table.h"
+#include "widgets/run_text.h"
+#include "widgets/runs.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
 
 constexpr int kPauseMs = 40;
 constexpr int kPatienceMs = 150;  // shorter answers come without a bar before them
-constexpr int kMostShown = 200;   // words; the rest are numbers in the table
+constexpr int kMostWords = 200;   // drawn; the rest are numbers in the table
+
+const TokenWeights& weightsOf(const AttentionReport& report, bool looks) {
+    return looks ? report.looks : report.seen;
+}
+
+/// Columns that make squares side by side largest.
+int columnsFor(int count, double width, double height) {
+    int best = 1;
+    double largest = 0;
+    for (int columns = 1; columns <= count; ++columns) {
+        const int rows = (count + columns - 1) / columns;
+        const double side = std::min(width / columns, height / rows);
+        if (side > largest * 1.001) largest = side, best = columns;
+    }
+    return best;
+}
 
 }  // namespace
 
-AttentionView::AttentionView(OpenModels& models, Selection& selection, QWidget* parent)
+AttentionView::AttentionView(OpenModels& models, Selection& selection, Runs& runs, QWidget* parent)
     : View(models, selection, tr("Attention"), parent),
+      m_runs(runs),
       m_direction(new QComboBox(this)),
-      m_step(new QSlider(Qt::Horizontal, this)),
-      m_stepText(new QLabel(this)),
       m_opacity(new QSlider(Qt::Horizontal, this)),
-      m_fixed(new QCheckBox(tr("keep range"), this)),
+      m_fixed(new QCheckBox(tr("Fixed range"), this)),
       m_all(new QPushButton(tr("All patches"), this)),
-      m_canvas(new AttentionCanvas(this)) {
+      m_grid(new QGridLayout),
+      m_hint(new QLabel(this)) {
     buildControls();
-    setContent(m_canvas);
+    auto* content = new QWidget(this);
+    auto* column = new QVBoxLayout(content);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(4);
+    column->addLayout(m_grid, 1);
+    column->addWidget(m_hint);
+    m_grid->setSpacing(4);
+    m_hint->setWordWrap(true);
+    m_hint->setTextFormat(Qt::PlainText);
+    m_hint->setForegroundRole(QPalette::PlaceholderText);
+    setContent(content);
+    placeCanvases(1);
     m_pause.setSingleShot(true);
     m_pause.setInterval(kPauseMs);
     connect(&m_pause, &QTimer::timeout, this, &AttentionView::ask);
     m_patience.setSingleShot(true);
     m_patience.setInterval(kPatienceMs);
-    connect(&m_patience, &QTimer::timeout, this, [this] { setStale(m_report.has_value()); });
-    connect(&m_selection, &Selection::changed, this, [this] {
+    connect(&m_patience, &QTimer::timeout, this, [this] { setStale(!m_answers.empty()); });
+    const auto again = [this] {
         refresh();
         askSoon();
+    };
+    connect(&m_selection, &Selection::changed, this, again);
+    connect(&m_runs, &Runs::stepChanged, this, again);
+    connect(&m_runs, &Runs::selected, this, &AttentionView::followRun);
+    connect(&m_runs, &Runs::changed, this, [this, again](int run) {
+        if (m_runs.current() != nullptr && m_runs.current()->key == run) again();
     });
-    connect(&m_models, &OpenModels::modelsChanged, this, [this] {
-        if (m_models.find(m_model) == nullptr) endRun(0);
-        if (m_steps == 0) showNothing();
-    });
-    connect(m_canvas, &AttentionCanvas::chosen, this, &AttentionView::choose);
-    connect(m_canvas, &AttentionCanvas::hovered, this, &AttentionView::hovered);
+    connect(&m_models, &OpenModels::modelsChanged, this, &AttentionView::refresh);
     connect(&messages(), &MessageBar::cancelRequested, this, &AttentionView::cancelRequested);
-    showNothing();
-}
-
-void AttentionView::showNothing() {
-    setEmptyText(
-        tr("Where a head looks, from a patch or a word that you click, over the picture and the words. It needs "
-           "a picture that is made here."),
-        m_models.all().empty() ? tr("Open a model ...") : tr("Make a picture"));
-    showEmpty(true);
+    refresh();
 }
 
 void AttentionView::buildControls() {
@@ -68,85 +95,97 @@ void AttentionView::buildControls() {
     m_direction->setToolTip(tr(
         "The chosen patches and words as queries: where their attention goes (mean over them, sums to 1 over picture "
         "and text).\nAs keys: how much of every token's attention goes to them together."));
-    m_step->setMinimumWidth(112);
-    m_step->setMaximumWidth(200);
-    m_step->setToolTip(tr("Sampling step; the network is evaluated on the latents before it"));
-    m_stepText->setMinimumWidth(fontMetrics().horizontalAdvance(tr("Step 888 of 888")));
     m_opacity->setRange(0, 100);
     m_opacity->setValue(65);
-    m_opacity->setMaximumWidth(96);
+    m_opacity->setFixedWidth(96);
     m_opacity->setToolTip(tr("How much of the picture the attention covers"));
     m_fixed->setToolTip(tr("The colours keep their range from step to step and head to head"));
-    m_canvas->setWhatsThis(tr("Click a patch or a word to choose it; Shift adds to the choice, a drag takes an area"));
     m_all->setToolTip(tr("Choose no token: the mean over all patches of the picture"));
-    controls().addWidget(m_direction);
-    controls().addWidget(m_stepText);
-    controls().addWidget(m_step);
-    addLabel(tr("Over the picture"));
-    controls().addWidget(m_opacity);
-    controls().addWidget(m_fixed);
-    controls().addWidget(m_all);
+    controls().addGroup({}, {m_direction});
+    controls().addGroup({}, {m_all});
+    controls().addGroup(tr("Cover"), {m_opacity});
+    controls().addGroup({}, {m_fixed});
     connect(m_direction, &QComboBox::currentIndexChanged, this, &AttentionView::refresh);
-    connect(m_step, &QSlider::valueChanged, this, [this] {
-        refresh();
-        askSoon();
-    });
     connect(m_opacity, &QSlider::valueChanged, this, &AttentionView::refresh);
     connect(m_fixed, &QCheckBox::toggled, this, &AttentionView::refresh);
     connect(m_all, &QPushButton::clicked, this, [this] { choose({}, {}); });
 }
 
-void AttentionView::beginRun(int model, const GenerateRequest& request) {
-    m_model = model;
-    m_run = request;
-    m_steps = 0;
-    m_pictures.clear();
-    m_report.reset();
-    m_patches.clear(), m_words.clear();
-    m_pause.stop(), m_patience.stop();
-    setRunCommand({});
-    messages().clear();
-    showEmpty(false);
-    refresh();
+/// As many canvases as heads are drawn, in the columns that make them largest.
+void AttentionView::placeCanvases(int count) {
+    while (static_cast<int>(m_canvases.size()) < count) {
+        auto* canvas = new AttentionCanvas(this);
+        canvas->setWhatsThis(
+            tr("Click a patch or a word to choose it; Shift adds to the choice, a drag takes an area"));
+        connect(canvas, &AttentionCanvas::chosen, this, &AttentionView::choose);
+        connect(canvas, &AttentionCanvas::hovered, this, &AttentionView::hovered);
+        m_canvases.push_back(canvas);
+    }
+    const int columns = columnsFor(count, width(), height() - 80);
+    if (std::exchange(m_placed, {count, columns}) == std::pair{count, columns}) return;
+    for (int i = 0; i < static_cast<int>(m_canvases.size()); ++i) {
+        m_grid->removeWidget(m_canvases[i]);
+        m_canvases[i]->setVisible(i < count);
+        if (i < count) m_grid->addWidget(m_canvases[i], i / columns, i % columns);
+    }
+    for (int i = 0; i < m_grid->columnCount(); ++i) m_grid->setColumnStretch(i, i < columns ? 1 : 0);
+    for (int i = 0; i < m_grid->rowCount(); ++i) m_grid->setRowStretch(i, i < (count + columns - 1) / columns ? 1 : 0);
 }
 
-void AttentionView::addStep(int step, const QImage& picture) {
-    if (picture.isNull()) return;
-    m_pictures[step] = picture;
-    refresh();
-}
-
-void AttentionView::endRun(int steps) {
-    m_steps = steps;
-    const QSignalBlocker block(m_step);
-    m_step->setRange(0, std::max(0, steps - 1));
-    m_step->setValue(steps / 2);
-    m_report.reset();
-    showEmpty(steps == 0);
-    if (steps == 0) return;
+void AttentionView::followRun() {
+    const Run* run = m_runs.current();
+    if (run == nullptr || run->key != m_run) {
+        m_run = run == nullptr ? -1 : run->key;
+        m_answers.clear();
+        m_patches.clear(), m_words.clear();
+        m_patience.stop();
+        setStale(false);
+        messages().clear();
+    }
     refresh();
     askSoon();
 }
 
-void AttentionView::setRunCommand(const QString& line) {
-    m_runCommand = line;
-    showCommand();
+bool AttentionView::canAsk() const {
+    const Run* run = m_runs.current();
+    if (run == nullptr || run->state == Run::State::Running || m_models.find(run->model) == nullptr) return false;
+    return run->isClassified() || run->asked.steps > 0;
 }
 
-void AttentionView::showCommand() {
-    if (m_runCommand.isEmpty() || !m_report) return setCommandLine({});
-    QString line = m_runCommand;
-    line.replace(QStringLiteral("ropescope generate "), QStringLiteral("ropescope attention "));
-    line.replace(QStringLiteral(" --out IMAGE.png"), QString());
-    line +=
-        QStringLiteral(" --head %1 --step %2").arg(QString::fromStdString(m_answered.head.name())).arg(m_answered.step);
-    QStringList patches, words;
-    for (const int patch : m_answered.patches)
-        patches.append(QStringLiteral("%1:%2").arg(patch / m_report->grid.cols).arg(patch % m_report->grid.cols));
-    for (const int word : m_answered.words) words.append(QString::number(word));
-    if (!patches.isEmpty()) line += QStringLiteral(" --patches ") + patches.join(QLatin1Char(','));
-    if (!words.isEmpty()) line += QStringLiteral(" --words ") + words.join(QLatin1Char(','));
-    setCommandLine(line + QStringLiteral(" --out attention.safetensors"));
+/// Of the slider; where previews are gone the last one, as the engine can make all of them again.
+int AttentionView::step() const {
+    const Run* run = m_runs.current();
+    if (run == nullptr || run->isClassified()) return 0;
+    return run->steps() > 0 ? m_runs.step() : std::max(0, run->asked.steps - 1);
+}
+
+std::vector<HeadRef> AttentionView::heads() const {
+    const Run* run = m_runs.current();
+    const HeadRef current = m_selection.current();
+    if (run == nullptr || run->model < 0 || current.model != run->model) return {};
+    std::vector<HeadRef> all{current};
+    for (HeadRef head : m_selection.shown())
+        if (head.model == run->model && head != current && all.size() < kMostHeads) all.push_back(head);
+    return all;
+}
+
+AttentionRequest AttentionView::question(HeadRef head) const {
+    const Run& run = *m_runs.current();
+    AttentionRequest request;
+    request.run = run.asked;
+    request.image = run.file.toStdString();
+    request.step = step();
+    request.head = head.id;
+    request.patches.assign(m_patches.begin(), m_patches.end());
+    request.words.assign(m_words.begin(), m_words.end());
+    return request;
+}
+
+bool AttentionView::answers(HeadRef head) const {
+    const auto found = m_answers.find(head);
+    if (found == m_answers.end()) return false;
+    const AttentionRequest wanted = question(head), &had = found->second.request;
+    return had.step == wanted.step && had.patches == wanted.patches && had.words == wanted.words;
 }
 
 void AttentionView::choose(const std::set<int>& patches, const std::set<int>& words) {
@@ -159,33 +198,27 @@ void AttentionView::setDirection(Direction direction) {
     m_direction->setCurrentIndex(static_cast<int>(direction));
 }
 
-void AttentionView::setStep(int step) {
-    m_step->setValue(step);
-}
-
-int AttentionView::step() const {
-    return m_step->value();
-}
-
 /// What was not asked while nobody looked.
 void AttentionView::showEvent(QShowEvent* event) {
     View::showEvent(event);
     askSoon();
 }
 
-/// Only what can be seen is computed.
+void AttentionView::resizeEvent(QResizeEvent* event) {
+    View::resizeEvent(event);
+    placeCanvases(std::max<int>(1, static_cast<int>(heads().size())));
+}
+
+/// Only what can be seen is computed, one head after the other.
 void AttentionView::ask() {
-    const HeadRef head = m_selection.current();
-    if (m_steps == 0 || head.model != m_model || !isVisible()) return;
-    AttentionRequest request;
-    request.run = m_run;
-    request.step = step();
-    request.head = head.id;
-    request.patches.assign(m_patches.begin(), m_patches.end());
-    request.words.assign(m_words.begin(), m_words.end());
-    m_asked.start();
-    m_patience.start();
-    emit attentionRequested(request);
+    if (!canAsk() || !isVisible()) return;
+    for (HeadRef head : heads()) {
+        if (answers(head)) continue;
+        m_asked.start();
+        m_patience.start();
+        emit attentionRequested(question(head));
+        return;
+    }
 }
 
 void AttentionView::showProgress(const QString& words, double share) {
@@ -194,18 +227,21 @@ void AttentionView::showProgress(const QString& words, double share) {
 }
 
 void AttentionView::take(const AttentionRequest& request, const AttentionReport& report) {
-    if (m_steps == 0) return;  // of a run before
+    const Run* run = m_runs.current();
+    if (run == nullptr || run->model < 0 || settingsJson(run->asked) != settingsJson(request.run) ||
+        run->file.toStdString() != request.image)
+        return;  // about another picture
     messages().clear();
-    m_answered = request;
-    m_report = report;
     m_patience.stop();
     setStale(false);
+    m_answers[{run->model, request.head}] = {request, report};
     refresh();
+    ask();
 }
 
 void AttentionView::fail(const Error& error) {
     cancelled();
-    messages().showError(error);
+    messages().showError(error, ofModel(m_runs.current() == nullptr ? -1 : m_runs.current()->model));
 }
 
 void AttentionView::cancelled() {
@@ -214,122 +250,161 @@ void AttentionView::cancelled() {
     messages().clear();
 }
 
-QImage AttentionView::pictureOf(int step) const {
-    if (m_pictures.empty()) return {};
-    auto later = m_pictures.upper_bound(step);
-    return later == m_pictures.begin() ? later->second : std::prev(later)->second;
+QString AttentionView::emptyText() const {
+    const Run* run = m_runs.current();
+    if (run != nullptr && m_models.find(run->model) == nullptr)
+        return tr("%1 was made with %2, which is not open.").arg(runName(*run), run->modelName);
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    if (model != nullptr && model->card.objective == "classify")
+        return tr("Where a head of %1 looks, from a patch or its class token, over the picture. Open a picture in "
+                  "Classify "
+                  "below.")
+            .arg(model->name());
+    return tr(
+        "Where heads look, from a patch or a word that you click, over the picture and the words. It needs a picture "
+        "that is made here, or one of the gallery.");
 }
 
-QString AttentionView::wordText(int number) const {
-    for (const EncodedText& part : m_report->tokens.parts) {
-        const int own = number - part.first;
-        if (part.first < 0 || own < 0 || own >= part.length) continue;
-        if (own < static_cast<int>(part.pieces.size())) {
-            QString piece = QString::fromStdString(part.pieces[own]);
-            return piece.replace(QStringLiteral("</w>"), QString());
-        }
-        return tr("padding %1").arg(own);
+double AttentionView::largestOf(HeadRef head) const {
+    const auto found = m_answers.find(head);
+    if (found == m_answers.end()) return 0;
+    const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
+    const std::vector<float>& image = weightsOf(found->second.report, looks).image;
+    return image.empty() ? 0 : *std::max_element(image.begin(), image.end());
+}
+
+AttentionFigure AttentionView::figureOf(HeadRef head, double high) const {
+    const Run& run = *m_runs.current();
+    AttentionFigure figure;
+    figure.opacity = m_opacity->value() / 100.0;
+    figure.patches = m_patches, figure.chosenWords = m_words;
+    figure.colour = m_selection.colourIndex(head);
+    figure.high = high;
+    const auto found = m_answers.find(head);
+    figure.picture = run.pictureAt(found == m_answers.end() ? step() : found->second.request.step);
+    const QString id = QString::fromStdString(head.id.name());
+    figure.titles = {m_models.headName(head), m_models.shortHeadName(head), id};
+    if (found == m_answers.end()) {
+        figure.scaleTitle = run.state == Run::State::Running ? tr("The picture is being made") : tr("Being computed");
+        return figure;
     }
-    return tr("token %1").arg(number);
+    const AttentionReport& report = found->second.report;
+    const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
+    if (!run.isClassified())
+        figure.titles.prepend(m_models.headName(head) + QStringLiteral(", ") +
+                              stepText(run, found->second.request.step));
+    figure.grid = report.grid;
+    figure.image = weightsOf(report, looks).image, figure.text = weightsOf(report, looks).text;
+    figure.scaleTitle = looks ? tr("Attention (share)") : tr("Share of attention");
+    if (head != m_selection.current()) return figure;  // words stand beside the current head alone
+    figure.shares = report.shares;
+    for (const int number : drawnWords(report)) {
+        if (static_cast<int>(figure.words.size()) >= kMostWords) break;
+        figure.words.push_back(wordText(report, number));
+        figure.wordNumber.push_back(number);
+    }
+    figure.groups = encoderGroups(report, figure.wordNumber);
+    return figure;
 }
 
-/// Where the words of another encoder begin; both CLIPs of SD3 stand in the same tokens.
-std::vector<std::pair<int, QString>> AttentionView::encoderGroups(const std::vector<int>& numbers) const {
-    std::map<int, QStringList> names;  // by the number of their first token
-    for (const EncodedText& part : m_report->tokens.parts)
-        if (part.first >= 0 && part.length > 0) names[part.first].append(QString::fromStdString(part.encoder));
-    std::vector<std::pair<int, QString>> groups;
-    for (int i = 0; i < static_cast<int>(numbers.size()); ++i)
-        if (const auto found = names.find(numbers[i]); found != names.end())
-            groups.emplace_back(i, found->second.join(QStringLiteral(" + ")));
-    return groups;
-}
-
-QString AttentionView::chosenText() const {
-    QStringList parts;
-    const std::vector<int>& patches = m_answered.patches;
-    if (patches.size() == 1)
-        parts.append(tr("the patch in row %1, column %2")
-                         .arg(patches.front() / m_report->grid.cols)
-                         .arg(patches.front() % m_report->grid.cols));
-    if (patches.size() > 1) parts.append(tr("%1 patches").arg(patches.size()));
-    for (const int word : m_answered.words)
-        if (parts.size() < 4) parts.append(QLatin1Char('"') + wordText(word) + QLatin1Char('"'));
-    return parts.isEmpty() ? tr("all patches") : parts.join(tr(", "));
+QString AttentionView::hintText(const Run& run) const {
+    if (m_selection.current().model != run.model)
+        return tr("Select a head of %1, which the selected picture is of.").arg(run.modelName);
+    const auto found = m_answers.find(m_selection.current());
+    if (found == m_answers.end()) return {};
+    const auto& [request, report] = found->second;
+    const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
+    QString text = (looks ? tr("From %1") : tr("To %1")).arg(chosenText(request, report));
+    const double padding = paddingShare(report, report.looks.text);
+    if (looks && padding > 0) text += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
+    if (request.patches.empty() && request.words.empty())
+        text += looks ? tr("; click a patch or a word to ask about it (Shift adds, a drag takes an area)")
+                      : tr("; choose a patch or a word to see who looks at it");
+    return text + QLatin1Char('.');
 }
 
 void AttentionView::refresh() {
-    m_stepText->setText(m_steps == 0 ? QString() : tr("Step %1 of %2").arg(step() + 1).arg(m_steps));
-    m_step->setEnabled(m_steps > 1);
-    const double kept = m_canvas->figure().high;
-    AttentionFigure figure;
-    figure.picture = pictureOf(m_report ? m_answered.step : m_steps == 0 ? INT_MAX : step());
-    if (!m_report) figure.title = m_steps == 0 ? tr("The picture is being made") : tr("Being computed");
-    figure.opacity = m_opacity->value() / 100.0;
-    figure.patches = m_patches, figure.chosenWords = m_words;
-    if (m_report) {
-        const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
-        const TokenWeights& weights = looks ? m_report->looks : m_report->seen;
-        figure.grid = m_report->grid;
-        figure.image = weights.image, figure.text = weights.text;
-        figure.shares = m_report->shares;
-        const double own = figure.image.empty() ? 0 : *std::max_element(figure.image.begin(), figure.image.end());
-        figure.high = m_fixed->isChecked() && kept > 0 ? kept : own;
-        figure.title = tr("%1, step %2 of %3, time %4")
-                           .arg(m_models.headName({m_model, m_answered.head}))
-                           .arg(m_answered.step + 1)
-                           .arg(m_steps)
-                           .arg(shortNumber(m_report->time));
-        figure.hint = (looks ? tr("From %1") : tr("To %1")).arg(chosenText());
-        figure.scaleTitle = looks ? tr("Attention (share)") : tr("Share of attention");
-        std::set<int> drawn;
-        for (const EncodedText& part : m_report->tokens.parts)
-            for (int i = 0; part.first >= 0 && i < part.used; ++i) drawn.insert(part.first + i);
-        for (int i = 0; m_report->tokens.parts.empty() && i < static_cast<int>(figure.text.size()); ++i)
-            drawn.insert(i);
-        // Padding attends and is attended to; it has no words to show it on.
-        double padding = 0;
-        for (int i = 0; i < static_cast<int>(figure.text.size()); ++i)
-            if (!drawn.contains(i)) padding += figure.text[i];
-        if (!looks && m_answered.patches.empty() && m_answered.words.empty())
-            figure.hint += tr("; choose a patch or a word to see who looks at it");
-        if (looks && m_answered.patches.empty() && m_answered.words.empty())
-            figure.hint += tr("; click a patch or a word to ask about it (Shift adds, a drag takes an area)");
-        if (looks && padding > 0) figure.hint += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
-        for (const int number : drawn) {
-            if (static_cast<int>(figure.words.size()) >= kMostShown) break;
-            figure.words.push_back(wordText(number));
-            figure.wordNumber.push_back(number);
-        }
-        figure.groups = encoderGroups(figure.wordNumber);
+    const Run* run = m_runs.current();
+    const bool open = run != nullptr && m_models.find(run->model) != nullptr;
+    setEmptyText(emptyText(), m_models.all().empty() ? tr("Open a model ...") : tr("Make a picture"));
+    showEmpty(!open);
+    if (!open) {
+        setCommandLine({});
+        return;
     }
-    if (const OpenModel* made = m_models.find(m_model); made != nullptr && m_selection.current().model != m_model)
-        figure.hint = tr("Select a head of %1, which made the picture").arg(QString::fromStdString(made->card.name));
-    m_canvas->setFigure(std::move(figure));
+    const std::vector<HeadRef> drawn = heads();
+    double own = 0;
+    for (HeadRef head : drawn) own = std::max(own, largestOf(head));
+    if (!m_fixed->isChecked() || m_high == 0) m_high = own;
+    placeCanvases(std::max<int>(1, static_cast<int>(drawn.size())));
+    if (drawn.empty()) {
+        AttentionFigure figure;
+        figure.picture = run->pictureAt(step());
+        m_canvases.front()->setFigure(std::move(figure));
+    }
+    for (std::size_t i = 0; i < drawn.size(); ++i) m_canvases[i]->setFigure(figureOf(drawn[i], m_high));
+    const QString hint = hintText(*run);
+    m_hint->setText(hint);
+    m_hint->setVisible(!hint.isEmpty());
     showCommand();
 }
 
-QString AttentionView::numbers(QChar separator) const {
-    QString table =
-        QStringList{"token", "kind", "what", "attention_from_chosen", "attention_to_chosen"}.join(separator) + '\n';
-    if (!m_report) return table;
-    const auto line = [&](int number, const QString& kind, const QString& what, float looks, float seen) {
-        table += QStringList{QString::number(number), kind, '"' + QString(what).replace('"', "\"\"") + '"',
-                             QString::number(looks), QString::number(seen)}
-                     .join(separator) +
-                 '\n';
-    };
-    const AttentionReport& r = *m_report;
-    for (int i = 0; i < static_cast<int>(r.looks.text.size()); ++i)
-        line(i, "text", wordText(i), r.looks.text[i], r.seen.text[i]);
-    for (int i = 0; i < static_cast<int>(r.looks.image.size()); ++i)
-        line(i, "picture", tr("row %1 column %2").arg(i / r.grid.cols).arg(i % r.grid.cols), r.looks.image[i],
-             r.seen.image[i]);
-    return table;
+void AttentionView::showCommand() {
+    const auto found = m_answers.find(m_selection.current());
+    if (found == m_answers.end()) return setCommandLine({});
+    setCommandLine(attentionCommand(m_runs.current()->command, found->second.request, found->second.report.grid));
+}
+
+AttentionCanvas* AttentionView::canvas(int place) const {
+    return m_canvases[static_cast<std::size_t>(place)];
+}
+
+QString AttentionView::hint() const {
+    return m_hint->text();
+}
+
+QString AttentionView::subject() const {
+    const auto count = static_cast<int>(heads().size());
+    return count == 1 ? tr("1 head") : tr("%1 heads").arg(count);
+}
+
+void AttentionView::writeNumbers(NumberTable& table) const {
+    for (const char* title : {"head", "token", "kind", "what", "attention_from_chosen", "attention_to_chosen"})
+        table.label(QLatin1String(title));
+    table.endRow();
+    for (HeadRef head : heads()) {
+        const auto found = m_answers.find(head);
+        if (found == m_answers.end()) continue;
+        const AttentionReport& r = found->second.report;
+        const QString name = m_models.headName(head);
+        for (int i = 0; i < static_cast<int>(r.looks.text.size()); ++i)
+            table.label(name)
+                .label(i)
+                .label(QStringLiteral("text"))
+                .label(wordText(r, i))
+                .number(r.looks.text[i])
+                .number(r.seen.text[i])
+                .endRow();
+        for (int i = 0; i < static_cast<int>(r.looks.image.size()); ++i)
+            table.label(name)
+                .label(i)
+                .label(QStringLiteral("picture"))
+                .label(tr("row %1 column %2").arg(i / r.grid.cols).arg(i % r.grid.cols))
+                .number(r.looks.image[i])
+                .number(r.seen.image[i])
+                .endRow();
+    }
 }
 
 void AttentionView::drawFigure(QCPPainter& painter, QSize size) const {
-    m_canvas->draw(painter, QRectF(QPointF(0, 0), QSizeF(size)), paperLooks(font()));
+    const int count = std::max<int>(1, static_cast<int>(heads().size()));
+    const int columns = columnsFor(count, size.width(), size.height());
+    const int rows = (count + columns - 1) / columns;
+    const QSizeF cell(static_cast<double>(size.width()) / columns, static_cast<double>(size.height()) / rows);
+    for (int i = 0; i < count; ++i) {
+        const QPointF at(i % columns * cell.width(), i / columns * cell.height());
+        m_canvases[i]->draw(painter, QRectF(at, cell), paperLooks(font()));
+    }
 }
 
 }  // namespace ropescope

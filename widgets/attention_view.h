@@ -2,10 +2,8 @@
 #pragma once
 
 #include <QElapsedTimer>
-#include <QImage>
 #include <QTimer>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "core/data/error.h"
@@ -14,6 +12,7 @@
 
 class QCheckBox;
 class QComboBox;
+class QGridLayout;
 class QLabel;
 class QPushButton;
 class QSlider;
@@ -21,35 +20,33 @@ class QSlider;
 namespace ropescope {
 
 class AttentionCanvas;
+class Runs;
+struct AttentionFigure;
+struct Run;
 
-/// Where the current head looks in one step of the last picture: chosen patches and words as queries or as keys, over
-/// the picture and the words. The window runs what attentionRequested asks for and feeds the answer back.
+/// Where the shown heads look in one step of the selected picture, or in the picture that was classified: chosen
+/// patches and words (or class token) as queries or as keys, over the picture and the words. The window runs what
+/// attentionRequested asks for, one head after the other, and feeds the answers back.
 class AttentionView : public View {
     Q_OBJECT
 public:
-    enum class Direction { Looks, Seen };  ///< what the chosen tokens look at; who looks at them
-    AttentionView(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
-
-    // The run: its pictures are shown while it goes on, questions are asked when it has ended.
-    void beginRun(int model, const GenerateRequest& request);
-    void addStep(int step, const QImage& picture);  ///< counted from 0
-    void endRun(int steps);                         ///< so many steps can be asked about; 0: none
-    /// The command line that made the picture: the one of the view follows from it.
-    void setRunCommand(const QString& line);
-    [[nodiscard]] bool hasRun() const { return m_steps > 0; }
+    enum class Direction { Looks, Seen };         ///< what the chosen tokens look at; who looks at them
+    static constexpr std::size_t kMostHeads = 8;  ///< side by side, the current one first
+    AttentionView(OpenModels& models, Selection& selection, Runs& runs, QWidget* parent = nullptr);
 
     void choose(const std::set<int>& patches, const std::set<int>& words);
     void setDirection(Direction direction);
-    void setStep(int step);
-    [[nodiscard]] int step() const;
 
     void showProgress(const QString& words, double share);
+    /// Answers to what is no longer asked are not shown.
     void take(const AttentionRequest& request, const AttentionReport& report);
     void fail(const Error& error);
     void cancelled();  ///< what is shown stays
 
-    [[nodiscard]] AttentionCanvas* canvas() const { return m_canvas; }
-    [[nodiscard]] QString numbers(QChar separator) const override;
+    /// The canvas of the current head, resp. of the head at a place (0: the current one).
+    [[nodiscard]] AttentionCanvas* canvas(int place = 0) const;
+    [[nodiscard]] QString hint() const;  ///< what was asked and what can be done, below the pictures
+    [[nodiscard]] bool canAsk() const;   ///< the selected picture is finished and its model open
 
 signals:
     void attentionRequested(const ropescope::AttentionRequest& request);
@@ -57,39 +54,50 @@ signals:
 
 protected:
     void drawFigure(QCPPainter& painter, QSize size) const override;
+    void writeNumbers(NumberTable& table) const override;
+    [[nodiscard]] QString subject() const override;
     [[nodiscard]] bool offersAction() const override { return true; }
+    [[nodiscard]] QString emptyReason(const QString& otherwise) const override { return otherwise; }
     void showEvent(QShowEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    struct Answer {
+        AttentionRequest request;  ///< labels are its, whatever is asked meanwhile
+        AttentionReport report;
+    };
     void buildControls();
-    void showNothing();
-    void showCommand();
+    void followRun();
     void ask();
     void askSoon() { m_pause.start(); }
     void refresh();
-    [[nodiscard]] QImage pictureOf(int step) const;
-    [[nodiscard]] QString chosenText() const;
-    [[nodiscard]] std::vector<std::pair<int, QString>> encoderGroups(const std::vector<int>& numbers) const;
-    [[nodiscard]] QString wordText(int number) const;
+    void showCommand();
+    void placeCanvases(int count);
+    [[nodiscard]] int step() const;
+    [[nodiscard]] std::vector<HeadRef> heads() const;  ///< drawn, the current one first
+    [[nodiscard]] AttentionRequest question(HeadRef head) const;
+    [[nodiscard]] bool answers(HeadRef head) const;  ///< what is asked now
+    [[nodiscard]] AttentionFigure figureOf(HeadRef head, double high) const;
+    [[nodiscard]] double largestOf(HeadRef head) const;
+    [[nodiscard]] QString hintText(const Run& run) const;
+    [[nodiscard]] QString emptyText() const;
 
+    Runs& m_runs;
     QComboBox* m_direction;
-    QSlider* m_step;
-    QLabel* m_stepText;
     QSlider* m_opacity;
     QCheckBox* m_fixed;
     QPushButton* m_all;
-    AttentionCanvas* m_canvas;
-    QTimer m_pause;         ///< a drag asks when it rests
-    QTimer m_patience;      ///< an answer that takes longer is seen to be awaited
-    QElapsedTimer m_asked;  ///< progress is shown of answers that take long
-    int m_model = -1;
-    GenerateRequest m_run;
-    int m_steps = 0;
-    QString m_runCommand;
-    std::map<int, QImage> m_pictures;  ///< by step
+    QGridLayout* m_grid;
+    QLabel* m_hint;
+    std::vector<AttentionCanvas*> m_canvases;
+    std::pair<int, int> m_placed{0, 0};  ///< canvases shown, and their columns
+    QTimer m_pause;                      ///< a drag asks when it rests
+    QTimer m_patience;                   ///< an answer that takes longer is seen to be awaited
+    QElapsedTimer m_asked;               ///< progress is shown of answers that take long
+    int m_run = -1;                      ///< whose answers are kept
+    double m_high = 0;                   ///< range that is kept
     std::set<int> m_patches, m_words;
-    AttentionRequest m_answered;  ///< what the report answers: labels are its, whatever is asked meanwhile
-    std::optional<AttentionReport> m_report;
+    std::map<HeadRef, Answer> m_answers;
 };
 
 }  // namespace ropescope

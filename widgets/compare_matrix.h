@@ -34,6 +34,8 @@ public:
     void setFigure(CompareFigure figure);
     [[nodiscard]] const CompareFigure& figure() const { return m_figure; }
     [[nodiscard]] QRectF cell(int row, int column) const;
+    /// How far the matrix with all around it reaches in a place of this size, to the right or downwards.
+    [[nodiscard]] int extentIn(QSize place, Qt::Orientation along) const;
     void draw(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
 signals:
@@ -50,6 +52,7 @@ private:
     struct Layout;
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
     [[nodiscard]] QPoint cellAt(QPointF position) const;  ///< x: column, y: row; -1: none
+    void drawValues(QPainter& painter, const Layout& layout, const Looks& looks) const;
     void drawNames(QPainter& painter, const Layout& layout, const Looks& looks) const;
     void drawFrames(QPainter& painter, const Layout& layout, const Looks& looks) const;
 

@@ -6,7 +6,6 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QPushButton>
-#include <QSplitter>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
@@ -14,31 +13,23 @@
 #include <set>
 
 #include "widgets/compare_matrix.h"
-#include "widgets/flow_layout.h"
 #include "widgets/head_map.h"
+#include "widgets/key_line.h"
 #include "widgets/message_bar.h"
+#include "widgets/tool_row.h"
+#include "widgets/two_parts.h"
 
 namespace ropescope {
 namespace {
 
 constexpr int kShown = -1;
 constexpr int kEveryModel = -2;
+constexpr QSize kLeastMatrix(220, 200), kLeastMap(200, 160);
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 /// The same question: what it is measured with does not change which heads are compared how.
 bool same(const std::optional<CompareRequest>& a, const CompareRequest& b) {
     return a && a->models == b.models && a->heads == b.heads && a->metric == b.metric && a->content == b.content;
-}
-
-QString titleOf(const CompareReport& report) {
-    const QString title = QString::fromStdString(report.title);
-    return report.unit.empty() ? title : QStringLiteral("%1 (%2)").arg(title, QString::fromStdString(report.unit));
-}
-
-QString axisTitle(int axis, const std::vector<double>& shares) {
-    const QString title = QObject::tr("Coordinate %1").arg(axis + 1);
-    if (axis >= static_cast<int>(shares.size()) || !std::isfinite(shares[axis])) return title;
-    return QObject::tr("%1 (%2 % of variance)").arg(title).arg(100 * shares[axis], 0, 'f', 0);
 }
 
 }  // namespace
@@ -47,26 +38,25 @@ CompareView::CompareView(OpenModels& models, Selection& selection, QWidget* pare
     : View(models, selection, tr("Compare"), parent),
       m_metric(new QComboBox(this)),
       m_which(new QComboBox(this)),
+      m_range(new QComboBox(this)),
       m_measure(new QPushButton(tr("Measure and compare"), this)),
       m_about(new QLabel(this)),
       m_matrix(new CompareMatrix(this)),
       m_map(new HeadMap(this)),
+      m_parts(new TwoParts(m_matrix, m_map, tr("Map"), this)),
+      m_key(new KeyLine(this)),
       m_note(new QLabel(this)) {
     setEmptyText(tr("Every head against every other: which ones look the same way, which stand alone. What the weights "
                     "decide is compared at once; what needs images waits for \"Measure and compare\"."),
                  tr("Open a model ..."));
-    auto* splitter = new QSplitter(Qt::Horizontal, this);
-    splitter->addWidget(m_matrix);
-    splitter->addWidget(m_map);
-    splitter->setStretchFactor(0, 1);
-    splitter->setStretchFactor(1, 1);
-    splitter->setSizes({1000, 1000});  // equal shares
-    splitter->setChildrenCollapsible(false);
+    m_parts->setLeast(kLeastMatrix, kLeastMap);
+    m_parts->setExtent([this](QSize place, Qt::Orientation along) { return m_matrix->extentIn(place, along); });
     auto* content = new QWidget(this);
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
-    layout->addWidget(splitter, 1);
+    layout->addWidget(m_parts, 1);
+    layout->addWidget(m_key);
     m_note->setWordWrap(true);
     m_note->setTextFormat(Qt::PlainText);
     layout->addWidget(m_note);
@@ -77,23 +67,29 @@ CompareView::CompareView(OpenModels& models, Selection& selection, QWidget* pare
 }
 
 void CompareView::buildControls() {
-    addLabel(tr("Metric"));
     m_metric->addItems({tr("kernel correlation, weights"), tr("kernel correlation, data"),
                         tr("frequency distance, weights"), tr("frequency distance, data"),
-                        tr("field correlation, data"), tr("plane overlap, two states of a run")});
+                        tr("field correlation, data"), tr("plane overlap, two states")});
     m_metric->setToolTip(tr(
         "Kernel correlation: of two heads' mean logits over all offsets, 1 = the same shape.\n"
         "Frequency distance: 1-Wasserstein over ln |\u03c9| between the energies, 0 = the same.\n"
         "Field correlation: of two heads' measured attention by offset.\n"
         "Plane overlap: how much of each query plane is still where it was, 1 = all; two checkpoints of one training.\n"
         "Weights: white input through the projections. Data: measured on images."));
-    controls().addWidget(m_metric);
-    addLabel(tr("Heads"));
     m_which->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    controls().addWidget(m_which);
-    controls().addWidget(m_measure);
     m_measure->setToolTip(tr("Makes images and measures the heads on them; Cancel keeps what was there"));
     m_about->setForegroundRole(QPalette::PlaceholderText);
+    controls().addGroup(tr("Metric"), {m_metric});
+    controls().addWidget(m_measure);
+    controls().addWidget(m_parts->turnButton());
+    m_parts->turnButton()->setToolTip(tr("Show the map of heads in the place of the matrix"));
+    controls().addGroup(tr("Heads"), {m_which});
+    m_range->addItems({tr("whole"), tr("data")});
+    m_range->setToolTip(tr(
+        "Range of the colours. Whole: all that the number can be, -1 to 1 for correlations, 0 to 1 for overlaps.\n"
+        "Data: from the smallest to the largest that is drawn, the diagonal left out; around zero where signs differ.\n"
+        "Distances always reach from 0 to the largest."));
+    controls().addGroup(tr("Range"), {m_range});
     controls().addWidget(m_about);
     connect(m_metric, &QComboBox::currentIndexChanged, this, [this](int metric) {
         if (metric == static_cast<int>(Metric::PlaneOverlap))
@@ -101,11 +97,13 @@ void CompareView::buildControls() {
         onChoice();
     });
     connect(m_which, &QComboBox::currentIndexChanged, this, &CompareView::onChoice);
+    connect(m_range, &QComboBox::currentIndexChanged, this, &CompareView::draw);
     connect(m_which, &QComboBox::activated, this, [this] { m_chosen = true; });
     connect(&m_selection, &Selection::changed, this, &CompareView::followModel);
     connect(m_measure, &QPushButton::clicked, this, [this] { ask(true); });
     connect(&messages(), &MessageBar::cancelRequested, this, &CompareView::cancelRequested);
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
+        emit hovered({});
         fillHeads();
         onChoice();
     });
@@ -129,6 +127,10 @@ void CompareView::buildControls() {
 
 void CompareView::setMetric(Metric metric) {
     m_metric->setCurrentIndex(static_cast<int>(metric));
+}
+
+void CompareView::setRange(Range range) {
+    m_range->setCurrentIndex(static_cast<int>(range));
 }
 
 void CompareView::setHeads(int which) {
@@ -198,8 +200,7 @@ void CompareView::ask(bool measure) {
     const CompareRequest wanted = request();
     // One head alone has nothing to be compared with; heads are asked for only while somebody looks.
     if (wanted.models.empty() || wanted.heads.size() * wanted.models.size() == 1 || (!measure && !isVisible())) return;
-    if (wanted.metric == CompareMetric::PlaneOverlap && wanted.models.size() != 2)
-        return messages().showNote(tr("Plane overlap needs two checkpoints of one training. Open both."));
+    if (lacksSecondState()) return;  // the empty view says so
     if (same(m_drawn, wanted) || same(m_asked, wanted)) return;
     m_asked = wanted;
     emit compareRequested(wanted);
@@ -251,77 +252,21 @@ void CompareView::draw() {
         m_drawn.reset();
         m_heads.clear();
     }
-    showEmpty(!m_report);
-    if (!m_report) return;
+    const bool empty = !m_report || lacksSecondState();
+    // What stands beside the chosen metric is said of it alone, not of an older figure that is still seen.
+    const bool current = !empty && same(m_drawn, request());
+    m_about->setText(!current ? QString() : m_report->about == About::Map ? tr("of the map") : tr("of the head"));
+    m_about->setToolTip(current ? QString::fromStdString(m_report->definition) : QString());
+    m_note->setText(m_report ? QString::fromStdString(m_report->note) : QString());
+    m_note->setVisible(!m_note->text().isEmpty());
+    showKey();
+    showCommand(current);
+    showEmpty(empty);
+    if (empty) return;
+    m_range->setEnabled(m_report->similarity || isOverlap());
     isOverlap() ? drawOverlaps() : drawMatrix();
     drawMap();
-    m_about->setText(m_report->about == About::Map ? tr("of the map") : tr("of the head"));
-    m_about->setToolTip(QString::fromStdString(m_report->definition));
-    QStringList notes;
-    for (std::size_t i = 0; i < m_heads.size(); ++i) {
-        if (i == 0 || m_heads[i].model == m_heads[i - 1].model) continue;
-        for (std::size_t own : {std::size_t(0), i})
-            notes << tr("%1: %2").arg(QChar('A' + m_report->models[own]),
-                                      QString::fromStdString(m_models.find(m_heads[own].model)->card.name));
-    }
-    if (!m_report->note.empty()) notes << QString::fromStdString(m_report->note);
-    m_note->setText(notes.join(QStringLiteral("    ")));
-    m_note->setVisible(!notes.isEmpty());
     setStale(!same(m_drawn, request()));
-}
-
-void CompareView::drawMatrix() {
-    CompareFigure figure;
-    figure.values = m_report->matrix;
-    figure.title = titleOf(*m_report);
-    double largest = 1e-9;
-    for (double value : figure.values) largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
-    if (m_report->similarity) {
-        figure.map = ColourMap::Diverging;
-        figure.low = -1;
-    }
-    figure.high = m_report->similarity ? 1 : largest;
-    for (std::size_t i = 0; i < m_heads.size(); ++i) {
-        figure.names.push_back(shortName(static_cast<int>(i)));
-        figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
-        if (i == 0 || m_heads[i].model != m_heads[i - 1].model) figure.blockStart.push_back(static_cast<int>(i));
-    }
-    m_matrix->setFigure(std::move(figure));
-}
-
-/// The same head in two states, plane by plane.
-void CompareView::drawOverlaps() {
-    CompareFigure figure;
-    const std::size_t heads = m_heads.size() / 2, planes = m_report->perPlane.size() / heads;
-    figure.values = m_report->perPlane;
-    figure.title = tr("Overlap of a query plane with itself in the other state (share)");
-    for (std::size_t i = 0; i < heads; ++i) {
-        figure.names.push_back(QString::fromStdString(m_heads[i].id.name()));
-        figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
-    }
-    for (std::size_t p = 0; p < planes; ++p) figure.columns.push_back(tr("plane %1").arg(p));
-    m_matrix->setFigure(std::move(figure));
-}
-
-QString CompareView::shortName(int index) const {
-    const QString name = QString::fromStdString(m_heads[index].id.name());
-    if (m_heads.front().model == m_heads.back().model) return name;
-    return QStringLiteral("%1 %2").arg(QChar('A' + m_report->models[index])).arg(name);
-}
-
-void CompareView::drawMap() {
-    HeadMapFigure figure;
-    m_map->setVisible(m_report->embedding.size() == 2 * m_heads.size());
-    if (m_report->embedding.size() != 2 * m_heads.size()) return;
-    for (std::size_t i = 0; i < m_heads.size(); ++i) {
-        figure.places.emplace_back(m_report->embedding[2 * i], m_report->embedding[2 * i + 1]);
-        figure.names.push_back(shortName(static_cast<int>(i)));
-        figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
-        figure.models.push_back(m_report->models[i]);
-    }
-    figure.titleX = axisTitle(0, m_report->axisShare);
-    figure.titleY = axisTitle(1, m_report->axisShare);
-    m_map->setFigure(std::move(figure));
 }
 
 void CompareView::pick(const std::vector<int>& indices, Qt::KeyboardModifiers modifiers) {
@@ -347,14 +292,22 @@ QPointF CompareView::drawnPlace(HeadRef head) const {
 }
 
 void CompareView::drawFigure(QCPPainter& painter, QSize size) const {
-    const bool mapped = m_report && m_report->embedding.size() == 2 * m_heads.size();
-    const int left = mapped ? size.width() / 2 : size.width();
-    m_matrix->draw(painter, QRectF(0, 0, left, size.height()), paperLooks(font()));
-    if (!mapped) return;
-    painter.save();
-    painter.translate(left + 8, 0);
-    m_map->draw(painter, QSize(size.width() - left - 8, size.height()));
-    painter.restore();
+    const Looks looks = paperLooks(font());
+    const int width = size.width() - 16, key = m_key->heightForWidth(width);
+    const QString note = wrapped(m_note->text(), looks.font, width);
+    const int noteHigh = note.isEmpty() ? 0 : QFontMetrics(looks.font).size(0, note).height();
+    const auto [matrix, map] = m_parts->partsIn(QSize(size.width(), size.height() - key - noteHigh - 16));
+    if (!matrix.isEmpty()) m_matrix->draw(painter, matrix, looks);
+    if (!map.isEmpty()) {
+        painter.save();
+        painter.translate(map.topLeft());
+        m_map->draw(painter, map.size());
+        painter.restore();
+    }
+    m_key->draw(painter, QRectF(8, size.height() - key - noteHigh - 8, width, 0), looks);
+    painter.setPen(looks.text);
+    painter.setFont(looks.font);
+    painter.drawText(QRectF(8, size.height() - noteHigh - 4, width, noteHigh), Qt::AlignLeft | Qt::AlignTop, note);
 }
 
 void CompareView::restyle() {

@@ -7,7 +7,7 @@
 
 namespace ropescope {
 
-ElidedLabel::ElidedLabel(QWidget* parent) : QLabel(parent) {
+ElidedLabel::ElidedLabel(QWidget* parent, Qt::TextElideMode mode) : QLabel(parent), m_mode(mode) {
     setTextFormat(Qt::PlainText);
     setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
 }
@@ -19,7 +19,7 @@ void ElidedLabel::say(const QString& text, const QString& more) {
 }
 
 void ElidedLabel::elide() {
-    setText(fontMetrics().elidedText(m_said, Qt::ElideRight, width()));
+    setText(fontMetrics().elidedText(m_said, m_mode, width()));
 }
 
 void ElidedLabel::resizeEvent(QResizeEvent* event) {

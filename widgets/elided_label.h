@@ -5,11 +5,11 @@
 
 namespace ropescope {
 
-/// One line of plain text that never widens its window: what does not fit ends in dots and is whole in the tool tip.
+/// One line of plain text that never widens its window: what does not fit gives way to dots and is whole in the tool tip.
 class ElidedLabel : public QLabel {
     Q_OBJECT
 public:
-    explicit ElidedLabel(QWidget* parent = nullptr);
+    explicit ElidedLabel(QWidget* parent = nullptr, Qt::TextElideMode mode = Qt::ElideRight);
 
     void say(const QString& text, const QString& more = {});  ///< `more`: for the tool tip instead of the text
     [[nodiscard]] const QString& said() const { return m_said; }
@@ -21,6 +21,7 @@ protected:
 private:
     void elide();
 
+    Qt::TextElideMode m_mode;
     QString m_said;
 };
 

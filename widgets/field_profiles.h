@@ -10,7 +10,6 @@ class QPainter;
 
 namespace ropescope {
 
-enum class FieldKind { Analytic, Measured };
 enum class ProfileDirection { AlongColumns, AlongRows };  ///< the offset that runs along the horizontal axis
 
 /// One small line plot: the values of every head along a line through the crosshair, on the scale of the panels.

@@ -11,23 +11,18 @@
 namespace ropescope {
 namespace {
 
-constexpr qreal kPairGap = 8;  ///< between analytic and measured
-constexpr qreal kBetween = 24;
-constexpr qreal kNarrow = 760;  ///< below this the legends take two lines
+constexpr qreal kGap = 8;  ///< between analytic and measured
+constexpr qreal kBetween = 20;
+constexpr qreal kNarrow = 620;         ///< below this the legends take two lines
+constexpr qreal kLeastProfiles = 420;  ///< pixels of height below which the maps take all of it
+constexpr qreal kTallestProfiles = 240;
+constexpr qreal kLeastTicks = 64;  ///< of a map's side
 
-QRectF squareIn(const QRectF& place, int rows, int cols) {
-    const qreal unit = std::min(place.width() / cols, place.height() / rows);
-    const QSizeF size(unit * cols, unit * rows);
-    return {place.center().x() - size.width() / 2, place.center().y() - size.height() / 2, size.width(), size.height()};
-}
-
-/// What a panel is, quietly at its top right, where it does not meet the title.
-void drawCaption(QPainter& painter, const QRectF& panel, const QString& words, qreal taken, const Looks& looks) {
-    const QFontMetricsF metrics(looks.font);
-    if (metrics.horizontalAdvance(words) + taken > panel.width()) return;
-    painter.setPen(looks.muted);
-    painter.drawText(QRectF(panel.left(), panel.top() - metrics.height() - 5, panel.width(), metrics.height()),
-                     Qt::AlignRight | Qt::AlignVCenter, words);
+/// The first of these that has room; nothing where none has.
+QString fitting(const QStringList& texts, const QFontMetricsF& metrics, qreal width) {
+    for (const QString& text : texts)
+        if (metrics.horizontalAdvance(text) <= width) return text;
+    return {};
 }
 
 }  // namespace
@@ -36,16 +31,31 @@ double FieldScale::drawn(double value) const {
     return log ? std::log10(std::max(value, low)) : value;
 }
 
+Grid FieldsFigure::extent() const {
+    Grid all{1, 1};
+    for (const FieldsPanel& panel : panels) {
+        for (const OffsetMap* map : {&panel.analytic, &panel.measured}) {
+            if (map->values.empty()) continue;
+            all = {std::max(all.rows, map->grid.rows), std::max(all.cols, map->grid.cols)};
+        }
+    }
+    return all;
+}
+
 struct FieldsCanvas::Layout {
     std::vector<QRectF> analytic;
     std::vector<QRectF> measured;
+    bool stacked = false;  ///< the measured map below the analytic one
+    bool ticks = false;
+    qreal top = 0;  ///< room of the heading above a pair
     QRectF profiles;
+    QRectF words;  ///< what was measured, and what letters mean
     QRectF legends;
 };
 
 FieldsCanvas::FieldsCanvas(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
-    setMinimumSize(320, 240);
+    setMinimumSize(240, 180);
     setAccessibleName(tr("Receptive fields over offsets"));
     // Every pixel is painted below: Qt need not clear the widget first.
     setAttribute(Qt::WA_OpaquePaintEvent);
@@ -62,7 +72,7 @@ void FieldsCanvas::setCrosshair(QPoint offset) {
     update();
 }
 
-/// As many pairs side by side as make the panels largest.
+/// Pairs side by side or stacked, in as many columns as make the maps largest.
 FieldsCanvas::Layout FieldsCanvas::layoutIn(const QRectF& place, const QFont& font) const {
     const QFontMetricsF metrics(font);
     const qreal line = metrics.height();
@@ -70,26 +80,46 @@ FieldsCanvas::Layout FieldsCanvas::layoutIn(const QRectF& place, const QFont& fo
     Layout layout;
     const qreal legendHeight = place.width() < kNarrow ? 2 * line + 8 : line + 8;
     layout.legends = QRectF(place.left() + 8, place.bottom() - legendHeight - 4, place.width() - 16, legendHeight);
-    const qreal profileHeight = std::clamp(place.height() * 0.26, 72.0, 180.0);
+    const int lines = (m_figure.source.isEmpty() ? 0 : 1) + (m_figure.letters.isEmpty() ? 0 : 1);
+    layout.words = QRectF(place.left() + 8, layout.legends.top() - lines * line - 2, place.width() - 16, lines * line);
+    const qreal profileHeight = place.height() < kLeastProfiles ? 0 : std::clamp(place.height() * 0.22, 84.0, 180.0);
     layout.profiles =
-        QRectF(place.left() + 8, layout.legends.top() - profileHeight - 8, place.width() - 16, profileHeight);
-    const QRectF room(place.left() + 8, place.top() + 4, place.width() - 16, layout.profiles.top() - place.top() - 12);
-    const qreal top = line + 8, bottom = line + 12;
+        QRectF(place.left() + 8, layout.words.top() - profileHeight - 4, place.width() - 16, profileHeight);
+    const QRectF room(place.left() + 8, place.top() + 4, place.width() - 16, layout.profiles.top() - place.top() - 8);
+    const Grid extent = m_figure.extent();
+    const qreal shape = (2.0 * extent.cols - 1) / (2.0 * extent.rows - 1);  // width of a map over its height
+    const qreal left = metrics.horizontalAdvance(QStringLiteral("\u221288")) + 4;
+    layout.top = line + 6;
     int bestColumns = 1;
     qreal best = 0;
-    for (int columns = 1; columns <= count; ++columns) {
-        const int rows = (count + columns - 1) / columns;
-        const qreal side = std::min(((room.width() + kBetween) / columns - kBetween - kPairGap) / 2,
-                                    room.height() / rows - top - bottom);
-        if (side <= best) continue;
-        best = side;
-        bestColumns = columns;
+    for (const bool stacked : {false, true}) {
+        for (int columns = 1; columns <= count; ++columns) {
+            const int rows = (count + columns - 1) / columns;
+            const qreal width = (room.width() + kBetween) / columns - kBetween - left;
+            const qreal height = room.height() / rows - layout.top - 2 * line - 8;
+            const qreal side = stacked ? std::min(width / shape, (height - 2 * line - kGap) / 2)
+                                       : std::min((width - kGap) / 2 / shape, height);
+            if (side <= best) continue;
+            best = side, bestColumns = columns, layout.stacked = stacked;
+        }
     }
+    const QSizeF map(best * shape, best);
+    layout.ticks = std::min(map.width(), map.height()) >= kLeastTicks;
+    const qreal stepX = left + (layout.stacked ? map.width() : 2 * map.width() + kGap) + kBetween;
+    const qreal stepY =
+        layout.top + (layout.stacked ? 2 * map.height() + 2 * line + kGap : map.height()) + 2 * line + 8;
+    // What the maps leave over goes to the profiles, and to both sides.
+    const int rows = (count + bestColumns - 1) / bestColumns;
+    if (profileHeight > 0)
+        layout.profiles.setTop(std::max(room.top() + rows * stepY, layout.profiles.bottom() - kTallestProfiles));
+    const qreal spare = std::max(0.0, room.width() - (std::min(bestColumns, count) * stepX - kBetween));
     for (int i = 0; i < count; ++i) {
-        const qreal x = room.left() + (i % bestColumns) * (2 * best + kPairGap + kBetween);
-        const qreal y = room.top() + (i / bestColumns) * (best + top + bottom) + top;
-        layout.analytic.emplace_back(x, y, best, best);
-        layout.measured.emplace_back(x + best + kPairGap, y, best, best);
+        const QPointF at(room.left() + spare / 2 + left + (i % bestColumns) * stepX,
+                         room.top() + layout.top + (i / bestColumns) * stepY);
+        layout.analytic.emplace_back(at, map);
+        layout.measured.emplace_back(
+            layout.stacked ? at + QPointF(0, map.height() + 2 * line + kGap) : at + QPointF(map.width() + kGap, 0),
+            map);
     }
     return layout;
 }
@@ -98,7 +128,14 @@ void FieldsCanvas::draw(QPainter& painter, const QRectF& place, const Looks& loo
     const Layout layout = layoutIn(place, looks.font);
     painter.setFont(looks.font);
     for (std::size_t i = 0; i < m_figure.panels.size(); ++i) drawPanel(painter, i, layout, looks);
-    drawProfiles(painter, layout.profiles, looks);
+    if (layout.profiles.height() > 0) drawProfiles(painter, layout.profiles, looks);
+    painter.setFont(looks.font);
+    painter.setPen(looks.muted);
+    const QFontMetricsF metrics(looks.font);
+    painter.drawText(layout.words, Qt::AlignLeft | Qt::AlignTop,
+                     fitting(m_figure.source, metrics, layout.words.width()));
+    painter.drawText(layout.words, Qt::AlignLeft | Qt::AlignBottom,
+                     fitting({m_figure.letters}, metrics, layout.words.width()));
     const qreal half = layout.legends.width() / 2;
     const auto legend = [&](qreal left, const FieldScale& scale) {
         drawLegend(painter,
@@ -109,43 +146,89 @@ void FieldsCanvas::draw(QPainter& painter, const QRectF& place, const Looks& loo
     legend(half, m_figure.measured);
 }
 
+/// Colour and name above the pair; what a map is where there is room beside it.
+void FieldsCanvas::drawHeading(QPainter& painter, const FieldsPanel& panel, const Layout& layout, const QRectF& left,
+                               const QRectF& right, const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    const qreal height = metrics.height(), y = left.top() - height - 3;
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(headColour(panel.colour));
+    painter.drawRect(QRectF(left.left(), y + height / 2 - 5, 10, 10));
+    const qreal width = (layout.stacked ? left.right() : right.right()) - left.left() - 16;
+    const QString name = fitting(panel.captions, metrics, width);
+    painter.setPen(looks.text);
+    painter.drawText(QRectF(left.left() + 16, y, width + 2, height), Qt::AlignLeft | Qt::AlignVCenter, name);
+    if (!panel.problem.isEmpty()) return;
+    painter.setPen(looks.muted);
+    const auto note = [&](const QRectF& map, qreal taken, const QString& words) {
+        if (taken + metrics.horizontalAdvance(words) > map.width()) return;
+        painter.drawText(QRectF(map.left(), map.top() - height - 3, map.width(), height),
+                         Qt::AlignRight | Qt::AlignVCenter, words);
+    };
+    const qreal taken = 16 + metrics.horizontalAdvance(name) + 12;
+    note(left, taken, tr("analytic"));
+    note(right, layout.stacked ? 0 : std::max(0.0, taken - (right.left() - left.left())), tr("measured"));
+}
+
 void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout& layout, const Looks& looks) const {
     const FieldsPanel& panel = m_figure.panels[index];
     const QRectF& left = layout.analytic[index];
     const QRectF& right = layout.measured[index];
-    const QFontMetricsF metrics(looks.font);
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(headColour(panel.colour));
-    painter.drawRect(QRectF(left.left(), left.top() - metrics.height() / 2 - 10, 10, 10));
-    painter.setPen(looks.text);
-    painter.drawText(
-        QRectF(left.left() + 16, left.top() - metrics.height() - 5, right.right() - left.left() - 16, metrics.height()),
-        Qt::AlignLeft | Qt::AlignVCenter, panel.title);
+    drawHeading(painter, panel, layout, left, right, looks);
     if (!panel.problem.isEmpty()) {
         const QRectF both(left.topLeft(), right.bottomRight());
         drawHatched(painter, both, looks);
         drawWords(painter, both, panel.problem, tr("marked"), looks);
         return;
     }
-    drawCaption(painter, left, tr("analytic"), 24 + metrics.horizontalAdvance(panel.title), looks);
-    drawCaption(painter, right, tr("measured"),
-                left.right() < left.left() + 16 + metrics.horizontalAdvance(panel.title)
-                    ? metrics.horizontalAdvance(panel.title)
-                    : 0,
-                looks);
     drawMap(painter, panel.analytic, m_figure.analytic, left, looks);
     if (panel.analytic.values.empty()) drawNothing(painter, left, m_figure.noAnalytic, tr("nothing to show"), looks);
-    if (panel.measured.values.empty()) return drawNothing(painter, right, m_figure.noField, tr("no field yet"), looks);
     drawMap(painter, panel.measured, m_figure.measured, right, looks);
-    if (!panel.numbers) return;
-    drawNumbers(painter, panel, squareIn(right, panel.measured.rows(), panel.measured.cols()));
+    if (panel.measured.values.empty()) drawNothing(painter, right, m_figure.noField, tr("no field yet"), looks);
+    drawTicks(painter, left, layout, true, looks);
+    drawTicks(painter, right, layout, layout.stacked, looks);
+    if (panel.numbers) drawSummary(painter, panel, right, looks);
+}
+
+/// Offsets at the ends and in the middle: below a map along columns, left of it along rows.
+void FieldsCanvas::drawTicks(QPainter& painter, const QRectF& place, const Layout& layout, bool rows,
+                             const Looks& looks) const {
+    if (!layout.ticks) return;
+    const QFontMetricsF metrics(looks.font);
+    const Grid extent = m_figure.extent();
+    painter.setPen(looks.muted);
+    const bool below = !layout.stacked || rows;
+    for (const int end : {-1, 0, 1}) {
+        const Qt::Alignment across = end < 0 ? Qt::AlignLeft : end > 0 ? Qt::AlignRight : Qt::AlignHCenter;
+        const Qt::Alignment down = end < 0 ? Qt::AlignTop : end > 0 ? Qt::AlignBottom : Qt::AlignVCenter;
+        if (below)
+            painter.drawText(QRectF(place.left(), place.bottom() + 1, place.width(), metrics.height()), across,
+                             QString::number(end * (extent.cols - 1)));
+        if (rows)
+            painter.drawText(QRectF(place.left() - 44, place.top(), 40, place.height()), Qt::AlignRight | down,
+                             QString::number(end * (extent.rows - 1)));
+    }
+}
+
+void FieldsCanvas::drawSummary(QPainter& painter, const FieldsPanel& panel, const QRectF& place,
+                               const Looks& looks) const {
+    const QFontMetricsF metrics(looks.font);
+    drawNumbers(painter, panel, placeOf(panel.measured, place));
     painter.setPen(looks.muted);
     const QString distance = shortNumber(panel.numbers->meanDistance);
-    QString words = tr("mean distance %1 tokens, anisotropy %2").arg(distance, shortNumber(panel.numbers->anisotropy));
-    if (metrics.horizontalAdvance(words) > right.right() - left.left()) words = tr("mean %1 tokens").arg(distance);
-    painter.drawText(QRectF(left.left(), right.bottom() + 2, right.right() - left.left(), metrics.height()),
-                     Qt::AlignRight | Qt::AlignTop,
-                     metrics.elidedText(words, Qt::ElideRight, right.right() - left.left()));
+    const QStringList words = {
+        tr("mean distance %1 tokens, anisotropy %2").arg(distance, shortNumber(panel.numbers->anisotropy)),
+        tr("mean distance %1").arg(distance), tr("mean %1").arg(distance)};
+    painter.drawText(QRectF(place.left(), place.bottom() + metrics.height() + 2, place.width(), metrics.height()),
+                     Qt::AlignRight | Qt::AlignTop, fitting(words, metrics, place.width()));
+}
+
+/// A map lies around zero offset in the extent that all panels share.
+QRectF FieldsCanvas::placeOf(const OffsetMap& map, const QRectF& place) const {
+    const Grid extent = m_figure.extent();
+    const QSizeF size(place.width() * map.cols() / (2 * extent.cols - 1),
+                      place.height() * map.rows() / (2 * extent.rows - 1));
+    return {place.center() - QPointF(size.width() / 2, size.height() / 2), size};
 }
 
 void FieldsCanvas::drawNothing(QPainter& painter, const QRectF& place, const QString& why, const QString& shortly,
@@ -156,10 +239,25 @@ void FieldsCanvas::drawNothing(QPainter& painter, const QRectF& place, const QSt
     drawWords(painter, place, why, shortly, looks);
 }
 
+QPointF FieldsCanvas::placeOf(int panel, FieldKind kind, QPoint offset) const {
+    const Layout layout = layoutIn(rect(), font());
+    const FieldsPanel& own = m_figure.panels[static_cast<std::size_t>(panel)];
+    const bool measured = kind == FieldKind::Measured;
+    const OffsetMap& map = measured ? own.measured : own.analytic;
+    const QRectF square = placeOf(map, (measured ? layout.measured : layout.analytic)[static_cast<std::size_t>(panel)]);
+    return {square.left() + (offset.x() + map.grid.cols - 0.5) * square.width() / map.cols(),
+            square.top() + (offset.y() + map.grid.rows - 0.5) * square.height() / map.rows()};
+}
+
 void FieldsCanvas::drawMap(QPainter& painter, const OffsetMap& map, const FieldScale& scale, const QRectF& place,
                            const Looks& looks) const {
     if (map.values.empty()) return;
-    const QRectF square = squareIn(place, map.rows(), map.cols());
+    const QRectF square = placeOf(map, place);
+    if (square.width() < place.width() - 1 || square.height() < place.height() - 1) {
+        painter.setPen(QPen(looks.grid, 1));  // offsets that others reach and this one does not
+        painter.setBrush(Qt::NoBrush);
+        painter.drawRect(place);
+    }
     if (scale.log) {
         std::vector<double> logs(map.values.size());
         std::transform(map.values.begin(), map.values.end(), logs.begin(), [&](double v) { return scale.drawn(v); });
@@ -237,7 +335,7 @@ void FieldsCanvas::mouseMoveEvent(QMouseEvent* event) {
         for (const bool measured : {false, true}) {
             const OffsetMap& map = measured ? panel.measured : panel.analytic;
             if (map.values.empty()) continue;
-            const QRectF square = squareIn(measured ? layout.measured[i] : layout.analytic[i], map.rows(), map.cols());
+            const QRectF square = placeOf(map, measured ? layout.measured[i] : layout.analytic[i]);
             if (!square.contains(event->position())) continue;
             const qreal unit = square.width() / map.cols();
             const QPoint offset(static_cast<int>((event->position().x() - square.left()) / unit) - map.grid.cols + 1,

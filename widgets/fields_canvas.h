@@ -27,11 +27,13 @@ struct OffsetMap {
     }
 };
 
+enum class FieldKind { Analytic, Measured };
+
 struct FieldsPanel {
     HeadRef head;
-    QString name;  ///< of the head, or "A - B"
-    QString title;
-    QString problem;  ///< not empty: hatched, with this message
+    QString name;          ///< of the head, or "A - B"
+    QStringList captions;  ///< the same at most ... to least length: the first one that has room is drawn
+    QString problem;       ///< not empty: hatched, with this message
     int colour = 0;
     OffsetMap analytic;
     OffsetMap measured;
@@ -54,6 +56,11 @@ struct FieldsFigure {
     FieldScale measured;
     QString noField;     ///< what a panel without a measured field says
     QString noAnalytic;  ///< what a panel without an analytic one says
+    QStringList source;  ///< of the measured fields, longest first; may be empty
+    QString letters;     ///< what the letters in short captions mean; may be empty
+
+    /// Offsets that every panel reaches, so that all are of one extent.
+    [[nodiscard]] Grid extent() const;
 };
 
 /// Draws all panels, the profiles through the crosshair and the legends. Moving the mouse moves the crosshair of every
@@ -68,6 +75,8 @@ public:
     [[nodiscard]] QPoint crosshair() const { return m_cross; }  ///< x: column offset, y: row offset, tokens
     void setCrosshair(QPoint offset);
     void draw(QPainter& painter, const QRectF& place, const Looks& looks) const;
+    /// Middle of the cell of an offset (x: columns, y: rows) in a panel's map, in widget coordinates.
+    [[nodiscard]] QPointF placeOf(int panel, FieldKind kind, QPoint offset) const;
 
 signals:
     void hovered(int panel, QPoint offset);  ///< panel -1: left the panels
@@ -82,11 +91,16 @@ private:
     struct Layout;
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
     void drawPanel(QPainter& painter, std::size_t index, const Layout& layout, const Looks& looks) const;
+    void drawHeading(QPainter& painter, const FieldsPanel& panel, const Layout& layout, const QRectF& left,
+                     const QRectF& right, const Looks& looks) const;
+    void drawTicks(QPainter& painter, const QRectF& place, const Layout& layout, bool rows, const Looks& looks) const;
+    [[nodiscard]] QRectF placeOf(const OffsetMap& map, const QRectF& place) const;
     void drawMap(QPainter& painter, const OffsetMap& map, const FieldScale& scale, const QRectF& place,
                  const Looks& looks) const;
     void drawNothing(QPainter& painter, const QRectF& place, const QString& why, const QString& shortly,
                      const Looks& looks) const;
     void drawNumbers(QPainter& painter, const FieldsPanel& panel, const QRectF& place) const;
+    void drawSummary(QPainter& painter, const FieldsPanel& panel, const QRectF& place, const Looks& looks) const;
     void drawProfiles(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
     FieldsFigure m_figure;

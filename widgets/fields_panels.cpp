@@ -2,6 +2,8 @@
 // What the panels of the Fields view hold and on which scales.
 #include <QCheckBox>
 #include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QSignalBlocker>
 #include <QSlider>
 #include <algorithm>
 #include <cmath>
@@ -10,6 +12,8 @@
 #include "core/data/kernel_series.h"
 #include "widgets/fields_canvas.h"
 #include "widgets/fields_view.h"
+#include "widgets/run_text.h"
+#include "widgets/runs.h"
 
 namespace ropescope {
 namespace {
@@ -66,7 +70,7 @@ const HeadReport* FieldsView::scaledOf(HeadRef head) const {
 }
 
 const HeadField* FieldsView::fieldOf(HeadRef head) const {
-    if (const HeadField* field = m_models.field(head, m_step->value())) return field;
+    if (m_runs.current() != nullptr) return m_runs.field(head);
     const HeadCalibration* data = m_models.calibration(head);
     return data == nullptr || data->field.sum.empty() ? nullptr : &data->field;
 }
@@ -75,7 +79,11 @@ FieldsPanel FieldsView::panelOf(HeadRef head, const HeadReport& report) const {
     FieldsPanel panel;
     panel.head = head;
     panel.name = m_models.headName(head);
-    panel.title = panel.name + (report.identity ? tr("  identity") : QString());
+    const QString id = QString::fromStdString(head.id.name());
+    for (const QString& caption : {panel.name, m_models.shortHeadName(head), id}) {
+        if (report.identity) panel.captions << caption + tr("  identity");
+        panel.captions << caption;
+    }
     panel.problem = QString::fromStdString(report.problem);
     panel.colour = m_selection.colourIndex(head);
     if (!report.problem.empty()) return panel;
@@ -100,30 +108,59 @@ void FieldsView::subtract(FieldsFigure& figure) {
     one.analytic = minus(one.analytic, other.analytic);
     one.measured = minus(one.measured, other.measured);
     one.name = tr("%1 \u2212 %2").arg(one.name, other.name);
-    one.title = one.name;
+    const QString a = QString::fromStdString(one.head.id.name()), b = QString::fromStdString(other.head.id.name());
+    one.captions = {one.name, tr("%1 \u2212 %2").arg(a, b), tr("A \u2212 B")};
     one.numbers.reset();
     figure.panels = {one};
     figure.noField = tr("No difference: both heads need a measured field on the same grid");
 }
 
-void FieldsView::setScales(FieldsFigure& figure) const {
+/// Over all steps of the selected picture, so that one step after the other is drawn on one scale.
+double FieldsView::largestField(HeadRef head) const {
+    const bool mean = m_measured->currentIndex() == 0;
+    const auto largest = [&](const HeadField& field) {
+        const std::vector<float>& values = mean ? field.mean : field.sum;
+        return values.empty() ? 0.0 : static_cast<double>(*std::max_element(values.begin(), values.end()));
+    };
+    double all = 0;
+    if (const Run* run = m_runs.current(); run != nullptr && run->model == head.model) {
+        for (const StepFields& step : run->fields)
+            for (const HeadField& field : step.heads)
+                if (field.id == head.id) all = std::max(all, largest(field));
+        return all;
+    }
+    const HeadField* field = fieldOf(head);
+    return field == nullptr ? 0 : largest(*field);
+}
+
+void FieldsView::setScales(FieldsFigure& figure) {
     double analytic = 0, measured = 0;
     for (const FieldsPanel& panel : figure.panels) {
         for (double value : panel.analytic.values) analytic = std::max(analytic, std::abs(value));
         for (double value : panel.measured.values) measured = std::max(measured, std::abs(value));
+        if (!m_subtracted) measured = std::max(measured, largestField(panel.head));
     }
     if (!(analytic > 0)) analytic = 1;
     if (!(measured > 0)) measured = 1;
+    const bool fixed = m_fixed->isChecked();
+    for (auto& [box, high] :
+         {std::pair<QDoubleSpinBox*, double&>{m_highAnalytic, analytic}, {m_highMeasured, measured}}) {
+        if (fixed) {
+            high = box->value();
+            continue;
+        }
+        const QSignalBlocker quiet(box);
+        box->setValue(high);
+    }
     const bool kernel = m_analytic->currentIndex() == static_cast<int>(Analytic::Kernel);
     const bool log = m_scale->currentIndex() == 1;
-    static const QString kTitles[] = {tr("Kernel (share of energy)"), tr("Softmax of kernel (share)"),
-                                      tr("Sensitivity (share of a logit)")};
+    const QString titles[] = {tr("Kernel (share of energy)"), tr("Softmax of kernel (share)"),
+                              tr("Sensitivity (share of a logit)")};
     figure.analytic = {kernel ? ColourMap::Diverging : ColourMap::Viridis, kernel ? -analytic : 0, analytic,
-                       kTitles[m_analytic->currentIndex()], false};
-    figure.measured = {ColourMap::Viridis, log ? measured * std::pow(10.0, -kLogDecades) : 0, measured,
-                       m_measured->currentIndex() == 0 ? tr("Measured attention per pair (share)")
-                                                       : tr("Measured attention by offset (share)"),
-                       log};
+                       titles[m_analytic->currentIndex()], false};
+    figure.measured = {
+        ColourMap::Viridis, log ? measured * std::pow(10.0, -kLogDecades) : 0, measured,
+        m_measured->currentIndex() == 0 ? tr("Measured per pair (share)") : tr("Measured by offset (share)"), log};
     if (!m_subtracted) return;
     for (FieldScale* scale : {&figure.analytic, &figure.measured}) {
         scale->map = ColourMap::Diverging;
@@ -131,6 +168,25 @@ void FieldsView::setScales(FieldsFigure& figure) const {
         scale->log = false;
         scale->title = tr("Difference: %1").arg(scale->title);
     }
+}
+
+/// Which picture and step the measured fields are of; of images where no picture is selected.
+QStringList FieldsView::sourceTexts() const {
+    const Run* run = m_runs.current();
+    if (run == nullptr) {
+        const OpenModel* model = m_models.find(m_selection.current().model);
+        if (model == nullptr || !model->calibration) return {};
+        return {tr("Measured: mean over %1 images").arg(model->calibration->images)};
+    }
+    if (run->fields.empty()) return {};
+    if (run->isClassified()) return {tr("Measured on %1").arg(run->subject), tr("Measured on the classified image")};
+    const QString step = stepText(*run, m_runs.step());
+    QStringList texts;
+    if (run->pictures > 1)
+        texts << tr("Measured: mean over %1 pictures, %2").arg(run->pictures).arg(step);
+    else
+        texts << tr("Measured in %1, %2").arg(runName(*run), step);
+    return texts << tr("Measured: %1").arg(step);
 }
 
 }  // namespace ropescope

@@ -5,16 +5,17 @@
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QHBoxLayout>
+#include <QDoubleSpinBox>
 #include <QLabel>
 #include <QPushButton>
 #include <QSlider>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "widgets/fields_canvas.h"
-#include "widgets/flow_layout.h"
+#include "widgets/number_table.h"
+#include "widgets/runs.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
@@ -37,10 +38,21 @@ QSlider* newSlider(QWidget* parent, int low, int high, const QString& tip) {
     return slider;
 }
 
+QDoubleSpinBox* newRangeBox(QWidget* parent, const QString& tip) {
+    auto* box = new QDoubleSpinBox(parent);
+    box->setRange(1e-6, 1e6);
+    box->setDecimals(4);
+    box->setStepType(QAbstractSpinBox::AdaptiveDecimalStepType);
+    box->setToolTip(tip);
+    box->hide();
+    return box;
+}
+
 }  // namespace
 
-FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent)
+FieldsView::FieldsView(OpenModels& models, Selection& selection, Runs& runs, QWidget* parent)
     : View(models, selection, tr("Fields"), parent),
+      m_runs(runs),
       m_analytic(new QComboBox(this)),
       m_content(new QComboBox(this)),
       m_measured(new QComboBox(this)),
@@ -53,8 +65,9 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
       m_method(new QComboBox(this)),
       m_beta(newSlider(this, 0, kBetaSteps, tr("Content strength of the softmax: E|q||k| / sqrt(D)"))),
       m_betaText(new QLabel(this)),
-      m_step(newSlider(this, 0, 0, tr("Sampling step of the measured field"))),
-      m_stepText(new QLabel(this)),
+      m_fixed(new QCheckBox(tr("Fixed range"), this)),
+      m_highAnalytic(newRangeBox(this, tr("End of the analytic field's colours"))),
+      m_highMeasured(newRangeBox(this, tr("End of the measured field's colours"))),
       m_canvas(new FieldsCanvas(this)) {
     setEmptyText(tr("Where the selected heads look, by offset from the query: what the weights allow beside what was "
                     "measured while an image was made. Select a head."),
@@ -63,7 +76,9 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, QWidget* parent
     connect(&m_selection, &Selection::changed, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::headChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::modelsChanged, this, &FieldsView::refresh);
-    connect(&m_models, &OpenModels::fieldsChanged, this, &FieldsView::refresh);
+    connect(&m_runs, &Runs::selected, this, &FieldsView::refresh);
+    connect(&m_runs, &Runs::changed, this, &FieldsView::refresh);
+    connect(&m_runs, &Runs::stepChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::calibrationChanged, this, &FieldsView::refresh);
     connect(m_canvas, &FieldsCanvas::repainted, this, &FieldsView::repainted);
     connect(m_canvas, &FieldsCanvas::hovered, this, &FieldsView::showHover);
@@ -86,42 +101,31 @@ void FieldsView::buildControls() {
         tr("Mean: attention per pair of tokens, free of the border's bias; its corners rest on single "
            "pairs.\nSum: share of attention by offset; every number comes from it."));
     m_scale->addItems({tr("linear"), tr("log")});
-    addLabel(tr("Analytic"));
-    controls().addWidget(m_analytic);
-    controls().addWidget(m_content);
-    addLabel(tr("Measured"));
-    controls().addWidget(m_measured);
-    controls().addWidget(m_scale);
     m_difference->setToolTip(tr("The first head minus the second, offset by offset; for two shown heads"));
-    controls().addWidget(m_difference);
-    connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
-
-    QPushButton* measure = addMeasureButton();  // where its result is asked for: the row is full
+    m_fixed->setToolTip(
+        tr("Colours keep their range when other heads are selected. Without it they span all steps of "
+           "the picture for the shown heads."));
+    QPushButton* measure = newMeasureButton();  // where its result is asked for
     measure->hide();
     connect(m_content, &QComboBox::currentIndexChanged, measure,
             [measure](int content) { measure->setVisible(content == static_cast<int>(Content::Data)); });
-    connect(m_content, &QComboBox::activated, this, [this] { m_contentChosen = true; });
-    auto* sliders = new FlowLayout;
     m_square->setChecked(true);
-    m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 31 \u00d7 31")));
-    // A label and its slider stay in one row.
-    const std::vector<std::vector<QWidget*>> groups = {
-        {m_gridText, m_rows, m_cols, m_square, m_method}, {m_betaText, m_beta}, {m_stepText, m_step}};
-    for (const std::vector<QWidget*>& group : groups) {
-        auto* together = new QWidget(this);
-        auto* row = new QHBoxLayout(together);
-        row->setContentsMargins(0, 0, 8, 0);
-        for (QWidget* widget : group) row->addWidget(widget);
-        sliders->addWidget(together);
-    }
-    auto* content = new QWidget(this);
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
-    layout->addLayout(sliders);
-    layout->addWidget(m_canvas, 1);
-    setContent(content);
-
+    m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 128 \u00d7 128")));
+    controls().addGroup(tr("Analytic"), {m_analytic, m_content, measure});
+    controls().addGroup({}, {m_betaText, m_beta});
+    controls().addGroup(tr("Measured"), {m_measured, m_scale});
+    controls().addGroup({}, {m_difference});
+    controls().addGroup({}, {m_fixed, m_highAnalytic, m_highMeasured});
+    controls().addGroup({}, {m_gridText, m_rows, m_cols, m_square, m_method});
+    setContent(m_canvas);
+    connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
+    connect(m_fixed, &QCheckBox::toggled, this, [this](bool fixed) {
+        m_highAnalytic->setVisible(fixed);
+        m_highMeasured->setVisible(fixed);
+        refresh();
+    });
+    for (QDoubleSpinBox* box : {m_highAnalytic, m_highMeasured})
+        connect(box, &QDoubleSpinBox::valueChanged, this, &FieldsView::refresh);
     for (QComboBox* combo : {m_analytic, m_content, m_measured, m_scale}) {
         connect(combo, &QComboBox::currentIndexChanged, this, &FieldsView::refresh);
     }
@@ -146,17 +150,12 @@ void FieldsView::buildControls() {
     connect(&m_askPause, &QTimer::timeout, this, &FieldsView::askScaled);
     connect(m_beta, &QSlider::valueChanged, this, &FieldsView::refresh);
     connect(m_beta, &QSlider::sliderPressed, this, [this] { m_betaChosen = true; });
-    connect(m_step, &QSlider::valueChanged, this, [this](int step) {
-        refresh();
-        emit stepChanged(step);
-    });
 }
 
 void FieldsView::setAnalytic(Analytic analytic) {
     m_analytic->setCurrentIndex(static_cast<int>(analytic));
 }
 void FieldsView::setContentKind(Content content) {
-    m_contentChosen = true;
     m_content->setCurrentIndex(static_cast<int>(content));
 }
 void FieldsView::setMeasured(Measured measured) {
@@ -225,32 +224,34 @@ double FieldsView::beta() const {
     return 0.01 * std::pow(10.0, 4.0 * m_beta->value() / kBetaSteps);
 }
 
-void FieldsView::setStep(int step) {
-    m_step->setValue(step);
+void FieldsView::setFixedRange(bool fixed) {
+    m_fixed->setChecked(fixed);
 }
 
-int FieldsView::step() const {
-    return m_step->value();
+double FieldsView::highMeasured() const {
+    return m_canvas->figure().measured.high;
 }
 
-/// The grid and the content strength start as the model's own.
+/// The grid is that of the selected picture, made with this model, else the model's own; positions change as they did
+/// for the picture. The content strength is the head's own.
 void FieldsView::takeDefaults() {
     const HeadRef current = m_selection.current();
     const OpenModel* model = m_models.find(current.model);
-    if (model != nullptr && m_gridOf != current.model && model->card.grid.tokens() > 0) {
-        m_gridOf = current.model;
-        const QSignalBlocker rows(m_rows), cols(m_cols), square(m_square);
-        m_square->setChecked(model->card.grid.rows == model->card.grid.cols);
+    const Run* run = m_runs.current();
+    const bool own = run != nullptr && run->model == current.model && run->patches.tokens() > 0;
+    const std::pair<int, int> source{current.model, own ? run->key : -1};
+    if (model != nullptr && m_gridOf != source && (own || model->card.grid.tokens() > 0)) {
+        m_gridOf = source;
+        const Grid grid = own ? run->patches : model->card.grid;
+        const QSignalBlocker rows(m_rows), cols(m_cols), square(m_square), method(m_method);
+        for (QSlider* side : {m_rows, m_cols}) side->setMaximum(std::max({kLargestSide, grid.rows, grid.cols}));
+        m_square->setChecked(grid.rows == grid.cols);
         m_cols->setVisible(!m_square->isChecked());
-        m_rows->setValue(model->card.grid.rows);
-        m_cols->setValue(model->card.grid.cols);
+        m_rows->setValue(grid.rows);
+        m_cols->setValue(grid.cols);
+        if (own) m_method->setCurrentIndex(static_cast<int>(run->asked.extrapolate.method));
     }
     const HeadReport* report = m_models.head(current);
-    if (report != nullptr && !m_contentChosen) {
-        const QSignalBlocker block(m_content);
-        const bool white = report->kernelWeights.a.empty() && !report->kernelWhite.a.empty();
-        m_content->setCurrentIndex(static_cast<int>(white ? Content::White : Content::Weights));
-    }
     const HeadCalibration* data = m_models.calibration(current);
     const bool measured = m_content->currentIndex() == static_cast<int>(Content::Data) && data != nullptr;
     const double strength = measured ? data->contentStrength : report == nullptr ? 0 : report->contentStrength;
@@ -260,39 +261,27 @@ void FieldsView::takeDefaults() {
     }
 }
 
-/// The slider covers the recorded steps and follows the newest while it stands on the newest.
-void FieldsView::refreshSteps() {
+/// Why no measured field is drawn.
+QString FieldsView::noFieldText() const {
     const OpenModel* model = m_models.find(m_selection.current().model);
-    const int last = model == nullptr || model->fields.empty() ? -1 : model->fields.back().step;
-    const bool follows = m_step->value() == m_step->maximum();
-    const QSignalBlocker block(m_step);
-    m_step->setMaximum(std::max(0, last));
-    if (follows) m_step->setValue(last);
-    m_step->setVisible(last > 0);
-    const bool averaged = last < 0 && model != nullptr && model->calibration;
-    m_stepText->setVisible(last >= 0 || averaged);
-    if (averaged) m_stepText->setText(tr("Measured: mean over %1 images").arg(model->calibration->images));
-    if (last < 0) return;
-    for (const StepFields& fields : model->fields) {
-        if (fields.step != m_step->value()) continue;
-        if (fields.steps == 1 && model->card.objective == "classify") {
-            m_stepText->setText(tr("Measured on the classified image"));
-            continue;
-        }
-        m_stepText->setText(
-            tr("Step %1 of %2, t = %3").arg(fields.step + 1).arg(fields.steps).arg(shortNumber(fields.time)));
-    }
+    const Run* run = m_runs.current();
+    if (run != nullptr && model != nullptr && run->model != m_selection.current().model)
+        return tr("The selected picture is of %1").arg(run->modelName);
+    if (run != nullptr && run->state != Run::State::Running && run->fields.empty())
+        return run->steps() > 0 ? tr("This picture was made without measuring fields")
+                                : tr("The fields of this picture are gone: \"Make again\" below brings them back");
+    return model != nullptr && model->card.objective == "classify"
+               ? tr("Measured field: open an image in Classify and it fills in")
+               : tr("Measured field: it fills in while an image is generated");
 }
 
 void FieldsView::refresh() {
     if (keepsOldContent()) return;
     takeDefaults();
-    refreshSteps();
     FieldsFigure figure;
-    const OpenModel* model = m_models.find(m_selection.current().model);
-    figure.noField = model != nullptr && model->card.objective == "classify"
-                         ? tr("Measured field: open an image in Classify and it fills in")
-                         : tr("Measured field: it fills in while an image is generated");
+    figure.noField = noFieldText();
+    figure.source = sourceTexts();
+    figure.letters = m_models.modelLetters(m_selection.shown());
     figure.noAnalytic =
         m_content->currentIndex() == static_cast<int>(Content::Data)
             ? tr("Nothing measured yet: \"Measure data ...\" above fills this in")
@@ -356,24 +345,19 @@ QWidget* FieldsView::canvas() const {
     return m_canvas;
 }
 
-QString FieldsView::numbers(QChar separator) const {
-    QString text = QStringLiteral("head") + separator + QStringLiteral("kind") + separator +
-                   QStringLiteral("row_offset") + separator + QStringLiteral("column_offset") + separator +
-                   QStringLiteral("value\n");
+void FieldsView::writeNumbers(NumberTable& table) const {
+    table.label(QStringLiteral("head")).label(QStringLiteral("kind")).label(QStringLiteral("row_offset"));
+    table.label(QStringLiteral("column_offset")).label(QStringLiteral("value")).endRow();
     for (const FieldsPanel& panel : m_canvas->figure().panels) {
         for (const OffsetMap* map : {&panel.analytic, &panel.measured}) {
             if (map->values.empty()) continue;
             const QString kind = map == &panel.analytic ? QStringLiteral("analytic") : QStringLiteral("measured");
             for (int row = 1 - map->grid.rows; row < map->grid.rows; ++row) {
-                for (int col = 1 - map->grid.cols; col < map->grid.cols; ++col) {
-                    text += panel.name + separator + kind + separator + QString::number(row) + separator +
-                            QString::number(col) + separator + QString::number(map->at(row, col), 'g', 10) +
-                            QLatin1Char('\n');
-                }
+                for (int col = 1 - map->grid.cols; col < map->grid.cols; ++col)
+                    table.label(panel.name).label(kind).label(row).label(col).number(map->at(row, col)).endRow();
             }
         }
     }
-    return text;
 }
 
 void FieldsView::drawFigure(QCPPainter& painter, QSize size) const {

@@ -111,7 +111,7 @@ QByteArray paintPng(QSize size, const FigurePainter& paint) {
     return bytes;
 }
 
-QByteArray paintSvg(QSize size, const QString& title, const FigurePainter& paint) {
+QByteArray paintSvg(QSize size, const QString& title, SvgText text, const FigurePainter& paint) {
     QByteArray bytes;
     QBuffer buffer(&bytes);
     buffer.open(QIODevice::WriteOnly);
@@ -121,6 +121,13 @@ QByteArray paintSvg(QSize size, const QString& title, const FigurePainter& paint
     generator.setSize(size);
     generator.setViewBox(QRect(QPoint(0, 0), size));
     generator.setTitle(title);
+    if (text == SvgText::Text) {
+        QCPPainter painter(&generator);
+        painter.setRenderHint(QPainter::Antialiasing);
+        paint(painter, size);
+        painter.end();
+        return bytes;
+    }
     QPainter target(&generator);
     OutlineDevice outlines(target, size);
     QCPPainter painter(&outlines);

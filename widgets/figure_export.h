@@ -16,8 +16,9 @@ using FigurePainter = std::function<void(QCPPainter&, QSize)>;
 /// The figure on white, `scale` device pixels per logical pixel.
 [[nodiscard]] QImage paintImage(QSize size, qreal scale, const FigurePainter& paint);
 [[nodiscard]] QByteArray paintPng(QSize size, const FigurePainter& paint);  ///< at twice the logical size
-/// SVG cannot embed fonts, so text becomes outlines: the figure looks the same everywhere.
-[[nodiscard]] QByteArray paintSvg(QSize size, const QString& title, const FigurePainter& paint);
+/// SVG cannot embed fonts: text as outlines looks the same everywhere, text as text can be searched and edited.
+enum class SvgText { Text, Outlines };
+[[nodiscard]] QByteArray paintSvg(QSize size, const QString& title, SvgText text, const FigurePainter& paint);
 [[nodiscard]] QByteArray paintPdf(QSize size, const QString& title, const FigurePainter& paint);
 
 }  // namespace ropescope

@@ -6,10 +6,16 @@
 #include <cmath>
 
 #include "widgets/frequencies_view.h"
+#include "widgets/key_line.h"
 #include "widgets/plot_layout.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
+namespace {
+
+constexpr double kStanding = 2.5;  // standing names may take this part of the height, or there are none
+
+}  // namespace
 
 QCPAxisRect* FrequenciesView::addPanel(int place) {
     auto* panel = new QCPAxisRect(&plot());
@@ -35,14 +41,16 @@ void FrequenciesView::buildPanels(const std::vector<int>& axes) {
         m_panels[axis] = panel;
         QCPAxis* x = panel->axis(QCPAxis::atBottom);
         if (axis == kMixedAxis) {
-            x->setLabel(tr("Wave direction along columns; rings: wavelength"));
-            panel->axis(QCPAxis::atLeft)->setLabel(tr("Wave direction along rows"));
+            setTitle(*x, tr("Waves along columns"), {tr("Columns")});
+            setTitle(*panel->axis(QCPAxis::atLeft), tr("Waves along rows"), {tr("Rows")});
         } else {
             x->setScaleType(QCPAxis::stLogarithmic);
             x->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
             x->setNumberFormat(QStringLiteral("g"));
-            x->setLabel(tr("Wavelength along %1 (tokens)").arg(axisName(axis)));
-            panel->axis(QCPAxis::atLeft)->setLabel(place == 0 ? tr("Energy (share of all planes)") : QString());
+            setTitle(*x, tr("Wavelength along %1 (tokens)").arg(axisName(axis)),
+                     {tr("Wavelength, %1").arg(axisName(axis)), tr("\u03bb, %1").arg(axisName(axis))});
+            setTitle(*panel->axis(QCPAxis::atLeft), place == 0 ? tr("Energy (share of all planes)") : QString(),
+                     {place == 0 ? tr("Energy") : QString()});
         }
         ++place;
     }
@@ -74,7 +82,6 @@ void FrequenciesView::fillPolar() {
     }
     const OpenModel* model = m_models.find(m_selection.current().model);
     const int side = model == nullptr ? 0 : std::max(model->card.grid.rows, model->card.grid.cols);
-    layOut(plot());  // rings need the panel's shape
     m_polar.fill(plot(), *found->second, heads, side, looksOf(palette(), font()));
 }
 
@@ -84,7 +91,7 @@ void FrequenciesView::fillStill() {
     const Looks looks = looksOf(palette(), font());
     QCPAxis* x = m_still->axis(QCPAxis::atBottom);
     QCPAxis* y = m_still->axis(QCPAxis::atLeft);
-    const QSharedPointer<QCPAxisTickerText> names(new QCPAxisTickerText);
+    m_stillNames.clear();
     int place = 0;
     for (HeadRef head : m_selection.shown()) {
         if (shares(head) == nullptr) continue;
@@ -95,14 +102,13 @@ void FrequenciesView::fillStill() {
         fill.setAlpha(110);
         bar->setBrush(fill);
         bar->setPen(headPen(m_selection.colourIndex(head), 2));
-        names->addTick(place++, QString::fromStdString(head.id.name()));
+        m_stillNames << m_models.shortHeadName(head);
+        ++place;
     }
-    x->setTicker(names);
-    x->setTickLabelRotation(place > 2 ? -90 : 0);
     x->setRange(-0.8, place - 0.2);
-    x->setLabel(tr("Still planes"));
+    setTitle(*x, tr("Still planes"), {tr("Still")});
     y->setRange(0, 1);
-    if (m_panels.empty()) y->setLabel(tr("Energy (share of all planes)"));
+    setTitle(*y, m_panels.empty() ? tr("Energy (share of all planes)") : QString());
 }
 
 QCPGraph* FrequenciesView::addCurve(int axis, const std::vector<QPointF>& points) {
@@ -151,8 +157,7 @@ void FrequenciesView::addGridMark(int axis, QCPAxisRect* panel) {
     if (side <= 0) return;
     const Looks looks = looksOf(palette(), font());
     auto* mark = new QCPItemLine(&plot());
-    auto* label = new QCPItemText(&plot());
-    for (QCPItemPosition* position : {mark->start, mark->end, label->position}) {
+    for (QCPItemPosition* position : {mark->start, mark->end}) {
         position->setAxes(panel->axis(QCPAxis::atBottom), panel->axis(QCPAxis::atLeft));
         position->setAxisRect(panel);
         position->setTypeY(QCPItemPosition::ptAxisRectRatio);
@@ -161,13 +166,81 @@ void FrequenciesView::addGridMark(int axis, QCPAxisRect* panel) {
     mark->start->setCoords(side, 0);
     mark->end->setCoords(side, 1);
     mark->setPen(QPen(looks.reference, 1, Qt::DashLine));
-    label->setClipAxisRect(panel);
-    label->position->setCoords(side, 0.01);
-    label->setPositionAlignment(Qt::AlignLeft | Qt::AlignTop);
-    label->setPadding(QMargins(6, 0, 0, 0));
-    label->setText(tr("grid, %1 tokens").arg(side));
-    label->setFont(looks.font);
-    label->setColor(looks.muted);
+}
+
+void FrequenciesView::showKey() {
+    const HeadRef current = m_selection.current();
+    const std::vector<HeadRef> shown = m_selection.shown();
+    std::vector<KeyEntry> entries;
+    const bool curves = m_panels.size() > m_panels.count(kMixedAxis);
+    if (curves && shares(current) != nullptr) {
+        const auto outline = [](QPainter& painter, const QRectF& place, const Looks& looks) {
+            QColor fill = looks.muted;
+            fill.setAlpha(30);
+            painter.fillRect(place, fill);
+            painter.setPen(QPen(looks.reference, 1.5));
+            painter.drawLine(place.topLeft(), place.topRight());
+        };
+        const QString name = m_models.shortHeadName(current);
+        entries.push_back({outline, chosen() == Energy::Data ? tr("the same data of %1 with B = I").arg(name)
+                                                             : tr("%1 with B = I").arg(name)});
+    }
+    if (m_panels.count(kMixedAxis) > 0) {
+        const auto ring = [](QPainter& painter, const QRectF& place, const Looks& looks) {
+            painter.setPen(QPen(looks.reference, 1));
+            painter.setBrush(Qt::NoBrush);
+            painter.drawEllipse(place.center(), 5, 5);
+        };
+        entries.push_back({ring, tr("wavelength, shorter outside; area: energy")});
+    }
+    const OpenModel* model = m_models.find(current.model);
+    if (model != nullptr && !m_panels.empty() && model->card.grid.tokens() > 0) {
+        const auto dashes = [](QPainter& painter, const QRectF& place, const Looks& looks) {
+            painter.setPen(QPen(looks.reference, 1, Qt::DashLine));
+            painter.drawLine(QPointF(place.center().x(), place.top()), QPointF(place.center().x(), place.bottom()));
+        };
+        const Grid grid = model->card.grid;
+        entries.push_back({dashes, isFlattened(current)
+                                       ? tr("the grid, %1 tokens").arg(grid.tokens())
+                                       : tr("the grid, %1 rows \u00d7 %2 columns").arg(grid.rows).arg(grid.cols)});
+    }
+    if (curves && chosen() == Energy::Data && shares(current) != nullptr) {
+        const auto bar = [](QPainter& painter, const QRectF& place, const Looks& looks) {
+            painter.setPen(QPen(looks.text, 1));
+            painter.drawLine(QPointF(place.center().x(), place.top()), QPointF(place.center().x(), place.bottom()));
+            for (const qreal y : {place.top(), place.bottom()})
+                painter.drawLine(QPointF(place.center().x() - 4, y), QPointF(place.center().x() + 4, y));
+        };
+        entries.push_back({bar, tr("one standard error")});
+    }
+    if (const QString letters = m_models.modelLetters(shown); m_still != nullptr && !letters.isEmpty())
+        entries.push_back({{}, letters});
+    key().setEntries(std::move(entries));
+}
+
+/// Names lie where they have the room, stand where they have not, and some are left out where that is not enough.
+void FrequenciesView::fitStill() const {
+    QCPAxis* x = m_still->axis(QCPAxis::atBottom);
+    const QFontMetricsF metrics(x->tickLabelFont());
+    double widest = 0;
+    for (const QString& name : m_stillNames) widest = std::max(widest, metrics.horizontalAdvance(name));
+    const double slot = m_still->width() / std::max(1.0, x->range().size());
+    const bool lying = widest + 6 <= slot;
+    const int step = lying ? 1 : std::max(1, static_cast<int>(std::ceil((metrics.height() + 2) / std::max(1.0, slot))));
+    const QSharedPointer<QCPAxisTickerText> names(new QCPAxisTickerText);
+    for (int i = 0; i < m_stillNames.size(); i += step) names->addTick(i, m_stillNames[i]);
+    x->setTicker(names);
+    x->setTickLabelRotation(lying ? 0 : -90);
+    x->setTickLabels(lying || kStanding * widest < x->parentPlot()->viewport().height());
+}
+
+void FrequenciesView::fit() const {
+    if (m_still != nullptr) {
+        layOut(*m_still->parentPlot());
+        fitStill();
+    }
+    CurveView::fit();
+    if (const auto mixed = m_panels.find(kMixedAxis); mixed != m_panels.end()) m_polar.fit(*mixed->second);
 }
 
 }  // namespace ropescope

@@ -10,11 +10,16 @@
 #include <cmath>
 #include <numbers>
 
-#include "widgets/flow_layout.h"
+#include "widgets/key_line.h"
+#include "widgets/number_table.h"
 #include "widgets/plot_style.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
+
+// The words below the plot get a line for every so many pixels that the view is higher than the least.
+constexpr int kLeastHeight = 280, kHeightPerLine = 60;
 
 double omegaOf(const FrequencyEnergy& energy, std::size_t plane, std::size_t planes) {
     const std::size_t axes = planes == 0 ? 0 : energy.frequency.size() / planes;
@@ -55,24 +60,26 @@ QString percent(double share) {
 FrequenciesView::FrequenciesView(OpenModels& models, Selection& selection, QWidget* parent)
     : CurveView(models, selection, tr("Frequencies"), parent),
       m_energy(new QComboBox(this)),
+      m_about(new QLabel(this)),
       m_summary(new QLabel(this)) {
     setEmptyText(tr("Over which wavelengths the selected heads spread their energy, row by row and column by column, "
                     "beside what the same weights do with plain rotary positions. Select a head."),
                  tr("Open a model ..."));
-    addLabel(tr("Energy"));
-    m_energy->addItem(tr("with the head's weights (of the head)"));
-    m_energy->addItem(tr("map only (of the map)"));
-    m_energy->addItem(tr("from data (of the head)"));
+    m_energy->addItem(tr("with the head's weights"));
+    m_energy->addItem(tr("map only"));
+    m_energy->addItem(tr("from data"));
     m_energy->setToolTip(
-        tr("Share of a plane's logit energy. With weights: projections and map together, the default.\n"
-           "Map only: for white content; under the inverse convention an excess is obliqueness, not "
-           "reallocation.\nFrom data: second moments of the queries and keys of images, bars of one standard error; "
+        tr("Share of a plane's logit energy. With weights: projections and map together, of the head; the default.\n"
+           "Map only: for white content, of the map; under the inverse convention an excess is obliqueness, not "
+           "reallocation.\nFrom data: second moments of the queries and keys of images, of the head; "
            "needs a measurement."));
-    controls().addWidget(m_energy);
-    addMeasureButton();
+    controls().addGroup(tr("Energy"), {m_energy});
+    controls().addWidget(newMeasureButton());
     m_summary->setWordWrap(true);
     m_summary->setTextFormat(Qt::PlainText);
     body().addWidget(m_summary);
+    m_about->setForegroundRole(QPalette::PlaceholderText);
+    controls().addWidget(m_about);
     connect(m_energy, &QComboBox::currentIndexChanged, this, &FrequenciesView::refresh);
     connect(&m_models, &OpenModels::calibrationChanged, this, &FrequenciesView::refresh);
     restyle();
@@ -196,38 +203,57 @@ void FrequenciesView::refresh() {
     }
     fillPolar();
     fillStill();
-    m_summary->setText(summary(m_selection.current()));
+    m_about->setText(chosen() == Energy::Map ? tr("of the map") : tr("of the head"));
+    showKey();
+    showSummary();
     replot();
 }
 
-QString FrequenciesView::summary(HeadRef head) const {
+QStringList FrequenciesView::summary(HeadRef head) const {
     const HeadReport* report = m_models.head(head);
     if (report == nullptr || !report->problem.empty()) return {};
     const FrequencyEnergy& energy = report->energy;
-    QStringList parts;
     if (chosen() == Energy::Data) {
-        if (shares(head) == nullptr) return m_models.headName(head) + tr(":  not measured yet: \"Measure data ...\"");
+        if (shares(head) == nullptr) return {tr("not measured yet: \"Measure data ...\"")};
         const OpenModel* model = m_models.find(head.model);
-        parts << tr("measured on %1").arg(QString::fromStdString(model->calibration->source))
-              << tr("bars: one standard error") << tr("still %1").arg(percent(drawnStill(head)));
-        return m_models.headName(head) + QStringLiteral(":  ") + parts.join(QStringLiteral("  \u00b7  ")) +
-               tr("  \u00b7  grey: the same data with B = I");
+        return {tr("measured on %1").arg(QString::fromStdString(model->calibration->source)),
+                tr("still %1").arg(percent(drawnStill(head)))};
     }
-    if (chosen() == Energy::Map) {
-        parts << tr("shift from a flat ladder %1 (1-Wasserstein over ln |\u03c9|)")
-                     .arg(shortNumber(energy.wassersteinMap));
-    } else {
-        parts << tr("shift from B = I %1 (1-Wasserstein over ln |\u03c9|)").arg(shortNumber(energy.wasserstein))
-              << tr("mean ln |\u03c9| %1 \u00b1 %2")
-                     .arg(shortNumber(energy.meanLogOmega), shortNumber(energy.stdLogOmega));
-        for (std::size_t a = 0; a < energy.axisShare.size(); ++a) {
-            parts << axisName(static_cast<int>(a)) + QLatin1Char(' ') + percent(energy.axisShare[a]);
-        }
-        parts << tr("still %1").arg(percent(energy.stillShare))
-              << tr("longer than 4 \u00d7 grid %1").arg(percent(energy.longWaveShare));
-    }
-    return m_models.headName(head) + QStringLiteral(":  ") + parts.join(QStringLiteral("  \u00b7  ")) +
-           tr("  \u00b7  grey: the same head with B = I");
+    if (chosen() == Energy::Map)
+        return {
+            tr("shift from a flat ladder %1 (1-Wasserstein over ln |\u03c9|)").arg(shortNumber(energy.wassersteinMap))};
+    QStringList parts{
+        tr("shift from B = I %1 (1-Wasserstein over ln |\u03c9|)").arg(shortNumber(energy.wasserstein)),
+        tr("mean ln |\u03c9| %1 \u00b1 %2").arg(shortNumber(energy.meanLogOmega), shortNumber(energy.stdLogOmega))};
+    for (std::size_t a = 0; a < energy.axisShare.size(); ++a)
+        parts << axisName(static_cast<int>(a)) + QLatin1Char(' ') + percent(energy.axisShare[a]);
+    parts << tr("still %1").arg(percent(energy.stillShare))
+          << tr("longer than 4 \u00d7 grid %1").arg(percent(energy.longWaveShare));
+    return parts;
+}
+
+/// As much of it as a small part of the view holds; the whole of it as its tool tip.
+void FrequenciesView::showSummary() {
+    const HeadRef head = m_selection.current();
+    QStringList parts = summary(head);
+    const auto textOf = [&] {
+        return m_models.headName(head) + QStringLiteral(":  ") + parts.join(QStringLiteral("  \u00b7  "));
+    };
+    m_summary->setToolTip(parts.isEmpty() ? QString() : plainTip(textOf()));
+    key().setToolTip(m_summary->toolTip());
+    const int lines = std::max(0, height() - kLeastHeight) / kHeightPerLine;
+    const QRect room(0, 0, std::max(80, width() - 24), lines * fontMetrics().lineSpacing());
+    const auto fits = [&] {
+        return fontMetrics().boundingRect(room, Qt::TextWordWrap, textOf()).height() <= room.height();
+    };
+    while (!parts.isEmpty() && !fits()) parts.removeLast();
+    m_summary->setText(parts.isEmpty() ? QString() : textOf());
+    m_summary->setVisible(!parts.isEmpty());
+}
+
+void FrequenciesView::resizeEvent(QResizeEvent* event) {
+    CurveView::resizeEvent(event);
+    showSummary();
 }
 
 QString FrequenciesView::readOut(QPoint position) const {
@@ -270,22 +296,21 @@ QString FrequenciesView::readOut(QPoint position) const {
     return tr("energy on planes that never turn: ") + parts.join(QStringLiteral(", "));
 }
 
-QString FrequenciesView::numbers(QChar separator) const {
-    QString text = QStringLiteral("head") + separator + QStringLiteral("axis") + separator +
-                   QStringLiteral("wavelength_tokens") + separator + QStringLiteral("energy_share") + separator +
-                   QStringLiteral("reference_share\n");
+void FrequenciesView::writeNumbers(NumberTable& table) const {
+    for (const char* title : {"head", "axis", "wavelength_tokens", "energy_share", "reference_share"})
+        table.label(QLatin1String(title));
+    table.endRow();
     for (HeadRef head : m_selection.shown()) {
         for (int axis : axesShown()) {
             const std::vector<QPointF> energy = drawnEnergy(head, axis), reference = drawnReference(head, axis);
             for (std::size_t i = 0; i < energy.size(); ++i) {
-                text += m_models.headName(head) + separator + axisName(axis) + separator +
-                        QString::number(energy[i].x(), 'g', 10) + separator + QString::number(energy[i].y(), 'g', 10) +
-                        separator + (i < reference.size() ? QString::number(reference[i].y(), 'g', 10) : QString()) +
-                        QLatin1Char('\n');
+                table.label(m_models.headName(head)).label(axisName(axis));
+                table.number(energy[i].x()).number(energy[i].y());
+                i < reference.size() ? table.number(reference[i].y()) : table.blank();
+                table.endRow();
             }
         }
     }
-    return text;
 }
 
 void FrequenciesView::restyle() {

@@ -34,11 +34,13 @@ public:
     /// Frequency vectors (x along columns, y along rows, radians per token) of the planes of no single axis.
     [[nodiscard]] std::vector<QPointF> drawnVectors(HeadRef head) const;
     [[nodiscard]] double drawnStill(HeadRef head) const;  ///< share of energy on planes that never turn
-    [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
     void restyle() override;
     void refresh() override;
+    void fit() const override;
+    void resizeEvent(QResizeEvent* event) override;
+    void writeNumbers(NumberTable& table) const override;
     [[nodiscard]] QString readOut(QPoint position) const override;
 
 private:
@@ -50,18 +52,23 @@ private:
     void addErrors(QCPGraph* graph, HeadRef head, int axis);
     void fillPolar();
     void fillStill();
+    void fitStill() const;
+    void showKey();
+    void showSummary();
     void addGridMark(int axis, QCPAxisRect* panel);
     [[nodiscard]] std::vector<int> axesShown() const;  ///< -1: planes that belong to no single axis
     [[nodiscard]] bool isFlattened(HeadRef head) const;
     [[nodiscard]] QString axisName(int axis) const;
     [[nodiscard]] const std::vector<double>* shares(HeadRef head) const;    ///< [P] as chosen; nullptr: none
     [[nodiscard]] std::vector<double> referenceShares(HeadRef head) const;  ///< [P]
-    [[nodiscard]] QString summary(HeadRef head) const;
+    [[nodiscard]] QStringList summary(HeadRef head) const;                  ///< the most telling part first
     [[nodiscard]] Energy chosen() const;
 
     QComboBox* m_energy;
+    QLabel* m_about;
     std::map<int, QCPAxisRect*> m_panels;
     QCPAxisRect* m_still = nullptr;
+    QStringList m_stillNames;
     FrequencyPolar m_polar;
     std::vector<HeadRef> m_polarHeads;
     QLabel* m_summary;

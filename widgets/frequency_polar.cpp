@@ -44,7 +44,7 @@ std::pair<int, int> FrequencyPolar::nearest(QPointF at, double reach) const {
 }
 
 void FrequencyPolar::addRing(QCustomPlot& plot, QCPAxisRect& panel, double wavelength, const QString& words,
-                             bool marked, const Looks& looks) const {
+                             bool marked, const Looks& looks) {
     const double radius = std::log(2 * std::numbers::pi / wavelength / m_slowest);
     if (!(radius > 0)) return;
     auto* ring = new QCPItemEllipse(&plot);
@@ -62,11 +62,34 @@ void FrequencyPolar::addRing(QCustomPlot& plot, QCPAxisRect& panel, double wavel
     label->setText(words);
     label->setFont(looks.font);
     label->setColor(looks.muted);
+    m_names.emplace_back(label);
+}
+
+void FrequencyPolar::fit(QCPAxisRect& panel) const {
+    QCPAxis* x = panel.axis(QCPAxis::atBottom);
+    QCPAxis* y = panel.axis(QCPAxis::atLeft);
+    // One unit is as long to the right as it is upwards.
+    const double ratio = static_cast<double>(std::max(1, panel.width())) / std::max(1, panel.height());
+    x->setRange(-m_reach * std::max(1.0, ratio), m_reach * std::max(1.0, ratio));
+    y->setRange(-m_reach / std::min(1.0, ratio), m_reach / std::min(1.0, ratio));
+    std::vector<QRectF> taken;
+    for (const QPointer<QCPItemText>& name : m_names) {
+        if (name == nullptr) continue;
+        const QSizeF size = QFontMetricsF(name->font()).size(0, name->text());
+        const QPointF at = name->position->pixelPosition();
+        const bool below = name->positionAlignment() & Qt::AlignTop;
+        const QRectF place(QPointF(at.x(), below ? at.y() : at.y() - size.height()), size);
+        const bool free =
+            std::none_of(taken.begin(), taken.end(), [&](const QRectF& r) { return r.intersects(place); });
+        name->setVisible(free && QRectF(panel.rect()).contains(place));
+        if (name->visible()) taken.push_back(place);
+    }
 }
 
 void FrequencyPolar::fill(QCustomPlot& plot, QCPAxisRect& panel, const std::vector<PolarHead>& heads, int side,
                           const Looks& looks) {
     m_heads = heads;
+    m_names.clear();
     double slow = INFINITY, fast = 0, most = 1e-12;
     for (const PolarHead& head : heads) {
         for (QPointF omega : head.omega) {
@@ -77,20 +100,16 @@ void FrequencyPolar::fill(QCustomPlot& plot, QCPAxisRect& panel, const std::vect
     }
     if (!(slow <= fast)) return;
     m_slowest = slow / 1.5;
-    const double reach = std::log(fast / m_slowest) * 1.12;
-    // One unit is as long to the right as it is upwards: rings are round.
-    const double ratio = static_cast<double>(std::max(1, panel.width())) / std::max(1, panel.height());
-    panel.axis(QCPAxis::atBottom)->setRange(-reach * std::max(1.0, ratio), reach * std::max(1.0, ratio));
-    panel.axis(QCPAxis::atLeft)->setRange(-reach / std::min(1.0, ratio), reach / std::min(1.0, ratio));
+    m_reach = std::log(fast / m_slowest) * 1.12;
     for (QCPAxis* axis : {panel.axis(QCPAxis::atBottom), panel.axis(QCPAxis::atLeft)}) {
         axis->setTicks(false);
         axis->grid()->setVisible(false);
     }
+    if (side > 0) addRing(plot, panel, side, QObject::tr("grid, %1 tokens").arg(side), true, looks);
     for (double wavelength : {3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10000.0}) {
         if (2 * std::numbers::pi / wavelength > fast * 1.1) continue;
         addRing(plot, panel, wavelength, QObject::tr("%1 tokens").arg(wavelength), false, looks);
     }
-    if (side > 0) addRing(plot, panel, side, QObject::tr("grid, %1 tokens").arg(side), true, looks);
     for (const PolarHead& head : heads) {
         for (std::size_t i = 0; i < head.omega.size(); ++i) {
             QCPGraph* graph = plot.addGraph(panel.axis(QCPAxis::atBottom), panel.axis(QCPAxis::atLeft));

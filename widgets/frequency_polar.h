@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QPointF>
+#include <QPointer>
 #include <QString>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "widgets/plot_style.h"
 
 class QCPAxisRect;
+class QCPItemText;
 class QCustomPlot;
 
 namespace ropescope {
@@ -26,6 +28,8 @@ class FrequencyPolar {
 public:
     /// Fills the panel; `side` 0: no ring for the grid.
     void fill(QCustomPlot& plot, QCPAxisRect& panel, const std::vector<PolarHead>& heads, int side, const Looks& looks);
+    /// Rings are made round, and named where there is room for it, in the panel's present shape.
+    void fit(QCPAxisRect& panel) const;
     /// In panel coordinates.
     [[nodiscard]] QPointF place(QPointF omega) const;
     /// Head and point nearest to a panel coordinate, within `reach`; {-1, -1}: none.
@@ -33,10 +37,12 @@ public:
 
 private:
     void addRing(QCustomPlot& plot, QCPAxisRect& panel, double wavelength, const QString& words, bool marked,
-                 const Looks& looks) const;
+                 const Looks& looks);
 
     std::vector<PolarHead> m_heads;
-    double m_slowest = 1;  ///< |omega| at the centre
+    std::vector<QPointer<QCPItemText>> m_names;  ///< of the rings, the most important first
+    double m_reach = 1;                          ///< from the centre to the nearest side
+    double m_slowest = 1;                        ///< |omega| at the centre
 };
 
 }  // namespace ropescope

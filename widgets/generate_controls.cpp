@@ -10,6 +10,7 @@
 #include <QRegularExpressionValidator>
 #include <QSpinBox>
 #include <QToolButton>
+#include <QVBoxLayout>
 
 #include "widgets/flow_layout.h"
 #include "widgets/generate_settings.h"
@@ -75,6 +76,8 @@ void GenerateSettings::connectControls() {
     connect(m_seed, &QLineEdit::returnPressed, this, &GenerateSettings::entered);
     connect(m_prompt, &PromptEdit::entered, this, &GenerateSettings::entered);
     connect(m_prompt, &PromptEdit::tokensWanted, this, &GenerateSettings::askTokens);
+    connect(m_prompt, &PromptEdit::encodersWanted, m_encoders, &PathChoice::browse);
+    connect(m_prompt, &PromptEdit::missingChanged, this, &GenerateSettings::obstacleChanged);
     connect(m_encoders, &PathChoice::changed, this, &GenerateSettings::askTokens);
     connect(m_embeddings, &PathChoice::changed, this, &GenerateSettings::showKind);
     connect(m_adapter, &PathChoice::entered, this, [this] { emit adapterRequested(m_model, m_adapter->path()); });
@@ -83,7 +86,7 @@ void GenerateSettings::connectControls() {
     connect(m_loras, &LoraList::filesChanged, this, &GenerateSettings::askLoras);
 }
 
-void GenerateSettings::buildRow() {
+void GenerateSettings::buildControls() {
     m_seed->setObjectName(QStringLiteral("seed"));
     m_rows->setObjectName(QStringLiteral("rows"));
     m_class->setSizeAdjustPolicy(QComboBox::AdjustToContents);
@@ -91,7 +94,7 @@ void GenerateSettings::buildRow() {
     m_seed->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9]{0,20}")), m_seed));
     m_seed->setFixedWidth(fontMetrics().horizontalAdvance(QStringLiteral("8888888888")) + 16);
     m_seed->setToolTip(tr("Same seed, same settings, same picture"));
-    m_dice->setToolTip(tr("Another seed"));
+    m_dice->setToolTip(tr("Another seed (R)"));
     m_noise->setToolTip(tr("The noise comes from a file, not from the seed. Click to use the seed again."));
     m_stepCount->setRange(1, 1000);
     m_guidance->setRange(0, 100);
@@ -104,31 +107,12 @@ void GenerateSettings::buildRow() {
     m_record->setToolTip(tr("Measure the receptive field of every head at every step while the picture is made"));
     m_method->addItems(extrapolationNames());
     m_method->setToolTip(extrapolationTip());
-    m_flow = new FlowLayout;
-    m_classPair = m_flow->addPair(tr("Class"), m_class);
-    m_flow->addPair(tr("Seed"), m_seed);
-    m_flow->addWidget(m_dice);
-    m_flow->addWidget(m_noise);
-    m_flow->addPair(tr("Steps"), m_stepCount);
-    m_guidancePair = m_flow->addPair(tr("Guidance"), m_guidance);
-    m_flow->addPair(tr("Sampler"), m_sampler);
-    m_flow->addPair(tr("Height \u00d7 width"), buildSize());
-    m_methodPair = m_flow->addPair(tr("Positions"), m_method);
-    m_flow->addPair(tr("Pictures"), m_batch);
-    m_flow->addPair(tr("Precision"), m_precision);
-    m_flow->addWidget(m_need);
     m_need->setForegroundRole(QPalette::PlaceholderText);
     m_need->setToolTip(
         tr("Memory that the weights take in this precision; what does not fit is read from the file again "
            "in every step"));
-    m_vaePair = m_flow->addPair(tr("VAE"), m_vae);
-    m_flow->addWidget(m_record);
     m_more->setCheckable(true);
-    m_more->setToolTip(tr("LoRAs, HARoPE adapter, text encoders, noise levels, memory"));
-    m_flow->addWidget(m_more);
-}
-
-void GenerateSettings::buildMore() {
+    m_more->setToolTip(tr("Sampler, positions, precision, autoencoder, LoRAs, adapter, text encoders, memory"));
     m_adapter->setHint(tr("none: maps of the model's own file"),
                        tr("HARoPE maps in a file of their own. Return opens the model once more with them, so that all "
                           "views show them."));
@@ -149,14 +133,59 @@ void GenerateSettings::buildMore() {
     m_memory->setSpecialValueText(tr("what is free"));
     m_memory->setSuffix(tr(" GB"));
     m_memory->setToolTip(tr("What does not fit is read from the file again in every step: slow, but it runs"));
-    m_moreFlow = new FlowLayout(m_moreRow);
-    m_moreFlow->addPair(tr("LoRA"), m_loras);
-    m_moreFlow->addPair(tr("Adapter"), m_adapter);
-    m_moreFlow->addPair(tr("Text encoders"), m_encoders);
-    m_moreFlow->addPair(tr("Embeddings"), m_embeddings);
-    m_truePair = m_moreFlow->addPair(tr("True guidance"), m_trueGuidance);
-    m_moreFlow->addPair(tr("Shift"), m_shift);
-    m_moreFlow->addPair(tr("Memory"), m_memory);
+}
+
+/// Rows that never change their places; what is used rarely stands in the further settings.
+void GenerateSettings::buildForm() {
+    const auto pair = [this](const QString& label, QWidget* control) {
+        auto* both = new QWidget(this);
+        auto* row = new QHBoxLayout(both);
+        row->setContentsMargins(0, 0, 0, 0);
+        auto* text = new QLabel(label, both);
+        text->setBuddy(control);
+        control->setAccessibleName(label);
+        row->addWidget(text);
+        row->addWidget(control);
+        return both;
+    };
+    m_classPair = pair(tr("Class"), m_class);
+    m_guidancePair = pair(tr("Guidance"), m_guidance);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(4);
+    layout->addWidget(m_prompt);
+    const QList<QList<QWidget*>> rows = {
+        {m_classPair, pair(tr("Seed"), m_seed), m_dice, m_noise},
+        {pair(tr("Steps"), m_stepCount), m_guidancePair, pair(tr("Pictures"), m_batch)},
+        {pair(tr("Size"), buildSize()), m_more}};
+    for (const QList<QWidget*>& widgets : rows) {
+        auto* row = new QHBoxLayout;
+        row->setSpacing(12);
+        for (QWidget* widget : widgets) row->addWidget(widget);
+        row->addStretch();
+        layout->addLayout(row);
+    }
+}
+
+void GenerateSettings::buildMore() {
+    auto* flow = new FlowLayout(m_moreRow);
+    const auto pair = [&](const QString& label, QWidget* control) {
+        control->setAccessibleName(label);
+        return flow->addPair(label, control);
+    };
+    pair(tr("Sampler"), m_sampler);
+    m_methodPair = pair(tr("Positions"), m_method);
+    pair(tr("Precision"), m_precision);
+    flow->addWidget(m_need);
+    flow->addWidget(m_record);
+    m_vaePair = pair(tr("VAE"), m_vae);
+    m_truePair = pair(tr("True guidance"), m_trueGuidance);
+    m_textPairs = {pair(tr("LoRA"), m_loras),
+                   pair(tr("Adapter"), m_adapter),
+                   pair(tr("Text encoders"), m_encoders),
+                   pair(tr("Embeddings"), m_embeddings),
+                   pair(tr("Shift"), m_shift),
+                   pair(tr("Memory"), m_memory)};
     showMore();
 }
 
@@ -171,7 +200,26 @@ QWidget* GenerateSettings::buildSize() {
     row->addWidget(m_cols);
     row->addWidget(m_pixels);
     m_pixels->setForegroundRole(QPalette::PlaceholderText);
+    // Of one width, so that nothing beside it moves.
+    m_pixels->setFixedWidth(fontMetrics().horizontalAdvance(tr("patches, 888 \u00d7 888 px")) + 2);
     return size;
+}
+
+QList<std::pair<QString, QWidget*>> GenerateSettings::named() const {
+    QList<std::pair<QString, QWidget*>> all;
+    for (QWidget* control : std::initializer_list<QWidget*>{
+             m_class, m_seed, m_stepCount, m_guidance, m_batch, m_rows, m_sampler, m_method, m_precision, m_vae,
+             m_loras, m_adapter, m_encoders, m_embeddings, m_trueGuidance, m_shift, m_memory}) {
+        const bool offered =
+            control->isVisibleTo(const_cast<GenerateSettings*>(this)) || control->isVisibleTo(m_moreRow);
+        if (offered) all.append({control == m_rows ? tr("Size") : control->accessibleName(), control});
+    }
+    if (text()) all.prepend({tr("Prompt"), m_prompt});
+    return all;
+}
+
+bool GenerateSettings::isFurther(const QWidget* control) const {
+    return m_moreRow->isAncestorOf(control);
 }
 
 }  // namespace ropescope

@@ -10,9 +10,9 @@
 #include <QRandomGenerator>
 #include <QSpinBox>
 #include <QToolButton>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "widgets/flow_layout.h"
 #include "widgets/kept_settings.h"
@@ -60,13 +60,9 @@ GenerateSettings::GenerateSettings(OpenModels& models, QWidget* parent)
       m_record(new QCheckBox(tr("measure fields"), this)),
       m_more(new QToolButton(this)) {
     m_kept.fill(untouchedSettings());
-    buildRow();
+    buildControls();
+    buildForm();
     buildMore();
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
-    layout->addWidget(m_prompt);
-    layout->addLayout(m_flow);
     connectControls();
     showKept();
 }
@@ -105,11 +101,11 @@ void GenerateSettings::showSize() {
     const int patch = open == nullptr || !open->makesPictures() ? 0 : open->card.patch;
     const bool trained = open == nullptr || patches() == open->card.grid;
     m_method->setEnabled(!trained && open->card.encoding != "absolute");
-    m_pixels->setText(patch == 0 ? QString()
-                                 : tr("patches, %1 \u00d7 %2 px%3")
-                                       .arg(m_rows->value() * patch)
-                                       .arg(m_cols->value() * patch)
-                                       .arg(trained ? tr(" as trained") : QString()));
+    m_pixels->setText(patch == 0
+                          ? QString()
+                          : tr("patches, %1 \u00d7 %2 px").arg(m_rows->value() * patch).arg(m_cols->value() * patch));
+    m_pixels->setToolTip(trained ? tr("The size the model was trained on")
+                                 : tr("Not the size the model was trained on"));
 }
 
 void GenerateSettings::fillClasses(const OpenModel& open) {
@@ -194,8 +190,7 @@ void GenerateSettings::showKind() {
     m_classPair->setVisible(!text());
     m_methodPair->setVisible(!text());
     m_prompt->setVisible(text());
-    m_more->setVisible(text());
-    if (!text()) m_more->setChecked(false);
+    for (QWidget* setting : m_textPairs) setting->setVisible(text());
     showNoise();
     const bool flux = open != nullptr && open->card.architecture == "flux";
     m_guidancePair->setVisible(!flux || open->card.guidanceInput);
@@ -214,6 +209,11 @@ void GenerateSettings::showKind() {
     if (text())
         m_prompt->setOff(m_embeddings->path().isEmpty() ? QString()
                                                         : tr("Text embeddings of a file stand in the prompt's place"));
+    emit obstacleChanged();
+}
+
+QString GenerateSettings::obstacle() const {
+    return text() ? m_prompt->missing() : QString();
 }
 
 /// Where something leads away from it.
@@ -269,12 +269,20 @@ void GenerateSettings::setKept(PictureKind kind, const GenerateRequest& settings
 }
 
 void GenerateSettings::restore(const GenerateRequest& request) {
+    m_before = {m_kind, kept()};
     GenerateRequest settings = request;
     const OpenModel* open = m_models.find(m_model);
     if (open != nullptr && !text() && open->card.classes > 0)
         std::replace(settings.labels.begin(), settings.labels.end(), open->card.classes, kNoClass);
     settings.record = kept().record;  // what is watched does not belong to a picture
     setKept(m_kind, settings);
+    shareWords();
+}
+
+void GenerateSettings::undoRestore() {
+    if (!m_before) return;
+    const auto [kind, settings] = *std::exchange(m_before, std::nullopt);
+    setKept(kind, settings);
     shareWords();
 }
 

@@ -3,6 +3,8 @@
 
 #include <QWidget>
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "core/data/generation.h"
 #include "core/data/lora_match.h"
@@ -21,7 +23,6 @@ class QToolButton;
 
 namespace ropescope {
 
-class FlowLayout;
 class LoraList;
 class PathChoice;
 
@@ -40,25 +41,32 @@ public:
     [[nodiscard]] const GenerateRequest& kept(PictureKind kind) const { return m_kept[static_cast<std::size_t>(kind)]; }
     void setKept(PictureKind kind, const GenerateRequest& settings);
     void restore(const GenerateRequest& request);  ///< puts settings back, for the kind of model at hand
-    void setSize(Grid patches);                    ///< rows x columns of patches, or pixels; 0x0: as usual
+    void undoRestore();                            ///< as they were before the last restore()
+    [[nodiscard]] bool canUndo() const { return m_before.has_value(); }
+    [[nodiscard]] QString obstacle() const;  ///< what is missing before a picture can be made; empty: nothing
+    /// Controls that mean something now, by name: what the palette offers to go to.
+    [[nodiscard]] QList<std::pair<QString, QWidget*>> named() const;
+    [[nodiscard]] bool isFurther(const QWidget* control) const;  ///< it stands in morePanel()
+    void setSize(Grid patches);  ///< rows x columns of patches, or pixels; 0x0: as usual
     [[nodiscard]] Grid patches() const;
     void rollSeed();
 
     [[nodiscard]] PromptEdit& prompt() const { return *m_prompt; }
     [[nodiscard]] LoraList& loras() const { return *m_loras; }
     [[nodiscard]] QToolButton* moreButton() const { return m_more; }  ///< shows or hides morePanel()
-    /// LoRAs, adapter, text encoders, ...: to be placed where there is room; hidden at first.
+    /// Sampler, positions, LoRAs, text encoders, ...: to be placed where there is room; hidden at first.
     [[nodiscard]] QWidget* morePanel() const { return m_moreRow; }
-    [[nodiscard]] FlowLayout& row() const { return *m_flow; }  ///< for the buttons at its end
 
 signals:
+    void obstacleChanged();
     void entered();  ///< Return in the seed, Ctrl+Return in a prompt
     void tokensWanted(const ropescope::TokensRequest& request);
     void lorasWanted(const ropescope::LorasRequest& request);
     void adapterRequested(int model, const QString& path);  ///< open that model with these maps (empty: its own)
 
 private:
-    void buildRow();
+    void buildControls();
+    void buildForm();
     void buildMore();
     void connectControls();
     [[nodiscard]] QWidget* buildSize();
@@ -85,8 +93,7 @@ private:
     std::array<GenerateRequest, kPictureKinds> m_kept;
     bool m_showing = false;  ///< the controls change by themselves
     PromptEdit* m_prompt;
-    FlowLayout* m_flow = nullptr;
-    FlowLayout* m_moreFlow = nullptr;
+    std::optional<std::pair<PictureKind, GenerateRequest>> m_before;  ///< the last restore()
     QWidget* m_moreRow;
     QComboBox* m_class;
     QLineEdit* m_seed;
@@ -114,6 +121,7 @@ private:
     QToolButton* m_more;
     QWidget *m_classPair = nullptr, *m_methodPair = nullptr, *m_vaePair = nullptr, *m_guidancePair = nullptr;
     QWidget* m_truePair = nullptr;
+    QList<QWidget*> m_textPairs;  ///< further settings of text-to-image models
 };
 
 }  // namespace ropescope

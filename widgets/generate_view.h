@@ -3,35 +3,30 @@
 
 #include <QImage>
 #include <QWidget>
-#include <map>
-#include <vector>
 
 #include "core/data/error.h"
 #include "core/data/generation.h"
-#include "core/data/saved_picture.h"
 #include "widgets/open_models.h"
 
-class QLabel;
 class QProgressBar;
 class QPushButton;
-class QSlider;
 class QStackedLayout;
-class QToolButton;
 
 namespace ropescope {
 
-class ElidedLabel;
 class Gallery;
 class GenerateSettings;
 class MessageBar;
 class PreviewImage;
+class Runs;
+class StatusText;
 
-/// Settings, live preview, progress with Cancel, timeline over the steps of a run, gallery of results that keep their
-/// recipe. The window runs what generateRequested asks for and feeds progress and results back.
+/// Settings in fixed rows at the left with one button that makes or cancels, the selected picture, and at the right the
+/// gallery or the further settings. The window runs what generateRequested asks for and says how it goes.
 class GenerateView : public QWidget {
     Q_OBJECT
 public:
-    explicit GenerateView(OpenModels& models, QWidget* parent = nullptr);
+    GenerateView(OpenModels& models, Runs& runs, QWidget* parent = nullptr);
 
     void setModel(int model);
     [[nodiscard]] int model() const;
@@ -43,20 +38,17 @@ public:
     void start(int steps);  ///< a run has begun: Cancel is offered
     void showProgress(const GenerateProgress& progress);
     void showWords(const QString& words);  ///< what the run is at before its first step
-    void finish(const GenerateRequest& request, const GenerateResult& result);
-    void cancelled();  ///< keeps what was recorded
-    /// A step of the run through the autoencoder, in the place of its preview.
-    void showDecoded(int step, const DecodedStep& picture);
+    void finish(const GenerateResult& result);
+    void cancelled();
     void fail(const Error& error);
     [[nodiscard]] bool isRunning() const { return m_running; }
     [[nodiscard]] MessageBar& messages() { return *m_messages; }
+    void showSetting(QWidget* control);  ///< brings it into view and gives it the keyboard
 
     [[nodiscard]] QImage shownImage() const;  ///< what the preview shows, in the model's own pixels
-    [[nodiscard]] int resultCount() const;
-    [[nodiscard]] QPushButton* generateButton() const { return m_generate; }
-    [[nodiscard]] QPushButton* cancelButton() const { return m_cancel; }
-    [[nodiscard]] QSlider* timeline() const { return m_timeline; }
-    [[nodiscard]] QToolButton* decodeButton() const { return m_decode; }
+    [[nodiscard]] QString statusText() const;
+    [[nodiscard]] Gallery& gallery() const { return *m_gallery; }
+    [[nodiscard]] QPushButton* generateButton() const { return m_generate; }  ///< Cancel while a picture is made
 
 public slots:
     void requestGenerate();  ///< as the button does
@@ -70,42 +62,28 @@ protected:
 signals:
     void generateRequested(const ropescope::GenerateRequest& request);
     void cancelRequested();
-    void stepShown(int step);  ///< the timeline moved: fields follow
-    void decodeRequested(int step);
-    /// The window asks for a file name and writes the picture with its recipe.
-    void saveRequested(const ropescope::GeneratedImage& image);
     void pictureDropped(const QString& path);                         ///< its settings are wanted back
     void settingsWanted(const ropescope::GenerateRequest& settings);  ///< those of a result
 
 private:
-    void buildStage();
+    void buildLayout();
     void connectSignals();
     void setRunning(bool running);
     [[nodiscard]] QString obstacle() const;  ///< why no picture can be made; empty: one can
-    void showStep(int step);
-    void beginSteps();
-    void showDecode();  ///< whether the step shown can be decoded
-    void showEntry(int row);
+    void showButton();
+    void showPicture();
 
     OpenModels& m_models;
+    Runs& m_runs;
     bool m_running = false;
-    std::vector<QImage> m_steps;       ///< previews of the run by step
-    std::map<int, QString> m_decoded;  ///< what is said of steps that are no previews any more
-    bool m_fresh = false;              ///< the run has shown nothing yet
-    QString m_done;                    ///< what was said of the last finished run
-    bool m_latents = false;            ///< the run draws latents
     std::string m_device = "auto";
+    QString m_obstacle;  ///< as it was said last
     GenerateSettings* m_settings;
-    QWidget* m_stage;
-    QStackedLayout* m_right = nullptr;  ///< run and results, or the further settings
+    QStackedLayout* m_right = nullptr;  ///< gallery, or the further settings
     QPushButton* m_generate;
-    QPushButton* m_cancel;
     PreviewImage* m_preview;
     QProgressBar* m_progress;
-    ElidedLabel* m_status;
-    QSlider* m_timeline;
-    QLabel* m_timelineText;
-    QToolButton* m_decode;
+    StatusText* m_status;
     Gallery* m_gallery;
     MessageBar* m_messages;
 };

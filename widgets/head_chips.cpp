@@ -3,6 +3,7 @@
 
 #include <QMouseEvent>
 #include <QPainter>
+#include <algorithm>
 
 namespace ropescope {
 namespace {
@@ -41,7 +42,16 @@ QString HeadChips::text(HeadRef head) const {
     const QString name = m_models.headName(head);
     if (report == nullptr) return name;
     if (!report->problem.empty()) return name + tr(" marked");
-    return report->identity ? name + tr(" identity") : name;
+    return report->hasMap && report->identity ? name + tr(" identity") : name;
+}
+
+QString HeadChips::othersText() const {
+    if (m_which == Which::Pinned) return {};
+    const auto shown = m_selection.shown();
+    const auto hidden = std::count_if(m_selection.heads().begin(), m_selection.heads().end(), [&](HeadRef head) {
+        return std::find(shown.begin(), shown.end(), head) == shown.end();
+    });
+    return hidden > 0 ? tr("and %1 others").arg(hidden) : QString();
 }
 
 std::vector<HeadChips::Chip> HeadChips::chipsIn(const QRectF& place, const QFont& font) const {
@@ -58,6 +68,10 @@ std::vector<HeadChips::Chip> HeadChips::chipsIn(const QRectF& place, const QFont
         chips.push_back({head, QRectF(x, y, width, height)});
         x += width + kBetween;
     }
+    const qreal rest = metrics.horizontalAdvance(othersText());
+    if (rest == 0 || chips.empty()) return chips;
+    if (x + rest > place.right()) x = place.left(), y += height;
+    chips.push_back({{}, QRectF(x, y, rest, height)});
     return chips;
 }
 
@@ -65,6 +79,11 @@ qreal HeadChips::draw(QPainter& painter, const QRectF& place, const Looks& looks
     const std::vector<Chip> chips = chipsIn(place, looks.font);
     painter.setFont(looks.font);
     for (const Chip& chip : chips) {
+        if (chip.head.model < 0) {
+            painter.setPen(looks.muted);
+            painter.drawText(chip.place.adjusted(0, 0, 4, 0), Qt::AlignVCenter | Qt::AlignLeft, othersText());
+            continue;
+        }
         const int colour = m_selection.colourIndex(chip.head);
         const QRectF sample(chip.place.left(), chip.place.top() + 4, kSample, chip.place.height() - 8);
         const HeadReport* report = m_models.head(chip.head);
@@ -86,12 +105,6 @@ qreal HeadChips::draw(QPainter& painter, const QRectF& place, const Looks& looks
         painter.drawText(chip.place.adjusted(kSample + kGap, 0, 4, 0), Qt::AlignVCenter | Qt::AlignLeft,
                          text(chip.head));
     }
-    const std::size_t chosen = m_which == Which::Pinned ? 0 : m_selection.heads().size();
-    if (chosen > chips.size() && !chips.empty()) {
-        painter.setPen(looks.muted);
-        painter.drawText(chips.back().place.translated(chips.back().place.width() + kBetween, 0),
-                         Qt::AlignVCenter | Qt::AlignLeft | Qt::TextDontClip, tr("and others"));
-    }
     return chips.empty() ? 0 : chips.back().place.bottom() - place.top();
 }
 
@@ -112,7 +125,7 @@ void HeadChips::paintEvent(QPaintEvent*) {
 
 const HeadChips::Chip* HeadChips::at(const std::vector<Chip>& chips, QPointF position) const {
     for (const Chip& chip : chips) {
-        if (chip.place.contains(position)) return &chip;
+        if (chip.head.model >= 0 && chip.place.contains(position)) return &chip;
     }
     return nullptr;
 }

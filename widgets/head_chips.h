@@ -35,9 +35,10 @@ protected:
 
 private:
     struct Chip {
-        HeadRef head;
+        HeadRef head;  ///< model -1: stands for those that are not drawn
         QRectF place;
     };
+    [[nodiscard]] QString othersText() const;  ///< "and 12 others"; empty where all are drawn
     [[nodiscard]] std::vector<HeadRef> heads() const;
     [[nodiscard]] std::vector<Chip> chipsIn(const QRectF& place, const QFont& font) const;
     [[nodiscard]] const Chip* at(const std::vector<Chip>& chips, QPointF position) const;

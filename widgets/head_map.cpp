@@ -14,7 +14,8 @@ namespace ropescope {
 namespace {
 
 constexpr double kReach = 12;  ///< pixels
-constexpr int kNamesUpTo = 9;  ///< more names would cover each other: hover tells them
+constexpr int kNamesUpTo = 9;  ///< of heads that are not shown; hover tells the others'
+constexpr double kBeside = 6;  ///< from a point to its name
 
 bool isThere(QPointF place) {
     return std::isfinite(place.x()) && std::isfinite(place.y());
@@ -28,13 +29,34 @@ QCPScatterStyle::ScatterShape shapeOf(int model) {
 
 }  // namespace
 
+void drawModelShape(QPainter& painter, QPointF centre, int model, const QColor& fill, const QColor& outline) {
+    painter.setPen(QPen(outline, 1));
+    painter.setBrush(fill);
+    const double r = 4;
+    switch (model % 4) {
+        case 0:
+            painter.drawEllipse(centre, r, r);
+            return;
+        case 1:
+            painter.drawRect(QRectF(centre - QPointF(r, r), QSizeF(2 * r, 2 * r)));
+            return;
+        case 2:
+            painter.drawPolygon(QPolygonF{centre + QPointF(0, -r), centre + QPointF(r, 0), centre + QPointF(0, r),
+                                          centre + QPointF(-r, 0)});
+            return;
+        default:
+            painter.drawPolygon(QPolygonF{centre + QPointF(0, -r), centre + QPointF(r, r), centre + QPointF(-r, r)});
+    }
+}
+
 HeadMap::HeadMap(QWidget* parent) : QWidget(parent), m_plot(new QCustomPlot(this)) {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_plot);
-    setMinimumWidth(200);
     setAccessibleName(tr("Map of heads"));
     connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) { emit hovered(indexAt(event->pos())); });
+    connect(m_plot, &QCustomPlot::beforeReplot, this, [this] { fit(); });
+    onLeave(*m_plot, [this] { emit hovered(-1); });
     connect(m_plot, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
         if (const int index = indexAt(event->pos()); index >= 0) emit picked(index, event->modifiers());
     });
@@ -64,17 +86,24 @@ void HeadMap::refresh() {
         if (!named && !shown) continue;
         auto* label = new QCPItemText(m_plot);
         label->position->setCoords(m_figure.places[i].x(), m_figure.places[i].y());
-        label->setPadding(QMargins(6, 0, 6, 4));
         label->setText(m_figure.names[i]);
         label->setFont(looks.font);
         label->setColor(shown ? looks.text : looks.muted);
     }
-    fitRanges();
+    setTitle(*m_plot->xAxis, m_figure.titleX);
+    setTitle(*m_plot->yAxis, m_figure.titleY);
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
+void HeadMap::fit() const {
+    fitRanges();
+    fitAxes(*m_plot);
+    fitRanges();  // the axes' own labels have taken some room
+    placeLabels();
+}
+
 /// One unit is as long to the right as it is upwards: distances can be read.
-void HeadMap::fitRanges() {
+void HeadMap::fitRanges() const {
     QRectF all;
     for (QPointF place : m_figure.places) {
         if (!isThere(place)) continue;
@@ -87,23 +116,37 @@ void HeadMap::fitRanges() {
     const double unit = std::max({all.width() / width, all.height() / height, 1e-9}) * 1.25;
     m_plot->xAxis->setRange(all.center().x() - unit * width / 2, all.center().x() + unit * width / 2);
     m_plot->yAxis->setRange(all.center().y() - unit * height / 2, all.center().y() + unit * height / 2);
-    const QFontMetrics metrics(font());
-    m_plot->xAxis->setLabel(metrics.elidedText(m_figure.titleX, Qt::ElideRight, m_plot->width() - 72));
-    m_plot->yAxis->setLabel(metrics.elidedText(m_figure.titleY, Qt::ElideRight, m_plot->height() - 64));
-    placeLabels();
-    m_plot->xAxis->ticker()->setTickCount(std::clamp(static_cast<int>(width / 72), 2, 6));
-    m_plot->yAxis->ticker()->setTickCount(std::clamp(static_cast<int>(height / 48), 2, 6));
 }
 
-/// Names stand to the right of their points, and to the left where they would be cut off.
-void HeadMap::placeLabels() {
-    const QFontMetrics metrics(font());
+/// Names stand beside their points where they cover neither another name nor a point; where there is no such place they
+/// are left out, and hover tells them.
+void HeadMap::placeLabels() const {
+    std::vector<QRectF> taken;
+    for (std::size_t i = 0; i < m_figure.places.size(); ++i) {
+        if (!isThere(m_figure.places[i])) continue;
+        const double half = m_figure.colours[i] >= 0 ? 5 : 3.5;
+        taken.emplace_back(pixel(static_cast<int>(i)) - QPointF(half, half), QSizeF(2 * half, 2 * half));
+    }
+    const QRectF inside = m_plot->axisRect()->rect();
     for (int i = 0; i < m_plot->itemCount(); ++i) {
         auto* label = qobject_cast<QCPItemText*>(m_plot->item(i));
         if (label == nullptr) continue;
-        const double right = label->position->pixelPosition().x() + metrics.horizontalAdvance(label->text()) + 12;
-        const bool fits = right <= m_plot->axisRect()->right();
-        label->setPositionAlignment((fits ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignBottom);
+        const QSizeF size = QFontMetricsF(label->font()).size(0, label->text());
+        const QPointF point = label->position->pixelPosition();
+        label->setVisible(false);
+        for (const Qt::Alignment side : {Qt::AlignLeft | Qt::AlignBottom, Qt::AlignRight | Qt::AlignBottom,
+                                         Qt::AlignLeft | Qt::AlignTop, Qt::AlignRight | Qt::AlignTop}) {
+            const double x = side & Qt::AlignLeft ? point.x() + kBeside : point.x() - kBeside - size.width();
+            const double y = side & Qt::AlignTop ? point.y() + 1 : point.y() - 1 - size.height();
+            const QRectF place(QPointF(x, y), size);
+            const auto covers = [&](const QRectF& other) { return other.intersects(place); };
+            if (!inside.contains(place) || std::any_of(taken.begin(), taken.end(), covers)) continue;
+            label->setPositionAlignment(side);
+            label->setPadding(QMargins(static_cast<int>(kBeside), 1, static_cast<int>(kBeside), 1));
+            label->setVisible(true);
+            taken.push_back(place);
+            break;
+        }
     }
 }
 
@@ -127,18 +170,12 @@ int HeadMap::indexAt(QPoint position) const {
 }
 
 void HeadMap::draw(QCPPainter& painter, QSize size) const {
-    drawOnPaper(*m_plot, painter, size, looksOf(palette(), font()));
+    drawOnPaper(*m_plot, painter, size, looksOf(palette(), font()), [this] { fit(); });
 }
 
 void HeadMap::restyle() {
     stylePlot(*m_plot, looksOf(palette(), font()));
     refresh();
-}
-
-void HeadMap::resizeEvent(QResizeEvent* event) {
-    QWidget::resizeEvent(event);
-    fitRanges();
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
 }  // namespace ropescope

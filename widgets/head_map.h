@@ -8,6 +8,8 @@
 
 class QCPPainter;
 class QCustomPlot;
+class QColor;
+class QPainter;
 
 namespace ropescope {
 
@@ -19,6 +21,9 @@ struct HeadMapFigure {
     std::vector<int> models;      ///< [n] 0, 1, ...: the shape of the point
     QString titleX, titleY;
 };
+
+/// The shape that stands for a model on the map.
+void drawModelShape(QPainter& painter, QPointF centre, int model, const QColor& fill, const QColor& outline);
 
 /// Map of heads: hover names a head, click selects it.
 class HeadMap : public QWidget {
@@ -36,13 +41,11 @@ signals:
     void hovered(int index);  ///< -1: none
     void picked(int index, Qt::KeyboardModifiers modifiers);
 
-protected:
-    void resizeEvent(QResizeEvent* event) override;
-
 private:
     void refresh();
-    void fitRanges();
-    void placeLabels();
+    void fit() const;
+    void fitRanges() const;
+    void placeLabels() const;
     [[nodiscard]] int indexAt(QPoint position) const;
 
     HeadMapFigure m_figure;

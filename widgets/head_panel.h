@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QStringList>
 #include <QWidget>
 
 #include "widgets/open_models.h"
@@ -9,21 +8,23 @@
 
 class QLabel;
 class QPushButton;
-class QTableWidget;
 
 namespace ropescope {
 
-class HeadChips;
+class ElidedLabel;
+class HeadTable;
 
-/// Details of the current head: every number of the Atlas with its unit, its definition as a tooltip, its label (of the
-/// map, of the head) and, where it depends on the gauge, a mark.
+/// Numbers of the shown heads side by side, with unit, label (of the map, of the head), definition as a tooltip and,
+/// where one depends on the gauge, a mark. Above them the current head: its name, its state, whether it is pinned.
 class HeadPanel : public QWidget {
     Q_OBJECT
 public:
     HeadPanel(OpenModels& models, Selection& selection, QWidget* parent = nullptr);
 
-    [[nodiscard]] QString drawnText(const QString& key) const;  ///< value with unit as shown, by HeadNumber::key
+    /// Of the current head: value with unit as shown, by HeadNumber::key.
+    [[nodiscard]] QString drawnText(const QString& key) const;
     [[nodiscard]] QString title() const;
+    [[nodiscard]] HeadTable& table() const { return *m_table; }
     [[nodiscard]] QPushButton* pinButton() const { return m_pin; }
     [[nodiscard]] QPushButton* measureButton() const { return m_measure; }
 
@@ -31,19 +32,20 @@ signals:
     void measureRequested();  ///< the user wants the model measured on images
 
 private:
+    void buildLayout();
+    void connectSignals();
     void refresh();
+    void showButtons(const OpenModel* model);
     [[nodiscard]] QString stateText(HeadRef head) const;
-    void fillRow(int row, HeadRef head);
 
     OpenModels& m_models;
     Selection& m_selection;
-    QLabel* m_title;
+    ElidedLabel* m_title;  ///< the head's name ...
+    ElidedLabel* m_model;  ///< ... and its model's, where several are open
     QLabel* m_state;
     QPushButton* m_pin;
     QPushButton* m_measure;
-    HeadChips* m_chips;
-    QTableWidget* m_table;
-    QStringList m_keys;  ///< HeadNumber::key of every row
+    HeadTable* m_table;
 };
 
 }  // namespace ropescope

@@ -41,6 +41,7 @@ MeasureBar::MeasureBar(QWidget* parent)
     m_drawing = {flow->addPair(tr("Steps"), m_steps), flow->addPair(tr("Guidance"), m_guidance)};
     flow->addWidget(m_start);
     flow->addWidget(m_close);
+    setAutoFillBackground(true);  // it lies over other things
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 4, 8, 4);
     layout->setSpacing(4);

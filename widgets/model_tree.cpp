@@ -2,16 +2,20 @@
 #include "widgets/model_tree.h"
 
 #include <QDragEnterEvent>
+#include <QHeaderView>
+#include <QItemSelection>
 #include <QMenu>
 #include <QMimeData>
-#include <QPainter>
 #include <QPushButton>
+#include <QSplitter>
 #include <QTreeWidget>
 #include <QUrl>
 #include <QVBoxLayout>
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
+#include "widgets/lamp.h"
+#include "widgets/model_card_panel.h"
 #include "widgets/plot_style.h"
 #include "widgets/tree_parts.h"
 
@@ -20,12 +24,14 @@ namespace {
 
 enum Role { kModel = Qt::UserRole, kLayer, kHead };  // -1 where a row stands for more than that
 
-// In kLayer: rows of the model's check, rows that open and close, rows that say why it does not run.
-constexpr int kLamp = -2, kFold = -3, kProblem = -4;
-constexpr std::size_t kMostNames = 40;  // in a tool tip
-
 HeadRef refOf(const QTreeWidgetItem& item) {
     return {item.data(0, kModel).toInt(), {item.data(0, kLayer).toInt(), item.data(0, kHead).toInt()}};
+}
+
+/// Its row stands for all its heads.
+bool isLayer(const QTreeWidgetItem& item) {
+    const HeadRef ref = refOf(item);
+    return ref.id.layer >= 0 && ref.id.head < 0 && item.childCount() > 0;
 }
 
 QTreeWidgetItem* newItem(QTreeWidgetItem* parent, const QString& text, int model, int layer, int head) {
@@ -36,98 +42,19 @@ QTreeWidgetItem* newItem(QTreeWidgetItem* parent, const QString& text, int model
     return item;
 }
 
-QIcon colourIcon(int colour) {
-    QPixmap pixmap(16, 16);
-    pixmap.fill(Qt::transparent);
-    if (colour >= 0) {
-        QPainter painter(&pixmap);
-        painter.setRenderHint(QPainter::Antialiasing);
-        painter.setPen(Qt::NoPen);
-        painter.setBrush(headColour(colour));
-        painter.drawEllipse(4, 4, 8, 8);
-    }
-    return QIcon(pixmap);
-}
-
-/// Okabe-Ito colours; the words beside it say the same.
-QIcon lampIcon(LampState state) {
-    static const QColor kColours[] = {QColor(0x99, 0x99, 0x99), QColor(0x00, 0x9e, 0x73), QColor(0xe6, 0x9f, 0x00),
-                                      QColor(0xd5, 0x2a, 0x00)};
-    QPixmap pixmap(16, 16);
-    pixmap.fill(Qt::transparent);
-    QPainter painter(&pixmap);
-    painter.setRenderHint(QPainter::Antialiasing);
-    painter.setPen(QPen(QColor(0, 0, 0, 90), 1));
-    painter.setBrush(kColours[static_cast<int>(state)]);
-    painter.drawEllipse(QRectF(3.5, 3.5, 9, 9));
-    return QIcon(pixmap);
-}
-
-QString lampWords(LampState state) {
-    static const QString kWords[] = {QObject::tr("nothing to compare with"), QObject::tr("ok"), QObject::tr("rounding"),
-                                     QObject::tr("wrong")};
-    return kWords[static_cast<int>(state)];
-}
-
-QString rowText(const SelfCheckRow& row) {
-    const QString title = QString::fromStdString(row.title);
-    if (row.state == LampState::None || std::isnan(row.value)) return title + QStringLiteral(": \u2013");
-    return QObject::tr("%1: %2 (%3)").arg(title, lampWords(row.state), shortNumber(row.value));
-}
-
-QString rowTip(const SelfCheckRow& row) {
-    QString tip = QString::fromStdString(row.title) + QStringLiteral(": ") + lampWords(row.state);
-    if (!std::isnan(row.value) && row.state != LampState::None) {
-        tip += QObject::tr(", %1, bound %2").arg(shortNumber(row.value), shortNumber(row.bound));
-    }
-    for (const std::string& words : {row.text, row.definition}) {
-        if (!words.empty()) tip += QLatin1Char('\n') + QString::fromStdString(words);
-    }
-    return tip;
-}
-
-QString cardText(const ModelCard& card) {
-    QStringList lines;
-    lines << QString::fromStdString(card.path);
-    const QString parameters = shortNumber(static_cast<double>(card.parameters) / 1e6);
-    if (card.architecture.empty())
-        lines << QObject::tr("no model that is known, %1 million parameters").arg(parameters);
-    else
-        lines << QObject::tr("%1, %2, %3 million parameters")
-                     .arg(QString::fromStdString(card.architecture), QString::fromStdString(card.encoding), parameters);
-    if (card.heads > 0)
-        lines << QObject::tr("%1 layers of %2 heads, head dimension %3, grid %4 \u00d7 %5")
-                     .arg(card.layers)
-                     .arg(card.heads)
-                     .arg(card.headDim)
-                     .arg(card.grid.rows)
-                     .arg(card.grid.cols);
-    for (const std::string& note : card.notes) lines << QString::fromStdString(note);
-    return lines.join(QLatin1Char('\n'));
-}
-
-/// "1 assumption", "3 assumptions".
+/// "1 unknown tensor", "3 unknown tensors".
 QString counted(std::size_t count, const QString& one, const QString& many) {
     return QObject::tr("%1 %2").arg(count).arg(count == 1 ? one : many);
 }
 
-QString listed(const std::vector<std::string>& names) {
-    QStringList lines;
-    for (const std::string& name : names) {
-        if (static_cast<std::size_t>(lines.size()) < kMostNames) lines << QString::fromStdString(name);
-    }
-    if (names.size() > kMostNames) lines << QObject::tr("%1 more").arg(names.size() - kMostNames);
+QString modelTip(const OpenModel& model) {
+    QStringList lines{model.name(), QString::fromStdString(model.card.path), QString()};
+    const QString lamp = lampText(model);
+    lines.back() = lamp.isEmpty() ? stateWords(model) : lamp;
+    if (!model.runs()) lines << problemOf(model.card);
+    if (!model.check) return lines.join(QLatin1Char('\n'));
+    for (const SelfCheckRow& row : model.check->rows) lines << rowText(row);
     return lines.join(QLatin1Char('\n'));
-}
-
-/// A row to read, not to choose.
-QTreeWidgetItem* newNote(QTreeWidgetItem* parent, const QString& text, const QString& tip, int model, int kind) {
-    QTreeWidgetItem* row = newItem(parent, text, model, kind, -1);
-    row->setFlags(Qt::ItemIsEnabled);
-    row->setToolTip(0, plainTip(tip));
-    row->setData(0, kWrappedRole, kind == kProblem);
-    row->setForeground(0, kind == kProblem ? warningColour() : QColor(0x80, 0x80, 0x80));  // on light and dark ground
-    return row;
 }
 
 }  // namespace
@@ -137,166 +64,214 @@ ModelTree::ModelTree(OpenModels& models, Selection& selection, QWidget* parent)
       m_models(models),
       m_selection(selection),
       m_tree(new QTreeWidget(this)),
+      m_card(new ModelCardPanel(models, this)),
+      m_splitter(new QSplitter(Qt::Vertical, this)),
       m_dropZone(new DropZone(tr("Drop a model here, or open one ..."), this)) {
     m_tree->setHeaderHidden(true);
     m_tree->setItemDelegate(new RoomyDelegate(m_tree));
+    m_tree->setUniformRowHeights(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_tree->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_tree->setFrameShape(QFrame::NoFrame);
     m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
     m_tree->setAccessibleName(tr("Open models"));
+    m_splitter->addWidget(m_tree);
+    m_splitter->addWidget(m_card);
+    m_splitter->setStretchFactor(0, 65);
+    m_splitter->setStretchFactor(1, 35);
+    m_splitter->setChildrenCollapsible(false);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->setSpacing(8);
-    layout->addWidget(m_tree, 1);
+    layout->addWidget(m_splitter, 1);
     layout->addWidget(m_dropZone);
     setAcceptDrops(true);
+    connectSignals();
+    followModels();
+    followSelection();
+}
+
+void ModelTree::connectSignals() {
     connect(m_dropZone, &QPushButton::clicked, this, &ModelTree::openRequested);
     connect(m_tree, &QTreeWidget::itemSelectionChanged, this, &ModelTree::takeSelection);
     connect(m_tree, &QTreeWidget::customContextMenuRequested, this, &ModelTree::openMenu);
-    connect(m_tree, &QTreeWidget::itemClicked, this, [this](QTreeWidgetItem* item) {
-        const int layer = item->data(0, kLayer).toInt();
-        if (layer == kLamp || layer == kFold) item->setExpanded(!item->isExpanded());  // its rows are the details
-        if (layer == kProblem) emit problemActivated(item->data(0, kModel).toInt());
-        if (layer == -1) emit modelActivated(item->data(0, kModel).toInt());
+    connect(m_tree, &QTreeWidget::currentItemChanged, this, [this](QTreeWidgetItem* item) {
+        if (item != nullptr && !m_following) setModel(refOf(*item).model);
     });
-    connect(&m_models, &OpenModels::modelsChanged, this, &ModelTree::rebuild);
+    connect(m_tree, &QTreeWidget::itemClicked, this, [this](QTreeWidgetItem* item) {
+        const HeadRef row = refOf(*item);
+        if (row.model < 0) return;
+        setModel(row.model);
+        if (row.id.layer < 0) emit modelActivated(row.model);
+    });
+    connect(m_card, &ModelCardPanel::problemActivated, this, &ModelTree::problemActivated);
+    connect(m_card, &ModelCardPanel::folded, this, &ModelTree::foldCard);
+    connect(&m_models, &OpenModels::modelsChanged, this, &ModelTree::followModels);
+    connect(&m_models, &OpenModels::openingChanged, this, [this] { setOpening(m_models.opening()); });
     connect(&m_models, &OpenModels::atlasChanged, this, &ModelTree::showMarks);
     connect(&m_models, &OpenModels::checkChanged, this, &ModelTree::showLamp);
-    connect(&m_selection, &Selection::changed, this, &ModelTree::showSelection);
-    rebuild();
+    connect(&m_selection, &Selection::changed, this, &ModelTree::followSelection);
 }
 
-void ModelTree::rebuild() {
+/// Rows of models that are gone go, those of new ones come; the others stay as the user has opened them.
+void ModelTree::followModels() {
     m_following = true;
-    m_tree->clear();
-    for (const auto& [key, model] : m_models.all()) addModel(key, model);
-    m_following = false;
-    for (const auto& [key, model] : m_models.all()) {
-        showMarks(key);
-        showLamp(key);
+    for (int i = m_tree->topLevelItemCount() - 1; i >= 0; --i) {
+        const int model = refOf(*m_tree->topLevelItem(i)).model;
+        if (model >= 0 && m_models.find(model) == nullptr) delete m_tree->takeTopLevelItem(i);
     }
+    int newest = -1;
+    for (const auto& [key, model] : m_models.all()) {
+        if (modelItem(key) != nullptr) continue;
+        addModel(key, model);
+        newest = key;
+    }
+    m_following = false;
     showSelection();
+    if (newest >= 0)
+        setModel(newest);
+    else if (m_models.find(m_card->model()) == nullptr)
+        setModel(m_models.all().empty() ? -1 : m_models.all().begin()->first);
+}
+
+void ModelTree::setModel(int model) {
+    m_card->setModel(model);
+    m_card->setVisible(m_models.find(model) != nullptr);
+}
+
+void ModelTree::setOpening(const QStringList& fileNames) {
+    for (int i = m_tree->topLevelItemCount() - 1; i >= 0; --i) {
+        if (refOf(*m_tree->topLevelItem(i)).model < 0) delete m_tree->takeTopLevelItem(i);
+    }
+    for (const QString& name : fileNames) {
+        QTreeWidgetItem* row = newItem(nullptr, tr("opening %1 ...").arg(name), -1, -1, -1);
+        row->setFlags(Qt::NoItemFlags);
+        row->setToolTip(0, plainTip(row->text(0)));
+        m_tree->addTopLevelItem(row);
+    }
 }
 
 void ModelTree::addModel(int key, const OpenModel& model) {
-    auto* top = newItem(nullptr, QString::fromStdString(model.card.name), key, -1, -1);
-    m_tree->addTopLevelItem(top);
-    top->setToolTip(0, plainTip(cardText(model.card)));
+    auto* top = newItem(nullptr, model.name(), key, -1, -1);
     QFont bold = font();
     bold.setBold(true);
     top->setFont(0, bold);
-    addState(top, key, model);
+    const QIcon none = dotIcon({});  // names of heads begin at the same place, with a dot and without
+    QList<QTreeWidgetItem*> layers;
     for (int layer = 0; layer < model.card.layers; ++layer) {
-        QTreeWidgetItem* row = newItem(top, tr("layer %1").arg(layer), key, layer, -1);
-        for (int head = 0; head < model.card.heads; ++head) {
-            newItem(row, QString::fromStdString(HeadId{layer, head}.name()), key, layer, head);
-        }
+        QTreeWidgetItem* row = newItem(nullptr, tr("layer %1").arg(layer), key, layer, -1);
+        for (int head = 0; head < model.card.heads; ++head)
+            newItem(row, QString::fromStdString(HeadId{layer, head}.name()), key, layer, head)->setIcon(0, none);
+        layers << row;
     }
+    top->addChildren(layers);
+    int place = 0;  // before the files that are being opened
+    while (place < m_tree->topLevelItemCount() && refOf(*m_tree->topLevelItem(place)).model >= 0) ++place;
+    m_tree->insertTopLevelItem(place, top);
     top->setExpanded(true);
-}
-
-/// Whether it runs, and what was found, taken as usual or left out.
-void ModelTree::addState(QTreeWidgetItem* top, int key, const OpenModel& model) {
-    const ModelCard& card = model.card;
-    if (!model.runs()) {
-        const QString problem = problemOf(card);
-        newNote(top, problem, QString::fromStdString(card.problem), key, kProblem)
-            ->setIcon(0, lampIcon(LampState::Red));
-    } else if (model.hasHeads()) {
-        newItem(top, tr("check: running"), key, kLamp, -1)->setFlags(Qt::ItemIsEnabled);
-    }
-    const QString tensor = tr("tensor"), tensors = tr("tensors");
-    if (!card.unused.empty())
-        newNote(top, tr("%1 not understood").arg(counted(card.unused.size(), tensor, tensors)), listed(card.unused),
-                key, kProblem);
-    if (!card.waived.empty())
-        newNote(top, tr("%1 left out").arg(counted(card.waived.size(), tensor, tensors)), listed(card.waived), key, -1);
-    if (!card.assumed.empty()) {
-        const QString words = counted(card.assumed.size(), tr("assumption"), tr("assumptions"));
-        QTreeWidgetItem* all = newNote(top, words, listed(card.assumed), key, kFold);
-        for (const std::string& one : card.assumed)
-            newNote(all, QString::fromStdString(one), QString::fromStdString(one), key, kFold);
-    }
-    for (const std::string& note : card.notes)
-        newNote(top, QString::fromStdString(note), QString::fromStdString(note), key, -1);
+    showMarks(key);
+    showLamp(key);
 }
 
 QTreeWidgetItem* ModelTree::modelItem(int model) const {
     for (int i = 0; i < m_tree->topLevelItemCount(); ++i) {
         QTreeWidgetItem* item = m_tree->topLevelItem(i);
-        if (item->data(0, kModel).toInt() == model) return item;
+        if (refOf(*item).model == model) return item;
     }
     return nullptr;
 }
 
-QTreeWidgetItem* ModelTree::lampItem(int model) const {
-    QTreeWidgetItem* top = modelItem(model);
-    QTreeWidgetItem* first = top == nullptr ? nullptr : top->child(0);
-    return first != nullptr && first->data(0, kLayer).toInt() == kLamp ? first : nullptr;
+QTreeWidgetItem* ModelTree::headItem(HeadRef head) const {
+    const QTreeWidgetItem* top = modelItem(head.model);
+    const QTreeWidgetItem* layer = top == nullptr ? nullptr : top->child(head.id.layer);
+    return layer == nullptr ? nullptr : layer->child(head.id.head);
 }
 
 QString ModelTree::lampText(int model) const {
-    const QTreeWidgetItem* lamp = lampItem(model);
-    return lamp == nullptr ? QString() : lamp->text(0);
+    const OpenModel* open = m_models.find(model);
+    return open == nullptr ? QString() : ropescope::lampText(*open);
 }
 
-/// One dot for the model, the worst of its rows; below it a dot for every row.
+/// One dot for the model, the worst of its checks.
 void ModelTree::showLamp(int model) {
     const OpenModel* open = m_models.find(model);
-    QTreeWidgetItem* lamp = lampItem(model);
-    if (open == nullptr || lamp == nullptr) return;
-    lamp->setIcon(0, lampIcon(open->check ? open->check->overall : LampState::None));
-    qDeleteAll(lamp->takeChildren());
-    if (!open->check) return;
-    const SelfCheckReport& check = *open->check;
-    const QString words = check.overall == LampState::Green ? tr("all ok") : lampWords(check.overall);
-    QStringList tips;
-    for (const SelfCheckRow& row : check.rows) {
-        tips << rowTip(row).section(QLatin1Char('\n'), 0, 1);
-        QTreeWidgetItem* item = newItem(lamp, rowText(row), model, kLamp, -1);
-        item->setFlags(Qt::ItemIsEnabled);
-        item->setIcon(0, lampIcon(row.state));
-        item->setToolTip(0, rowTip(row));
-    }
-    lamp->setText(0, tr("check: %1").arg(words));
-    lamp->setToolTip(0, tips.join(QStringLiteral("\n\n")));
+    QTreeWidgetItem* top = modelItem(model);
+    if (open == nullptr || top == nullptr) return;
+    top->setIcon(0, dotIcon(lampColour(lampOf(*open))));
+    top->setToolTip(0, plainTip(modelTip(*open)));
 }
 
 /// Says how many heads are sound, and marks the others in words.
 void ModelTree::showMarks(int model) {
     const OpenModel* open = m_models.find(model);
     QTreeWidgetItem* top = modelItem(model);
-    if (open == nullptr || top == nullptr || !open->atlas) return;
+    if (open == nullptr || top == nullptr || !open->atlas || open->atlas->heads < 1) return;
     int marked = 0;
-    for (QTreeWidgetItemIterator it(top); *it != nullptr && (*it)->data(0, kModel).toInt() == model; ++it) {
-        const HeadRef ref = refOf(**it);
-        if (ref.id.layer < 0 || ref.id.head < 0) continue;
-        const std::string& problem = open->atlas->problems[ref.id.layer * open->atlas->heads + ref.id.head];
-        if (problem.empty()) continue;
+    for (std::size_t i = 0; i < open->atlas->problems.size(); ++i) {
+        const std::string& problem = open->atlas->problems[i];
+        const int heads = open->atlas->heads, at = static_cast<int>(i);
+        QTreeWidgetItem* row = problem.empty() ? nullptr : headItem({model, {at / heads, at % heads}});
+        if (row == nullptr) continue;
         ++marked;
-        (*it)->setText(0, QString::fromStdString(ref.id.name()) + tr("  marked"));
-        (*it)->setToolTip(0, QString::fromStdString(problem));
-        (*it)->parent()->setText(0, tr("layer %1  (marked)").arg(ref.id.layer));
+        row->setText(0, QString::fromStdString(refOf(*row).id.name()) + tr("  marked"));
+        row->setToolTip(0, plainTip(QString::fromStdString(problem)));
+        row->parent()->setText(0, tr("layer %1  (marked)").arg(at / heads));
     }
-    top->setText(0,
-                 QString::fromStdString(open->card.name) + (marked > 0 ? tr("  (%1 marked)").arg(marked) : QString()));
+    top->setData(0, kTailRole, marked > 0 ? tr("  (%1 marked)").arg(marked) : QString());
+}
+
+/// Heads of one layer that follow each other make one range: ranges are what a selection of thousands costs.
+QItemSelection ModelTree::rowsOf(std::vector<HeadRef> heads) const {
+    std::sort(heads.begin(), heads.end());
+    QItemSelection rows;
+    for (std::size_t i = 0; i < heads.size();) {
+        std::size_t end = i + 1;
+        while (end < heads.size() && heads[end].model == heads[i].model && heads[end].id.layer == heads[i].id.layer &&
+               heads[end].id.head == heads[end - 1].id.head + 1)
+            ++end;
+        const QTreeWidgetItem* first = headItem(heads[i]);
+        const QTreeWidgetItem* last = headItem(heads[end - 1]);
+        if (first != nullptr && last != nullptr)
+            rows.append(QItemSelectionRange(m_tree->indexFromItem(first), m_tree->indexFromItem(last)));
+        i = end;
+    }
+    return rows;
+}
+
+void ModelTree::followSelection() {
+    showSelection();
+    const HeadRef current = m_selection.current();
+    if (std::exchange(m_current, current) == current || m_models.find(current.model) == nullptr) return;
+    setModel(current.model);
+    if (QTreeWidgetItem* row = headItem(current)) {
+        row->parent()->setExpanded(true);
+        m_tree->scrollToItem(row);
+    }
 }
 
 void ModelTree::showSelection() {
+    showColours();
     if (m_following) return;
     m_following = true;
-    for (QTreeWidgetItemIterator it(m_tree); *it != nullptr; ++it) {
-        const HeadRef ref = refOf(**it);
-        if (ref.id.layer < 0 || ref.id.head < 0) continue;
-        const bool chosen = m_selection.contains(ref);
-        (*it)->setSelected(chosen);
-        (*it)->setIcon(0, colourIcon(m_selection.colourIndex(ref)));
-        if (ref == m_selection.current()) {
-            (*it)->parent()->setExpanded(true);
-            m_tree->scrollToItem(*it);
-        }
+    QItemSelection rows = rowsOf(m_selection.heads());
+    for (const QTreeWidgetItem* item : m_tree->selectedItems()) {
+        const bool whole = isLayer(*item) && m_selection.contains(refOf(*item->child(0))) &&
+                           m_selection.contains(refOf(*item->child(item->childCount() - 1)));
+        if (whole) rows.append(QItemSelectionRange(m_tree->indexFromItem(item)));
     }
+    m_tree->selectionModel()->select(rows, QItemSelectionModel::ClearAndSelect);
     m_following = false;
+}
+
+void ModelTree::showColours() {
+    const std::vector<HeadRef> shown = m_selection.shown();
+    for (HeadRef head : std::exchange(m_coloured, shown)) {
+        QTreeWidgetItem* row = headItem(head);
+        if (row != nullptr && m_selection.colourIndex(head) < 0) row->setIcon(0, dotIcon({}));
+    }
+    for (HeadRef head : shown) {
+        if (QTreeWidgetItem* row = headItem(head)) row->setIcon(0, dotIcon(headColour(m_selection.colourIndex(head))));
+    }
 }
 
 void ModelTree::takeSelection() {
@@ -305,17 +280,24 @@ void ModelTree::takeSelection() {
     for (QTreeWidgetItem* item : m_tree->selectedItems()) {
         const HeadRef ref = refOf(*item);
         if (ref.id.layer >= 0 && ref.id.head >= 0) heads.push_back(ref);
-        // A layer's row stands for all its heads.
-        if (ref.id.layer >= 0 && ref.id.head < 0) {
-            for (int i = 0; i < item->childCount(); ++i) heads.push_back(refOf(*item->child(i)));
-        }
+        for (int i = 0; isLayer(*item) && i < item->childCount(); ++i) heads.push_back(refOf(*item->child(i)));
     }
     if (!heads.empty()) m_selection.selectAll(heads);
 }
 
+void ModelTree::foldCard(bool folded) {
+    const QList<int> sizes = m_splitter->sizes();
+    if (folded) {
+        m_openHeight = sizes[1];
+    } else if (m_openHeight > 0) {
+        const int all = sizes[0] + sizes[1];
+        m_splitter->setSizes({all - m_openHeight, m_openHeight});
+    }
+}
+
 void ModelTree::openMenu(QPoint position) {
     const QTreeWidgetItem* item = m_tree->itemAt(position);
-    if (item == nullptr) return;
+    if (item == nullptr || refOf(*item).model < 0) return;
     QMenu menu(this);
     fillMenu(menu, refOf(*item));
     menu.exec(m_tree->viewport()->mapToGlobal(position));
@@ -352,11 +334,6 @@ void ModelTree::fillModelMenu(QMenu& menu, int key, const OpenModel& model) {
     if (!(withoutAnswers(model.ref) == model.ref))
         menu.addAction(tr("Ask again what the file does not say"), this, [this, key] { emit answersForgotten(key); });
     menu.addSeparator();
-}
-
-void ModelTree::resizeEvent(QResizeEvent* event) {
-    QWidget::resizeEvent(event);
-    m_tree->doItemsLayout();  // rows of several lines
 }
 
 void ModelTree::setWaiting(bool waiting) {

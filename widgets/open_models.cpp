@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/open_models.h"
 
+#include <QFontMetricsF>
 #include <algorithm>
 #include <cmath>
 
@@ -47,7 +48,7 @@ QString problemOf(const ModelCard& card) {
 
 int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
     const int key = m_nextKey++;
-    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}, {}};
+    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}};
     emit modelsChanged();
     return key;
 }
@@ -73,35 +74,14 @@ void OpenModels::putHead(int model, HeadReport report) {
     emit headChanged(ref);
 }
 
-void OpenModels::clearFields(int model) {
-    const auto found = m_models.find(model);
-    if (found == m_models.end()) return;
-    found->second.fields.clear();
-    emit fieldsChanged(model);
-}
-
-void OpenModels::putFields(int model, const StepFields& fields) {
-    const auto found = m_models.find(model);
-    if (found == m_models.end() || fields.heads.empty()) return;
-    std::vector<StepFields>& steps = found->second.fields;
-    const auto place = std::lower_bound(steps.begin(), steps.end(), fields.step,
-                                        [](const StepFields& a, int step) { return a.step < step; });
-    if (place != steps.end() && place->step == fields.step) {
-        *place = fields;
-    } else {
-        steps.insert(place, fields);
-    }
-    emit fieldsChanged(model);
-}
-
-void OpenModels::joinShares(int model) {
+void OpenModels::joinShares(int model, const std::vector<StepFields>& fields) {
     const auto found = m_models.find(model);
     if (found == m_models.end()) return;
     OpenModel& own = found->second;
     const int heads = own.card.heads;
     const auto count = static_cast<std::size_t>(own.card.layers) * heads;
     std::vector<double> toText(count, 0), toImage(count, 0), steps(count, 0);
-    for (const StepFields& step : own.fields)
+    for (const StepFields& step : fields)
         for (const HeadField& field : step.heads) {
             const auto at = static_cast<std::size_t>(field.id.layer * heads + field.id.head);
             if (at >= count || field.shares.text == 0) continue;
@@ -110,15 +90,16 @@ void OpenModels::joinShares(int model) {
     if (std::all_of(steps.begin(), steps.end(), [](double n) { return n == 0; })) return;
     for (std::size_t i = 0; i < count; ++i)  // 0/0 of heads that were not recorded is NaN: not known
         toText[i] /= steps[i], toImage[i] /= steps[i];
-    own.shares = {
-        {"image_to_text", "Picture's attention on text", "share",
-         "Share of the picture tokens' attention that goes to text tokens, mean over the steps of the last run; "
-         "the rest stays in the picture.",
-         About::Head, true, std::nan(""), toText},
-        {"text_to_image", "Text's attention on the picture", "share",
-         "Share of the text tokens' attention that goes to picture tokens, mean over the steps of the last run; "
-         "the rest stays in the text.",
-         About::Head, true, std::nan(""), toImage}};
+    own.shares = {{"image_to_text", "Picture's attention on text", "share",
+                   "Share of the picture tokens' attention that goes to text tokens, mean over the steps of the "
+                   "selected picture; "
+                   "the rest stays in the picture.",
+                   About::Head, true, std::nan(""), toText},
+                  {"text_to_image", "Text's attention on the picture", "share",
+                   "Share of the text tokens' attention that goes to picture tokens, mean over the steps of the "
+                   "selected picture; "
+                   "the rest stays in the text.",
+                   About::Head, true, std::nan(""), toImage}};
     if (!own.atlas) return;
     for (const HeadNumber& share : own.shares) join(*own.atlas, share);
     emit atlasChanged(model);
@@ -163,23 +144,44 @@ const HeadReport* OpenModels::head(HeadRef head) const {
     return found == model->heads.end() ? nullptr : &found->second;
 }
 
-const HeadField* OpenModels::field(HeadRef head, int step) const {
-    const OpenModel* model = find(head.model);
-    if (model == nullptr) return nullptr;
-    for (const StepFields& fields : model->fields) {
-        if (fields.step != step) continue;
-        for (const HeadField& field : fields.heads) {
-            if (field.id == head.id) return &field;
-        }
-    }
-    return nullptr;
-}
-
 QString OpenModels::headName(HeadRef head) const {
     const QString name = QString::fromStdString(head.id.name());
     const OpenModel* model = find(head.model);
-    if (model == nullptr || m_models.size() < 2) return name;
-    return QString::fromStdString(model->card.name) + QLatin1Char(' ') + name;
+    return model == nullptr || m_models.size() < 2 ? name : tr("%1 of %2").arg(name, model->name());
+}
+
+QString OpenModels::shortHeadName(HeadRef head) const {
+    const QString name = QString::fromStdString(head.id.name());
+    return m_models.size() < 2 || find(head.model) == nullptr ? name
+                                                              : name + QLatin1Char(' ') + modelLetter(head.model);
+}
+
+QString OpenModels::headCaption(HeadRef head, const QFont& font, double width) const {
+    const QFontMetricsF metrics(font);
+    for (const QString& name : {headName(head), shortHeadName(head)})
+        if (metrics.horizontalAdvance(name) <= width) return name;
+    return QString::fromStdString(head.id.name());
+}
+
+QChar OpenModels::modelLetter(int model) const {
+    const auto place = std::distance(m_models.begin(), m_models.lower_bound(model));
+    return QChar(static_cast<char16_t>(u'A' + place % 26));
+}
+
+QString OpenModels::modelLetters(const std::vector<HeadRef>& heads) const {
+    if (m_models.size() < 2) return {};
+    QStringList names;
+    for (const auto& [key, model] : m_models) {
+        const bool drawn = std::any_of(heads.begin(), heads.end(), [key = key](HeadRef h) { return h.model == key; });
+        if (drawn) names << modelLetter(key) + QLatin1Char(' ') + model.name();
+    }
+    return names.join(QStringLiteral("    "));
+}
+
+void OpenModels::setOpening(const QStringList& names) {
+    if (m_opening == names) return;
+    m_opening = names;
+    emit openingChanged();
 }
 
 std::vector<HeadRef> OpenModels::missing(const std::vector<HeadRef>& heads) const {

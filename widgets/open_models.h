@@ -2,7 +2,7 @@
 #pragma once
 
 #include <QObject>
-#include <QString>
+#include <QStringList>
 #include <map>
 #include <optional>
 #include <vector>
@@ -16,6 +16,8 @@
 #include "core/data/self_check.h"
 #include "widgets/selection.h"
 
+class QFont;
+
 namespace ropescope {
 
 /// One open model and every result that has arrived for it.
@@ -24,8 +26,7 @@ struct OpenModel {
     ModelCard card;
     std::optional<AtlasReport> atlas;
     std::map<HeadId, HeadReport> heads;            ///< reports that have arrived
-    std::vector<StepFields> fields;                ///< measured fields by sampling step, of the latest generation
-    std::vector<HeadNumber> shares;                ///< between picture and text, by head, of the latest generation
+    std::vector<HeadNumber> shares;                ///< between picture and text, by head, of the selected picture
     std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
     std::optional<SelfCheckReport> check;          ///< whether it computes what it should
 
@@ -58,12 +59,9 @@ public:
     void remove(int model);
     void setAtlas(int model, AtlasReport atlas);
     void putHead(int model, HeadReport report);
-    void clearFields(int model);                          ///< a new generation begins
-    void putFields(int model, const StepFields& fields);  ///< merges by step; empty `heads` is ignored
-
-    /// The run has ended: what its fields say of the attention between picture and text joins the Atlas, by the mean
-    /// over steps. Nothing where there is no text.
-    void joinShares(int model);
+    /// What the fields of a picture say of the attention between picture and text joins the Atlas, by the mean over
+    /// steps. Nothing where there is no text.
+    void joinShares(int model, const std::vector<StepFields>& fields);
 
     /// Its numbers join those of the Atlas, by their mean over images.
     void setCalibration(int model, CalibrationReport report);
@@ -72,25 +70,37 @@ public:
     [[nodiscard]] const std::map<int, OpenModel>& all() const { return m_models; }
     [[nodiscard]] const OpenModel* find(int model) const;  ///< nullptr when it is not open
     [[nodiscard]] const HeadReport* head(HeadRef head) const;
-    [[nodiscard]] const HeadField* field(HeadRef head, int step) const;
     /// What images said about a head; nullptr when it was not measured.
     [[nodiscard]] const HeadCalibration* calibration(HeadRef head) const;
-    /// "L4.H2", with the model's short name before it when several models are open.
+    /// "L4.H2", and "L4.H2 of fashion-harope" when several models are open.
     [[nodiscard]] QString headName(HeadRef head) const;
+    /// "L4.H2", and "L4.H2 A" with the model's letter when several are open; modelLetters() explains them.
+    [[nodiscard]] QString shortHeadName(HeadRef head) const;
+    /// The longest of the two that is at most `width` pixels wide in this font; "L4.H2" where neither is.
+    [[nodiscard]] QString headCaption(HeadRef head, const QFont& font, double width) const;
+    /// 'A', 'B', ... in the order in which they were opened.
+    [[nodiscard]] QChar modelLetter(int model) const;
+    /// "A fashion-harope    B fashion-rope" of the models of these heads; empty when only one model is open.
+    [[nodiscard]] QString modelLetters(const std::vector<HeadRef>& heads) const;
+
+    /// Files on their way, by name: what empty views say meanwhile.
+    void setOpening(const QStringList& names);
+    [[nodiscard]] const QStringList& opening() const { return m_opening; }
     /// Shown heads (see Selection::shown) whose report has not arrived: what the window asks the engine for.
     [[nodiscard]] std::vector<HeadRef> missing(const std::vector<HeadRef>& heads) const;
 
 signals:
     void modelsChanged();
+    void openingChanged();
     void atlasChanged(int model);
     void headChanged(ropescope::HeadRef head);
-    void fieldsChanged(int model);
     void calibrationChanged(int model);
     void checkChanged(int model);
 
 private:
     std::map<int, OpenModel> m_models;
     int m_nextKey = 0;
+    QStringList m_opening;
 };
 
 }  // namespace ropescope

@@ -18,14 +18,13 @@ public:
     [[nodiscard]] QString path() const;  ///< without space around it
     void setPath(const QString& path);
     void setHint(const QString& placeholder, const QString& toolTip);
+    void browse();  ///< asks with a dialog
 
 signals:
     void changed();
     void entered();  ///< Return was pressed in the text
 
 private:
-    void browse();
-
     Kind m_kind;
     QString m_title, m_filter;
     QLineEdit* m_text;

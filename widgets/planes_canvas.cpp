@@ -12,8 +12,13 @@ namespace {
 constexpr qreal kStrip = 12;  ///< width of one strip
 constexpr qreal kStripGap = 8;
 constexpr qreal kStrips = 3 * kStrip + 2 * kStripGap;  ///< two angles, a gap each side, the gain
-constexpr qreal kBetween = 24;
-constexpr qreal kNarrow = 760;  ///< below this the legends take two lines
+constexpr qreal kBetween = 16;
+constexpr qreal kSwatch = 8;  ///< of the head's colour
+constexpr qreal kSmall = 40;  ///< matrices that would be smaller give up strips and block names to be larger
+constexpr qreal kMargin = 8;
+constexpr qreal kLeast = 32;  ///< of a matrix: smaller ones say nothing
+constexpr int kTallest = 4000;
+constexpr int kLeastWidth = 160, kLeastHeight = 120;
 
 double largest(double start, const std::vector<double>& values) {
     for (double value : values) {
@@ -25,18 +30,44 @@ double largest(double start, const std::vector<double>& values) {
 }  // namespace
 
 struct PlanesCanvas::Layout {
+    bool bare = false;  ///< without strips and block names
+    int columns = 1;
+    qreal side = 0;                                 ///< of the largest matrix that a slot can hold
+    int title = 0;                                  ///< index in PlanesPanel::titles
+    qreal left = 0, right = 0, top = 0, below = 0;  ///< what a slot holds around its matrix
     std::vector<QRectF> matrices;
+    QRectF letters;
     QRectF legends;
 };
 
 PlanesCanvas::PlanesCanvas(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
-    setMinimumSize(240, 200);
+    setMinimumSize(kLeastWidth, kLeastHeight);
     setAccessibleName(tr("Overlap of rotary planes"));
 }
 
-void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels) {
+void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels, const QString& letters) {
     m_panels = std::move(panels);
+    m_letters = letters;
+    setScales();
+}
+
+void PlanesCanvas::setRange(Range range) {
+    m_range = range;
+    setScales();
+}
+
+std::vector<QRectF> PlanesCanvas::matrices() const {
+    return layoutIn(rect(), font()).matrices;
+}
+
+int PlanesCanvas::leastHeight(int width) const {
+    int height = kLeastHeight;
+    while (height < kTallest && layoutIn(QRectF(0, 0, width, height), font()).side < kLeast) height += 16;
+    return height;
+}
+
+void PlanesCanvas::setScales() {
     const bool difference = !m_panels.empty() && m_panels.front().difference;
     double overlap = 1e-3, angle = 1, gain = 0.1;
     for (const PlanesPanel& panel : m_panels) {
@@ -49,8 +80,9 @@ void PlanesCanvas::setPanels(std::vector<PlanesPanel> panels) {
         m_overlap = {ColourMap::Diverging, -overlap, overlap, tr("Overlap A \u2212 B")};
         m_angle = {ColourMap::Diverging, -angle, angle, tr("\u03b8 A \u2212 B (degrees)")};
     } else {
-        m_overlap = {ColourMap::Viridis, 0, 1, tr("Overlap (share)")};
-        m_angle = {ColourMap::Cividis, 0, 90, tr("\u03b8 (degrees)")};
+        const bool data = m_range == Range::Data;
+        m_overlap = {ColourMap::Viridis, 0, data ? overlap : 1, tr("Overlap (share)")};
+        m_angle = {ColourMap::Cividis, 0, data ? angle : 90, tr("\u03b8 (degrees)")};
     }
     update();
 }
@@ -59,62 +91,125 @@ QImage PlanesCanvas::cells(const std::vector<double>& values, int rows, int colu
     return mapImage(values, rows, columns, scale.map, scale.low, scale.high);
 }
 
-/// The number of columns that makes the matrices largest.
-PlanesCanvas::Layout PlanesCanvas::layoutIn(const QRectF& place, const QFont& font) const {
+/// The first title of which every panel's fits the width of a slot; the last one where none does.
+int PlanesCanvas::titleFor(qreal width, const QFont& font) const {
     const QFontMetricsF metrics(font);
-    const qreal left = metrics.height() + 8, top = metrics.height() + 8, bottom = metrics.height() * 2 + 8;
-    const qreal legendHeight = metrics.height() * (place.width() < kNarrow ? 2 : 1) + 12;
+    const auto last = m_panels.empty() ? 0 : static_cast<int>(m_panels.front().titles.size()) - 1;
+    for (int i = 0; i < last; ++i) {
+        const auto fits = [&](const PlanesPanel& p) { return metrics.horizontalAdvance(p.titles.value(i)) <= width; };
+        if (std::all_of(m_panels.begin(), m_panels.end(), fits)) return i;
+    }
+    return std::max(0, last);
+}
+
+/// The number of columns that makes the matrices largest.
+void PlanesCanvas::shareOut(Layout& layout, const QRectF& room, const QFont& font) const {
+    const QFontMetricsF metrics(font);
+    layout.left = layout.bare ? 0 : metrics.height() + 4;
+    layout.right = layout.bare ? 0 : kStrips;
+    layout.top = metrics.height() + 6;
+    layout.below = layout.bare ? 4 : metrics.height() + 12;
+    qreal shortest = 0;
+    for (const PlanesPanel& panel : m_panels)
+        shortest = std::max(shortest, metrics.horizontalAdvance(panel.titles.value(panel.titles.size() - 1)));
     const int count = std::max<int>(1, static_cast<int>(m_panels.size()));
-    Layout layout;
-    layout.legends = QRectF(place.left() + 8, place.bottom() - legendHeight, place.width() - 16, legendHeight);
-    const QRectF room = place.adjusted(8, 8, -8, -legendHeight - 8);
-    int bestColumns = 1;
-    qreal best = 0;
+    layout.side = 0;
     for (int columns = 1; columns <= count; ++columns) {
         const int rows = (count + columns - 1) / columns;
+        const qreal slot = room.width() / columns - kBetween;
         const qreal side =
-            std::min(room.width() / columns - left - kStrips - kBetween, room.height() / rows - top - bottom);
-        if (side > best) {
-            best = side;
-            bestColumns = columns;
-        }
+            std::min(slot - layout.left - layout.right, room.height() / rows - layout.top - layout.below);
+        // Side by side no title may run into the next one.
+        if (columns > 1 && slot - layout.left < shortest + 2 * kSwatch) break;
+        if (side <= layout.side) continue;
+        layout.side = side;
+        layout.columns = columns;
     }
-    const int planes = m_panels.empty() ? 1 : std::max(1, m_panels.front().planes);
-    // Whole pixels per cell keep the cells equal and sharp.
-    const qreal cell = std::max(1.0, std::floor(best / planes));
-    const qreal side = cell * planes;
-    for (int i = 0; i < count; ++i) {
-        const qreal x = room.left() + (i % bestColumns) * (side + left + kStrips + kBetween) + left;
-        const qreal y = room.top() + (i / bestColumns) * (side + top + bottom) + top;
-        layout.matrices.emplace_back(x, y, side, side);
+}
+
+PlanesCanvas::Layout PlanesCanvas::layoutIn(const QRectF& place, const QFont& font) const {
+    const QFontMetricsF metrics(font);
+    Layout layout;
+    const qreal width = place.width() - 2 * kMargin, part = width / 3 - 2 * kMargin;
+    qreal legends = 0;
+    for (const Scale* scale : {&m_overlap, &m_angle, &m_gain})
+        legends = std::max(legends, legendHeight(scale->low, scale->high, scale->title, font, part));
+    layout.legends = QRectF(place.left() + kMargin, place.bottom() - legends - kMargin / 2, width, legends);
+    QRectF room = place.adjusted(kMargin, kMargin / 2, -kMargin, -legends - kMargin);
+    const auto share = [&] {
+        layout.bare = false;
+        shareOut(layout, room, font);
+        if (layout.side >= kSmall) return;
+        layout.bare = true;
+        shareOut(layout, room, font);
+    };
+    share();
+    const auto titleWidth = [&] { return room.width() / layout.columns - layout.left - 2 * kSwatch - kBetween / 2; };
+    layout.title = titleFor(titleWidth(), font);
+    if (layout.title > 0 && !m_letters.isEmpty()) {
+        const auto lines = wrapped(m_letters, font, static_cast<int>(width)).count(QLatin1Char('\n')) + 1;
+        const qreal high = static_cast<qreal>(lines) * metrics.height();
+        layout.letters = QRectF(layout.legends.left(), layout.legends.top() - high - 2, width, high);
+        room.setBottom(layout.letters.top() - 2);
+        share();
+        layout.title = std::max(1, titleFor(titleWidth(), font));
     }
+    placeMatrices(layout, room, font);
     return layout;
+}
+
+/// Every matrix in the middle of its slot.
+void PlanesCanvas::placeMatrices(Layout& layout, const QRectF& room, const QFont& font) const {
+    const int count = static_cast<int>(m_panels.size());
+    const int rows = std::max(1, (count + layout.columns - 1) / layout.columns);
+    int most = 1;
+    for (const PlanesPanel& panel : m_panels) most = std::max(most, panel.planes);
+    const qreal slotWidth = room.width() / layout.columns, slotHeight = room.height() / rows;
+    for (int i = 0; i < count; ++i) {
+        const int planes = m_panels[i].planes > 0 ? m_panels[i].planes : most;  // of a marked head nothing is known
+        // Whole pixels per cell keep the cells equal and sharp.
+        const qreal cell = std::floor(layout.side / planes);
+        const qreal side = std::max(1.0, cell >= 1 ? cell * planes : std::floor(layout.side));
+        const qreal title = QFontMetricsF(font).horizontalAdvance(m_panels[i].titles.value(layout.title)) + 2 * kSwatch;
+        const qreal used = layout.left + std::max(side + layout.right, title), high = layout.top + side + layout.below;
+        const qreal x = room.left() + (i % layout.columns) * slotWidth + std::max(0.0, (slotWidth - used) / 2);
+        const qreal y = room.top() + (i / layout.columns) * slotHeight + std::max(0.0, (slotHeight - high) / 2);
+        layout.matrices.emplace_back(std::floor(x + layout.left), std::floor(y + layout.top), side, side);
+    }
 }
 
 void PlanesCanvas::draw(QPainter& painter, const QRectF& place, const Looks& looks) const {
     const Layout layout = layoutIn(place, looks.font);
     painter.setFont(looks.font);
-    for (std::size_t i = 0; i < m_panels.size(); ++i) drawPanel(painter, m_panels[i], layout.matrices[i], looks);
+    for (std::size_t i = 0; i < m_panels.size(); ++i)
+        drawPanel(painter, m_panels[i], layout.matrices[i], layout, looks);
+    if (!layout.letters.isEmpty()) {
+        painter.setPen(looks.muted);
+        painter.drawText(layout.letters, Qt::AlignLeft | Qt::AlignTop,
+                         wrapped(m_letters, looks.font, static_cast<int>(layout.letters.width())));
+    }
     drawLegends(painter, layout.legends, looks);
 }
 
-void PlanesCanvas::drawPanel(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix,
+void PlanesCanvas::drawPanel(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Layout& layout,
                              const Looks& looks) const {
     const QFontMetricsF metrics(looks.font);
-    const QRectF title(matrix.left(), matrix.top() - metrics.height() - 6, matrix.width() + kStrips, metrics.height());
+    const QString words = panel.titles.value(layout.title);
+    const QRectF title(matrix.left(), matrix.top() - metrics.height() - 4,
+                       metrics.horizontalAdvance(words) + 2 * kSwatch, metrics.height());
     painter.setPen(Qt::NoPen);
     painter.setBrush(headColour(panel.colour));
-    painter.drawRect(QRectF(title.left(), title.center().y() - 5, 10, 10));
+    painter.drawRect(QRectF(title.left(), title.center().y() - kSwatch / 2, kSwatch, kSwatch));
     painter.setPen(looks.text);
-    painter.drawText(title.adjusted(16, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, panel.title);
+    painter.drawText(title.adjusted(1.5 * kSwatch, 0, 8, 0), Qt::AlignLeft | Qt::AlignVCenter, words);
     if (!panel.problem.isEmpty()) {
         drawHatched(painter, matrix, looks);
         drawWords(painter, matrix, panel.problem, tr("marked"), looks);
         return;
     }
     drawCells(painter, matrix, cells(panel.overlap, panel.planes, panel.planes, m_overlap));
-    drawStrips(painter, panel, matrix, looks);
-    drawBlocks(painter, panel, matrix, looks);
+    if (!layout.bare) drawStrips(painter, panel, matrix, looks);
+    drawBlocks(painter, panel, matrix, layout, looks);
 }
 
 void PlanesCanvas::drawStrips(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix,
@@ -141,7 +236,7 @@ void PlanesCanvas::drawStrips(QPainter& painter, const PlanesPanel& panel, const
     painter.drawText(QRectF(gains.center().x() - 20, y, 40, metrics.height()), Qt::AlignCenter, QStringLiteral("g"));
 }
 
-void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix,
+void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Layout& layout,
                               const Looks& looks) const {
     const QFontMetricsF metrics(looks.font);
     const qreal cell = matrix.width() / std::max(1, panel.planes);
@@ -154,9 +249,9 @@ void PlanesCanvas::drawBlocks(QPainter& painter, const PlanesPanel& panel, const
         const qreal start = from * cell, size = (to - from) * cell;
         painter.setPen(panel.difference ? QPen(looks.reference, 1) : QPen(QColor(255, 255, 255, 200), 1.5));
         painter.drawRect(QRectF(matrix.left() + start, matrix.top() + start, size, size));
-        QString name = panel.blockName[b];
-        if (metrics.horizontalAdvance(name) > size) name = name.left(3);
-        if (metrics.horizontalAdvance(name) > size) continue;
+        const auto fits = [&](const QString& text) { return metrics.horizontalAdvance(text) <= size; };
+        const QString& name = fits(panel.blockName[b]) ? panel.blockName[b] : panel.shortBlockName[b];
+        if (layout.bare || !fits(name)) continue;
         painter.setPen(looks.muted);
         painter.drawText(QRectF(matrix.left() + start, matrix.bottom() + 4, size, metrics.height()), Qt::AlignCenter,
                          name);
@@ -172,8 +267,8 @@ void PlanesCanvas::drawLegends(QPainter& painter, const QRectF& place, const Loo
     const qreal part = place.width() / 3;
     qreal left = place.left();
     for (const Scale* scale : {&m_overlap, &m_angle, &m_gain}) {
-        drawLegend(painter, QRectF(left, place.top(), part - 16, place.height()), scale->map, scale->low, scale->high,
-                   scale->title, looks);
+        drawLegend(painter, QRectF(left, place.top(), part - 2 * kMargin, place.height()), scale->map, scale->low,
+                   scale->high, scale->title, looks);
         left += part;
     }
 }
@@ -189,7 +284,7 @@ void PlanesCanvas::mouseMoveEvent(QMouseEvent* event) {
     const Layout layout = layoutIn(rect(), font());
     for (std::size_t i = 0; i < m_panels.size(); ++i) {
         const QRectF& matrix = layout.matrices[i];
-        if (!matrix.adjusted(0, 0, kStrips, 0).contains(event->position())) continue;
+        if (!matrix.adjusted(0, 0, layout.right, 0).contains(event->position())) continue;
         const qreal cell = matrix.width() / std::max(1, m_panels[i].planes);
         const int row =
             std::min(m_panels[i].planes - 1, static_cast<int>((event->position().y() - matrix.top()) / cell));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QStringList>
 #include <QWidget>
 #include <optional>
 #include <vector>
@@ -14,8 +15,8 @@ namespace ropescope {
 struct PlanesPanel {
     HeadRef head;
     bool difference = false;  ///< two heads subtracted: every number is the first one's minus the second one's
-    QString title;
-    QString problem;  ///< not empty: hatched, with this message
+    QStringList titles;  ///< from the longest to the shortest: the first one that all panels have room for is drawn
+    QString problem;     ///< not empty: hatched, with this message
     int colour = 0;
     int planes = 0;
     std::vector<double> overlap;  ///< [P,P] in [0,1] (differences in [-1,1]), NaN: not defined
@@ -24,15 +25,24 @@ struct PlanesPanel {
     std::vector<double> logGain;  ///< [P] ln of the plane gain, 0 for plain rotary positions
     std::vector<int> blockStart;  ///< first position of every axis block
     std::vector<QString> blockName;
+    std::vector<QString> shortBlockName;  ///< where the block is too small for its name
 };
 
-/// Draws all panels on one scale, as large as the place allows, with the legends below.
+/// Draws all panels on one scale, as large as the place allows and in its middle, with the legends below.
 class PlanesCanvas : public QWidget {
     Q_OBJECT
 public:
     explicit PlanesCanvas(QWidget* parent = nullptr);
 
-    void setPanels(std::vector<PlanesPanel> panels);
+    /// `letters` explains the letters of the shorter titles.
+    void setPanels(std::vector<PlanesPanel> panels, const QString& letters);
+    /// Of overlaps and angles: all they can be, or from zero to the largest that is drawn.
+    enum class Range { Whole, Data };
+    void setRange(Range range);
+    [[nodiscard]] std::vector<QRectF> matrices() const;  ///< where the matrices lie
+    /// The height below which matrices of a canvas of this width are too small to be read.
+    [[nodiscard]] int leastHeight(int width) const;
+    [[nodiscard]] double highestOverlap() const { return m_overlap.high; }
     [[nodiscard]] const std::vector<PlanesPanel>& panels() const { return m_panels; }
     void draw(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
@@ -48,9 +58,15 @@ protected:
 private:
     struct Layout;
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
-    void drawPanel(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Looks& looks) const;
+    void shareOut(Layout& layout, const QRectF& room, const QFont& font) const;
+    void placeMatrices(Layout& layout, const QRectF& room, const QFont& font) const;
+    [[nodiscard]] int titleFor(qreal width, const QFont& font) const;
+    void setScales();
+    void drawPanel(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Layout& layout,
+                   const Looks& looks) const;
     void drawStrips(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Looks& looks) const;
-    void drawBlocks(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Looks& looks) const;
+    void drawBlocks(QPainter& painter, const PlanesPanel& panel, const QRectF& matrix, const Layout& layout,
+                    const Looks& looks) const;
     void drawLegends(QPainter& painter, const QRectF& place, const Looks& looks) const;
 
     struct Scale {
@@ -62,6 +78,8 @@ private:
     [[nodiscard]] static QImage cells(const std::vector<double>& values, int rows, int columns, const Scale& scale);
 
     std::vector<PlanesPanel> m_panels;
+    QString m_letters;
+    Range m_range = Range::Whole;
     Scale m_overlap, m_angle, m_gain;  ///< of all panels
 };
 

@@ -6,14 +6,17 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 #include <numeric>
 
-#include "widgets/flow_layout.h"
+#include "widgets/number_table.h"
 #include "widgets/planes_canvas.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
@@ -78,7 +81,8 @@ PlanesPanel subtracted(PlanesPanel a, const PlanesPanel& b) {
     minus(a.angle1, b.angle1);
     minus(a.angle2, b.angle2);
     minus(a.logGain, b.logGain);
-    a.title = QObject::tr("%1 \u2212 %2").arg(a.title, b.title);
+    for (qsizetype i = 0; i < a.titles.size(); ++i)
+        a.titles[i] = QObject::tr("%1 \u2212 %2").arg(a.titles[i], b.titles[i]);
     a.difference = true;
     return a;
 }
@@ -88,30 +92,47 @@ PlanesPanel subtracted(PlanesPanel a, const PlanesPanel& b) {
 PlanesView::PlanesView(OpenModels& models, Selection& selection, QWidget* parent)
     : View(models, selection, tr("Planes"), parent),
       m_side(new QComboBox(this)),
+      m_range(new QComboBox(this)),
       m_difference(new QCheckBox(tr("Difference"), this)),
-      m_canvas(new PlanesCanvas(this)) {
+      m_canvas(new PlanesCanvas(this)),
+      m_scroll(new QScrollArea(this)) {
     setEmptyText(
         tr("How each rotary plane of the selected heads lies over the canonical planes: the identity for plain "
            "rotary positions, cells outside the outlined blocks where rows and columns mix. Select a head."),
         tr("Open a model ..."));
-    addLabel(tr("Overlap of"));
-    m_side->addItem(tr("query planes with canonical planes"));
-    m_side->addItem(tr("key planes with canonical planes"));
-    m_side->addItem(tr("query with key planes"));
+    m_side->addItem(tr("query, canonical planes"));
+    m_side->addItem(tr("key, canonical planes"));
+    m_side->addItem(tr("query, key planes"));
     m_side->setToolTip(
         tr("Overlap 1/2 ||Q^T E||^2 of plane subspaces, between 0 and 1; rows sum to 1.\n"
-           "Query with key: 1 under the same-map convention, below 1 shows obliqueness."));
-    controls().addWidget(m_side);
+           "Query, key: 1 under the same-map convention, below 1 shows obliqueness."));
+    auto* about = new QLabel(tr("of the map"), this);
+    about->setForegroundRole(QPalette::PlaceholderText);
+    controls().addGroup(tr("Overlap of"), {m_side});
+    m_range->addItems({tr("0 to 1"), tr("0 to max")});
+    m_range->setToolTip(
+        tr("Range of the colours: all that an overlap (0 to 1) and an angle (0 to 90 degrees) can be, or up to the\n"
+           "largest one that is drawn. Differences are always drawn around zero."));
+    controls().addGroup(tr("Range"), {m_range});
     m_difference->setToolTip(
         tr("The first head minus the second, plane by plane in drawn order; for two shown heads of equal size"));
     controls().addWidget(m_difference);
-    addLabel(tr("of the map"))->setForegroundRole(QPalette::PlaceholderText);
-    setContent(m_canvas);
+    controls().addWidget(about);
+    m_scroll->setWidget(m_canvas);
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setContent(m_scroll);
     connect(m_side, &QComboBox::currentIndexChanged, this, &PlanesView::refresh);
+    connect(m_range, &QComboBox::currentIndexChanged, this,
+            [this](int range) { m_canvas->setRange(static_cast<PlanesCanvas::Range>(range)); });
     connect(m_difference, &QCheckBox::toggled, this, &PlanesView::refresh);
     connect(&m_selection, &Selection::changed, this, &PlanesView::refresh);
     connect(&m_models, &OpenModels::headChanged, this, &PlanesView::refresh);
-    connect(&m_models, &OpenModels::modelsChanged, this, &PlanesView::refresh);
+    connect(&m_models, &OpenModels::modelsChanged, this, [this] {
+        emit View::hovered({});
+        refresh();
+    });
     connect(m_canvas, &PlanesCanvas::hovered, this, [this](int panel, int row, int column) {
         const QString text = panel < 0           ? QString()
                              : showsDifference() ? differenceText(row, column)
@@ -130,6 +151,10 @@ void PlanesView::setDifference(bool on) {
     m_difference->setChecked(on);
 }
 
+void PlanesView::setRange(Range range) {
+    m_range->setCurrentIndex(static_cast<int>(range));
+}
+
 bool PlanesView::showsDifference() const {
     return !m_canvas->panels().empty() && m_canvas->panels().front().difference;
 }
@@ -144,13 +169,31 @@ void PlanesView::refresh() {
     const bool able = canSubtract(panels);
     m_difference->setEnabled(able);
     if (able && m_difference->isChecked()) panels = {subtracted(panels[0], panels[1])};
-    m_canvas->setPanels(std::move(panels));
+    m_canvas->setPanels(std::move(panels), m_models.modelLetters(m_selection.shown()));
+    m_range->setEnabled(!showsDifference());
+    fitCanvas();
+}
+
+void PlanesView::fitCanvas() {
+    m_canvas->setMinimumHeight(
+        m_canvas->leastHeight(width() - 16 - m_scroll->verticalScrollBar()->sizeHint().width()));
+}
+
+void PlanesView::resizeEvent(QResizeEvent* event) {
+    View::resizeEvent(event);
+    fitCanvas();
+}
+
+QSize PlanesView::figureSize() const {
+    return View::figureSize().expandedTo(QSize(0, m_canvas->minimumHeight()));
 }
 
 PlanesPanel PlanesView::panelOf(HeadRef head, const HeadReport& report) const {
     PlanesPanel panel;
     panel.head = head;
-    panel.title = m_models.headName(head) + (report.identity ? tr("  identity") : QString());
+    const QString after = report.identity ? tr("  identity") : QString();
+    panel.titles = {m_models.headName(head) + after, m_models.shortHeadName(head) + after,
+                    m_models.shortHeadName(head)};
     panel.problem = QString::fromStdString(report.problem);
     panel.colour = m_selection.colourIndex(head);
     panel.planes = static_cast<int>(report.planeAxis.size());
@@ -172,6 +215,7 @@ PlanesPanel PlanesView::panelOf(HeadRef head, const HeadReport& report) const {
         if (row == 0 || axisOf(report, p) != axisOf(report, order[row - 1])) {
             panel.blockStart.push_back(row);
             panel.blockName.push_back(axisName(axisOf(report, p)));
+            panel.shortBlockName.push_back(axisOf(report, p) == 1 ? tr("cols") : panel.blockName.back());
         }
     }
     return panel;
@@ -220,7 +264,7 @@ QString PlanesView::differenceText(int row, int column) const {
     const HeadReport* report = m_models.head(panel.head);
     if (report == nullptr || row < 0 || row >= panel.planes) return {};
     const std::vector<int> order = orderOf(*report);
-    const QString name = panel.title + QStringLiteral("  ") + planeText(*report, order[row]);
+    const QString name = panel.titles.front() + QStringLiteral("  ") + planeText(*report, order[row]);
     if (column >= panel.planes) {
         return name + tr(": principal angles %1\u00b0 and %2\u00b0, ln gain %3 (differences)")
                           .arg(shortNumber(panel.angle1[row]), shortNumber(panel.angle2[row]),
@@ -235,27 +279,22 @@ QWidget* PlanesView::canvas() const {
     return m_canvas;
 }
 
-QString PlanesView::numbers(QChar separator) const {
-    QString text = QStringLiteral("head") + separator + QStringLiteral("plane") + separator + QStringLiteral("angle1") +
-                   separator + QStringLiteral("angle2") + separator + QStringLiteral("gain") + separator +
-                   QStringLiteral("overlap_with_planes_in_the_same_order\n");
+void PlanesView::writeNumbers(NumberTable& table) const {
+    for (const char* title : {"head", "plane", "angle1", "angle2", "gain", "overlap_with_planes_in_the_same_order"})
+        table.label(QLatin1String(title));
+    table.endRow();
     for (const PlanesPanel& panel : m_canvas->panels()) {
         if (!panel.problem.isEmpty()) continue;
         const std::vector<int> order = drawnOrder(panel.head);
         for (int row = 0; row < panel.planes; ++row) {
-            text += (panel.difference ? panel.title : m_models.headName(panel.head)) + separator +
-                    QString::number(order[row]);
+            table.label(panel.difference ? panel.titles.front() : m_models.headName(panel.head)).label(order[row]);
             // A difference of logarithms is the ratio of the gains.
-            for (double value : {panel.angle1[row], panel.angle2[row], std::exp(panel.logGain[row])}) {
-                text += separator + QString::number(value, 'g', 10);
-            }
-            for (int column = 0; column < panel.planes; ++column) {
-                text += separator + QString::number(panel.overlap[row * panel.planes + column], 'g', 10);
-            }
-            text += QLatin1Char('\n');
+            table.number(panel.angle1[row]).number(panel.angle2[row]).number(std::exp(panel.logGain[row]));
+            for (int column = 0; column < panel.planes; ++column)
+                table.number(panel.overlap[row * panel.planes + column]);
+            table.endRow();
         }
     }
-    return text;
 }
 
 void PlanesView::drawFigure(QCPPainter& painter, QSize size) const {

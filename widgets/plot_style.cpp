@@ -118,45 +118,114 @@ void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, 
     const auto extent = [&](const QString& words) {
         return QFontMetricsF(looks.font).boundingRect(box, Qt::AlignCenter | Qt::TextWordWrap, words);
     };
-    const QString words = extent(sentence).height() <= box.height() ? sentence : shortly;
+    const auto fits = [&](const QString& words) {
+        return extent(words).height() <= box.height() && extent(words).width() <= box.width();
+    };
+    const QString words = fits(sentence) ? sentence : shortly;
+    if (!fits(words)) return;
     painter.fillRect(extent(words).adjusted(-6, -4, 6, 4), looks.base);
     painter.setPen(looks.muted);
     painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap, words);
 }
 
+namespace {
+
+/// Units follow each other on a line as long as it has room.
+QString inLines(const QStringList& units, const QString& between, const QFont& font, int width) {
+    const QFontMetricsF metrics(font);
+    QStringList lines;
+    for (const QString& unit : units) {
+        const QString longer = lines.isEmpty() ? unit : lines.back() + between + unit;
+        if (!lines.isEmpty() && metrics.horizontalAdvance(longer) <= width) {
+            lines.back() = longer;
+        } else {
+            lines << unit;
+        }
+    }
+    return lines.join(QLatin1Char('\n'));
+}
+
+}  // namespace
+
+QString wrapped(const QString& text, const QFont& font, int width) {
+    const QFontMetricsF metrics(font);
+    QStringList units;
+    for (const QString& unit : text.split(QStringLiteral("    "), Qt::SkipEmptyParts)) {
+        units << (metrics.horizontalAdvance(unit) <= width
+                      ? unit
+                      : inLines(unit.split(QLatin1Char(' '), Qt::SkipEmptyParts), QStringLiteral(" "), font, width));
+    }
+    return inLines(units, QStringLiteral("    "), font, width);
+}
+
+namespace {
+
+constexpr qreal kShortestBar = 40;
+constexpr qreal kLongestBar = 240;
+constexpr qreal kBesideBar = 8;
+
+/// Both ends, the gaps and a short bar.
+qreal barLine(const QFontMetricsF& metrics, double low, double high) {
+    return metrics.horizontalAdvance(shortNumber(low)) + metrics.horizontalAdvance(shortNumber(high)) + 2 * kBesideBar +
+           kShortestBar;
+}
+
+bool fitsOneLine(const QFontMetricsF& metrics, double low, double high, const QString& title, qreal width) {
+    return metrics.horizontalAdvance(title) + kBesideBar + barLine(metrics, low, high) <= width;
+}
+
+/// The font in which a legend fits its place: the given one where the place is high enough.
+QFont legendFont(const QSizeF& room, double low, double high, const QString& title, QFont font) {
+    while (legendHeight(low, high, title, font, room.width()) > room.height() + 0.5 && font.pointSizeF() > 6)
+        font.setPointSizeF(font.pointSizeF() - 0.5);
+    return font;
+}
+
+}  // namespace
+
+qreal legendHeight(double low, double high, const QString& title, const QFont& font, qreal width) {
+    const QFontMetricsF metrics(font);
+    if (fitsOneLine(metrics, low, high, title, width)) return metrics.height();
+    const auto lines = wrapped(title, font, static_cast<int>(width)).count(QLatin1Char('\n')) + 1;
+    return static_cast<qreal>(lines + 1) * metrics.height();
+}
+
 void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double low, double high, const QString& title,
                 const Looks& looks) {
-    const QFontMetricsF metrics(looks.font);
-    const QString lowText = shortNumber(low);
-    const QString highText = shortNumber(high);
-    painter.setFont(looks.font);
+    const QFont font = legendFont(place.size(), low, high, title, looks.font);
+    const QFontMetricsF metrics(font);
+    painter.save();
+    painter.setFont(font);
     qreal x = place.left();
     QRectF line = place;
     const auto write = [&](const QString& text, const QColor& colour) {
         const qreal width = metrics.horizontalAdvance(text);
         painter.setPen(colour);
         painter.drawText(QRectF(x, line.top(), width + 1, line.height()), Qt::AlignVCenter | Qt::AlignLeft, text);
-        x += width + 8;
+        x += width + kBesideBar;
     };
-    // One line where it fits, otherwise the title above the bar; a title that is still too long gives way.
-    const qreal ends = metrics.horizontalAdvance(lowText) + metrics.horizontalAdvance(highText) + 32;
-    const bool above =
-        place.height() >= 2 * metrics.height() && metrics.horizontalAdvance(title) > place.width() - ends - 64;
-    if (above) {
-        painter.setPen(looks.text);
-        painter.drawText(place, Qt::AlignTop | Qt::AlignLeft, metrics.elidedText(title, Qt::ElideRight, place.width()));
-        line.setTop(place.top() + metrics.height());
+    // One line where it fits, otherwise the title above the bar.
+    if (fitsOneLine(metrics, low, high, title, place.width())) {
+        write(title, looks.text);
     } else {
-        write(metrics.elidedText(title, Qt::ElideRight, std::max<qreal>(24, place.width() - ends - 64)), looks.text);
+        line.setHeight(metrics.height());
+        for (const QString& words : wrapped(title, font, static_cast<int>(place.width())).split(QLatin1Char('\n'))) {
+            x = place.left();
+            write(words, looks.text);
+            line.translate(0, metrics.height());
+        }
+        x = place.left();
     }
-    write(lowText, looks.muted);
-    const qreal end = std::min(place.right() - metrics.horizontalAdvance(highText) - 8, x + 240);
-    const QRectF bar(x, line.center().y() - 5, std::max<qreal>(40, end - x), 10);
+    write(shortNumber(low), looks.muted);
+    const qreal end =
+        std::min(place.right() - metrics.horizontalAdvance(shortNumber(high)) - kBesideBar, x + kLongestBar);
+    const QRectF bar(x, line.center().y() - 5, std::max<qreal>(16, end - x), 10);
     std::vector<double> ramp(256);
     for (int i = 0; i < 256; ++i) ramp[i] = i;
     drawCells(painter, bar, mapImage(ramp, 1, 256, map, 0, 255));
-    x = bar.right() + 8;
-    write(highText, looks.muted);
+    x = bar.right() + kBesideBar;
+    write(shortNumber(high), looks.muted);
+    painter.restore();
 }
 
 QString shortNumber(double value) {
@@ -250,10 +319,16 @@ void stylePlot(QCustomPlot& plot, const Looks& looks) {
     }
 }
 
-void drawOnPaper(QCustomPlot& plot, QCPPainter& painter, QSize size, const Looks& screen) {
+void drawOnPaper(QCustomPlot& plot, QCPPainter& painter, QSize size, const Looks& screen,
+                 const std::function<void()>& fit) {
+    const QRect seen = plot.viewport();
     stylePlot(plot, paperLooks(screen.font));
+    plot.setViewport(QRect(QPoint(0, 0), size));
+    fit();
     plot.toPainter(&painter, size.width(), size.height());
     stylePlot(plot, screen);
+    plot.setViewport(seen);
+    fit();
 }
 
 }  // namespace ropescope

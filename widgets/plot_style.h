@@ -9,6 +9,7 @@
 #include <QSize>
 #include <QString>
 #include <QStringList>
+#include <functional>
 #include <vector>
 
 #include "core/data/atlas.h"
@@ -51,13 +52,18 @@ struct Looks {
 void drawCells(QPainter& painter, const QRectF& place, const QImage& cells);
 /// Fills a rectangle with the hatching that marks a head whose numbers are not valid.
 void drawHatched(QPainter& painter, const QRectF& place, const Looks& looks);
-/// A sentence in the middle of a place on a clean ground; `shortly` where the place is too small for it (the whole
-/// message then shows on hover).
+/// A sentence in the middle of a place on a clean ground; `shortly` where the place is too small for it, nothing where
+/// it is too small for that as well (the whole message then shows on hover).
 void drawWords(QPainter& painter, const QRectF& place, const QString& sentence, const QString& shortly,
                const Looks& looks);
-/// Horizontal colour bar with both ends and the title written beside it, e.g. "Energy (share)".
+/// The text with its spaces made to line breaks where a line would be wider than `width` pixels; a single word may be.
+/// What stands between four spaces is kept together where it can.
+[[nodiscard]] QString wrapped(const QString& text, const QFont& font, int width);
+/// Horizontal colour bar with both ends and the title written beside it, e.g. "Energy (share)", or above it in as many
+/// lines as it needs; smaller where the place is lower than legendHeight().
 void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double low, double high, const QString& title,
                 const Looks& looks);
+[[nodiscard]] qreal legendHeight(double low, double high, const QString& title, const QFont& font, qreal width);
 
 /// "2.4 tokens", "0.27", "12.3\u00b0"; "not known" for NaN.
 [[nodiscard]] QString numberText(double value, const std::string& unit);
@@ -78,7 +84,8 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
 
 /// Ground, axes, faint grid and fonts of every axis rect of the plot.
 void stylePlot(QCustomPlot& plot, const Looks& looks);
-/// Draws the plot in paper looks, then puts the looks of the screen back.
-void drawOnPaper(QCustomPlot& plot, QCPPainter& painter, QSize size, const Looks& screen);
+/// Draws the plot in paper looks, then puts the looks of the screen back; `fit` suits it to its size each time.
+void drawOnPaper(QCustomPlot& plot, QCPPainter& painter, QSize size, const Looks& screen,
+                 const std::function<void()>& fit);
 
 }  // namespace ropescope

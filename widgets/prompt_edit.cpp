@@ -4,6 +4,7 @@
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QPlainTextEdit>
+#include <QPushButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kPauseMs = 350;
 constexpr int kLines = 2;
+constexpr const char* kMissingEncoder = "text-encoder";  // Error::code
 
 QPlainTextEdit* newEdit(QWidget* parent, const QString& placeholder) {
     auto* edit = new QPlainTextEdit(parent);
@@ -29,7 +31,8 @@ PromptEdit::PromptEdit(QWidget* parent)
     : QWidget(parent),
       m_prompt(newEdit(this, tr("Prompt: what the picture shows"))),
       m_negative(newEdit(this, tr("Negative prompt: what guidance leads away from"))),
-      m_tokens(new ElidedLabel(this)) {
+      m_tokens(new ElidedLabel(this)),
+      m_choose(new QPushButton(tr("Choose text encoders ..."), this)) {
     m_prompt->setToolTip(tr("Ctrl+Return makes the picture"));
     m_negative->setToolTip(m_prompt->toolTip());
     m_tokens->setForegroundRole(QPalette::PlaceholderText);
@@ -41,7 +44,12 @@ PromptEdit::PromptEdit(QWidget* parent)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(2);
     layout->addLayout(texts);
-    layout->addWidget(m_tokens);
+    auto* below = new QHBoxLayout;
+    below->addWidget(m_tokens, 1);
+    below->addWidget(m_choose);
+    layout->addLayout(below);
+    m_choose->hide();
+    connect(m_choose, &QPushButton::clicked, this, &PromptEdit::encodersWanted);
     m_prompt->installEventFilter(this);
     m_negative->installEventFilter(this);
     m_pause.setSingleShot(true);
@@ -75,12 +83,14 @@ void PromptEdit::setNegativeUsed(bool used) {
 void PromptEdit::setOff(const QString& off) {
     m_prompt->setEnabled(off.isEmpty());
     m_negative->setEnabled(off.isEmpty());
+    setMissing({});
     if (!off.isEmpty()) return say(off, false);
     say({}, false);
     m_pause.start();
 }
 
 void PromptEdit::showTokens(const TokensReport& tokens) {
+    setMissing({});
     QStringList counts, cuts, pieces;
     for (const EncodedText& part : tokens.parts) {
         const QString name = QString::fromStdString(part.encoder);
@@ -98,8 +108,21 @@ void PromptEdit::showTokens(const TokensReport& tokens) {
     say((cuts + counts).join(QStringLiteral("  \u00b7  ")), !cuts.isEmpty(), pieces.join(QLatin1Char('\n')));
 }
 
+/// A part of the model that is not there is chosen with a button; the whole message is the tool tip.
 void PromptEdit::showProblem(const Error& error) {
-    say(QString::fromStdString(error.message()), true);
+    const QString message = QString::fromStdString(error.message());
+    if (error.code != kMissingEncoder) return say(message, true);
+    const QString name = QString::fromStdString(error.place).section(QStringLiteral(" > "), -1);
+    const QString words = name.isEmpty() ? tr("A text encoder is missing") : tr("Missing: %1").arg(name);
+    say(words, true, message);
+    setMissing(tr("%1. Choose the folder of the text encoders beside the prompt.").arg(words));
+}
+
+void PromptEdit::setMissing(const QString& missing) {
+    m_choose->setVisible(!missing.isEmpty());
+    if (m_missing == missing) return;
+    m_missing = missing;
+    emit missingChanged();
 }
 
 QString PromptEdit::tokensText() const {

@@ -8,6 +8,7 @@
 #include "core/data/joint_attention.h"
 
 class QPlainTextEdit;
+class QPushButton;
 
 namespace ropescope {
 
@@ -30,8 +31,11 @@ public:
     void showTokens(const TokensReport& tokens);
     void showProblem(const Error& error);
     [[nodiscard]] QString tokensText() const;
+    [[nodiscard]] QString missing() const { return m_missing; }  ///< what no prompt can be read without; empty: nothing
 
 signals:
+    void missingChanged();
+    void encodersWanted();                     ///< the user wants to choose text encoders
     void changed();                            ///< one of the texts
     void entered();                            ///< Ctrl+Return in a text
     void tokensWanted(const QString& prompt);  ///< the prompt has changed and typing rests
@@ -41,10 +45,13 @@ protected:
 
 private:
     void say(const QString& text, bool warning, const QString& more = {});
+    void setMissing(const QString& missing);
 
     QPlainTextEdit* m_prompt;
     QPlainTextEdit* m_negative;
     ElidedLabel* m_tokens;
+    QPushButton* m_choose;
+    QString m_missing;
     QTimer m_pause;
 };
 

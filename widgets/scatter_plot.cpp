@@ -4,11 +4,10 @@
 #include <qcustomplot.h>
 
 #include <QComboBox>
-#include <QHBoxLayout>
-#include <QLabel>
 #include <QVBoxLayout>
 #include <cmath>
 
+#include "widgets/plot_layout.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
@@ -24,28 +23,22 @@ QCPRange roomy(QCPRange range) {
 
 ScatterPlot::ScatterPlot(QWidget* parent)
     : QWidget(parent), m_x(new QComboBox(this)), m_y(new QComboBox(this)), m_plot(new QCustomPlot(this)) {
-    auto* row = new QHBoxLayout;
-    row->setContentsMargins(0, 0, 0, 0);
-    row->addWidget(new QLabel(tr("x"), this));
-    row->addWidget(m_x, 1);
-    row->addSpacing(8);
-    row->addWidget(new QLabel(tr("y"), this));
-    row->addWidget(m_y, 1);
-    for (QComboBox* combo : {m_x, m_y}) {
-        combo->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        combo->setMinimumContentsLength(6);
+    const std::pair<QComboBox*, QString> choices[] = {{m_x, tr("Number of the scatter's x axis")},
+                                                      {m_y, tr("Number of the scatter's y axis")}};
+    for (const auto& [choice, tip] : choices) {
+        choice->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+        choice->setToolTip(tip);
     }
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->addLayout(row);
     layout->addWidget(m_plot, 1);
-    setMinimumWidth(200);
-
     m_plot->setMultiSelectModifier(Qt::ControlModifier);
     m_plot->setSelectionRectMode(QCP::srmCustom);
     connect(m_x, &QComboBox::currentIndexChanged, this, &ScatterPlot::refresh);
     connect(m_y, &QComboBox::currentIndexChanged, this, &ScatterPlot::refresh);
     connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) { emit hovered(headAt(event->pos())); });
+    onLeave(*m_plot, [this] { emit hovered(std::nullopt); });
+    connect(m_plot, &QCustomPlot::beforeReplot, this, [this] { fitAxes(*m_plot); });
     connect(m_plot->selectionRect(), &QCPSelectionRect::accepted, this, [this](QRect rect, QMouseEvent* event) {
         rect = rect.normalized();
         if (rect.width() + rect.height() < 6) {
@@ -111,7 +104,8 @@ void ScatterPlot::refresh() {
     QColor fill = looks.muted;
     fill.setAlpha(90);
     all->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(looks.muted, 1), fill, 7));
-    fitLabels();
+    setTitle(*m_plot->xAxis, titleWithUnit(numberX));
+    setTitle(*m_plot->yAxis, titleWithUnit(numberY));
     m_plot->rescaleAxes();
     if (m_points.empty()) m_plot->xAxis->setRange(0, 1), m_plot->yAxis->setRange(0, 1);
     m_plot->xAxis->setRange(roomy(m_plot->xAxis->range()));
@@ -165,7 +159,7 @@ std::vector<QPointF> ScatterPlot::points() const {
 }
 
 void ScatterPlot::draw(QCPPainter& painter, QSize size) const {
-    drawOnPaper(*m_plot, painter, size, looksOf(palette(), font()));
+    drawOnPaper(*m_plot, painter, size, looksOf(palette(), font()), [this] { fitAxes(*m_plot); });
 }
 
 void ScatterPlot::restyle() {
@@ -173,26 +167,9 @@ void ScatterPlot::restyle() {
     refresh();
 }
 
-void ScatterPlot::fitLabels() {
-    const int x = m_x->currentIndex(), y = m_y->currentIndex();
-    if (x < 0 || y < 0) return;
-    const QFontMetrics metrics(font());
-    const auto fit = [&](QCPAxis* axis, const HeadNumber& number, int room, int perTick) {
-        axis->ticker()->setTickCount(std::clamp(room / perTick, 2, 6));
-        axis->setLabel(metrics.elidedText(titleWithUnit(number), Qt::ElideRight, room));
-    };
-    fit(m_plot->xAxis, m_report.numbers[x], std::max(48, m_plot->width() - 72), 64);
-    fit(m_plot->yAxis, m_report.numbers[y], std::max(48, m_plot->height() - 64), 48);
-}
-
 void ScatterPlot::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
     if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) restyle();
-}
-
-void ScatterPlot::resizeEvent(QResizeEvent* event) {
-    QWidget::resizeEvent(event);
-    fitLabels();
 }
 
 }  // namespace ropescope

@@ -15,7 +15,8 @@ class QCustomPlot;
 
 namespace ropescope {
 
-/// Scatter of any two head numbers. Hover names a head, click selects, drag brushes many.
+/// Scatter of any two head numbers, chosen in two boxes that its owner gives a place. Hover names a head, click
+/// selects, drag brushes many.
 class ScatterPlot : public QWidget {
     Q_OBJECT
 public:
@@ -25,6 +26,8 @@ public:
     void setMarks(const std::vector<AtlasFigure::Mark>& marks);
     void setAxes(const QString& keyX, const QString& keyY);  ///< HeadNumber::key; unknown keys are ignored
     [[nodiscard]] std::vector<QPointF> points() const;       ///< of sound heads
+    [[nodiscard]] QComboBox* xChoice() const { return m_x; }
+    [[nodiscard]] QComboBox* yChoice() const { return m_y; }
     void draw(QCPPainter& painter, QSize size) const;
     void restyle();
 
@@ -35,7 +38,6 @@ signals:
 
 protected:
     void changeEvent(QEvent* event) override;
-    void resizeEvent(QResizeEvent* event) override;
 
 private:
     struct Point {
@@ -44,7 +46,6 @@ private:
     };
     void refresh();
     void drawMarks();
-    void fitLabels();  ///< fewer ticks and shorter titles where the plot is narrow
     [[nodiscard]] std::optional<HeadId> headAt(QPoint position) const;
 
     AtlasReport m_report;

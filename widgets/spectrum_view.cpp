@@ -9,11 +9,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "widgets/flow_layout.h"
+#include "widgets/key_line.h"
+#include "widgets/number_table.h"
+#include "widgets/plot_layout.h"
 #include "widgets/plot_style.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
+
+constexpr int kBand = 30;   // opacity of all heads' band, and of their middle half on top of it
+constexpr int kGroup = 46;  // opacity of values that cannot be told apart
 
 QVector<double> indices(std::size_t count) {
     QVector<double> x(static_cast<qsizetype>(count));
@@ -21,7 +27,7 @@ QVector<double> indices(std::size_t count) {
     return x;
 }
 
-QVector<double> copied(const std::vector<double>& values) {
+QVector<double> vectorOf(const std::vector<double>& values) {
     return {values.begin(), values.end()};
 }
 
@@ -34,17 +40,17 @@ SpectrumView::SpectrumView(OpenModels& models, Selection& selection, QWidget* pa
     setEmptyText(tr("Singular values of the selected heads' maps, over their index: 1 everywhere is plain rotary "
                     "positions up to a rotation. Select a head in the Atlas or in the model tree."),
                  tr("Open a model ..."));
-    addLabel(tr("Singular values"));
     m_values->addItem(tr("gauge-fixed"), static_cast<int>(Values::GaugeFixed));
     m_values->addItem(tr("as stored \u25c7"), static_cast<int>(Values::Stored));
     m_values->setToolTip(
         tr("Gauge-fixed: planes rescaled so that equal models show equal values, largest first.\n"
            "As stored: the file's own order; under the inverse convention not identifiable (\u25c7)."));
-    controls().addWidget(m_values);
+    auto* about = new QLabel(tr("of the map"), this);
+    about->setForegroundRole(QPalette::PlaceholderText);
+    controls().addGroup(tr("Singular values"), {m_values});
     controls().addWidget(m_log);
-    auto* label = addLabel(tr("of the map"));
-    label->setForegroundRole(QPalette::PlaceholderText);
-    plot().xAxis->setLabel(tr("Index"));
+    controls().addWidget(about);
+    setTitle(*plot().xAxis, tr("Index"));
     plot().setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     connect(&plot(), &QCustomPlot::mouseDoubleClick, this, &SpectrumView::refresh);
     connect(m_values, &QComboBox::currentIndexChanged, this, &SpectrumView::refresh);
@@ -89,8 +95,9 @@ void SpectrumView::refresh() {
                                 : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
     plot().yAxis->setNumberFormat(QStringLiteral("g"));
     plot().yAxis->setNumberPrecision(4);
-    plot().yAxis->setLabel(m_values->currentIndex() == 0 ? tr("Singular value, gauge-fixed")
-                                                         : tr("Singular value, as stored \u25c7"));
+    setTitle(*plot().yAxis,
+             m_values->currentIndex() == 0 ? tr("Singular value, gauge-fixed") : tr("Singular value, as stored \u25c7"),
+             {tr("Value")});
     double low = 1, high = 1, last = 1;
     const auto widen = [&](const std::vector<double>& values) {
         for (double value : values) {
@@ -106,6 +113,7 @@ void SpectrumView::refresh() {
     const double room = std::max(0.02, 0.06 * (high - low));
     plot().yAxis->setRange(log ? low / 1.1 : low - room, log ? high * 1.1 : high + room);
     plot().xAxis->setRange(-0.5, last + 0.5);
+    showKey();
     replot();
 }
 
@@ -135,12 +143,12 @@ void SpectrumView::addBand() {
 
 void SpectrumView::fillBetween(const std::vector<double>& low, const std::vector<double>& high) {
     QColor fill = looksOf(palette(), font()).muted;
-    fill.setAlpha(30);
+    fill.setAlpha(kBand);
     QCPGraph* bottom = plot().addGraph();
-    bottom->setData(indices(low.size()), copied(low), true);
+    bottom->setData(indices(low.size()), vectorOf(low), true);
     bottom->setPen(Qt::NoPen);
     QCPGraph* top = plot().addGraph();
-    top->setData(indices(high.size()), copied(high), true);
+    top->setData(indices(high.size()), vectorOf(high), true);
     top->setPen(Qt::NoPen);
     top->setBrush(fill);
     top->setChannelFillGraph(bottom);
@@ -154,7 +162,7 @@ void SpectrumView::addHead(HeadRef head) {
     const int colour = m_selection.colourIndex(head);
     if (m_values->currentIndex() == 0 && head == m_selection.current()) {
         QColor band = looksOf(palette(), font()).muted;
-        band.setAlpha(46);
+        band.setAlpha(kGroup);
         for (std::size_t i = 0; i < report->spectrum.groupStart.size(); ++i) {
             auto* group = new QCPItemRect(&plot());
             group->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
@@ -168,10 +176,40 @@ void SpectrumView::addHead(HeadRef head) {
         }
     }
     QCPGraph* graph = plot().addGraph();
-    graph->setData(indices(values.size()), copied(values), true);
+    graph->setData(indices(values.size()), vectorOf(values), true);
     graph->setPen(headPen(colour, head == m_selection.current() ? 2.2 : 1.5));
     graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, headColour(colour), headColour(colour), 4));
     graph->setName(m_models.headName(head) + (report->identity ? tr(" (identity)") : QString()));
+}
+
+void SpectrumView::showKey() {
+    const auto band = [](int alpha) {
+        return [alpha](QPainter& painter, const QRectF& place, const Looks& looks) {
+            QColor fill = looks.muted;
+            fill.setAlpha(alpha);
+            painter.fillRect(place, fill);
+        };
+    };
+    std::vector<KeyEntry> entries;
+    if (const OpenModel* model = m_models.find(m_selection.current().model); model != nullptr && !m_low.empty()) {
+        entries.push_back({band(kBand), tr("all heads of %1").arg(model->name())});
+        entries.push_back({band(2 * kBand), tr("their middle half")});
+    }
+    if (m_groups > 0) {
+        const auto upright = [](QPainter& painter, const QRectF& place, const Looks& looks) {
+            QColor fill = looks.muted;
+            fill.setAlpha(2 * kGroup);
+            painter.fillRect(QRectF(place.center().x() - 3, place.top(), 6, place.height()), fill);
+        };
+        entries.push_back(
+            {upright, tr("values of %1 too close to tell apart").arg(m_models.shortHeadName(m_selection.current()))});
+    }
+    const auto dashes = [](QPainter& painter, const QRectF& place, const Looks& looks) {
+        painter.setPen(QPen(looks.reference, 1, Qt::DashLine));
+        painter.drawLine(QPointF(place.left(), place.center().y()), QPointF(place.right(), place.center().y()));
+    };
+    entries.push_back({dashes, tr("plain RoPE")});
+    key().setEntries(std::move(entries));
 }
 
 QString SpectrumView::readOut(QPoint position) const {
@@ -201,22 +239,19 @@ int SpectrumView::drawnGroups() const {
     return m_groups;
 }
 
-QString SpectrumView::numbers(QChar separator) const {
-    QString text = QStringLiteral("index");
+void SpectrumView::writeNumbers(NumberTable& table) const {
+    table.label(QStringLiteral("index"));
     std::size_t rows = 0;
     for (const auto& [head, values] : m_drawn) {
-        text += separator + m_models.headName(head);
+        table.label(m_models.headName(head));
         rows = std::max(rows, values.size());
     }
-    text += QLatin1Char('\n');
+    table.endRow();
     for (std::size_t i = 0; i < rows; ++i) {
-        text += QString::number(i);
-        for (const auto& [head, values] : m_drawn) {
-            text += separator + (i < values.size() ? QString::number(values[i], 'g', 10) : QString());
-        }
-        text += QLatin1Char('\n');
+        table.label(static_cast<int>(i));
+        for (const auto& [head, values] : m_drawn) i < values.size() ? table.number(values[i]) : table.blank();
+        table.endRow();
     }
-    return text;
 }
 
 void SpectrumView::restyle() {

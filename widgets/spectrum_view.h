@@ -23,17 +23,18 @@ public:
     [[nodiscard]] std::vector<double> bandLow() const;                  ///< smallest value over all heads, by index
     [[nodiscard]] std::vector<double> bandHigh() const;
     [[nodiscard]] int drawnGroups() const;  ///< number of grey bands
-    [[nodiscard]] QString numbers(QChar separator) const override;
 
 protected:
     void restyle() override;
     void refresh() override;
+    void writeNumbers(NumberTable& table) const override;
     [[nodiscard]] QString readOut(QPoint position) const override;
 
 private:
     void addBand();
     void fillBetween(const std::vector<double>& low, const std::vector<double>& high);
     void addHead(HeadRef head);
+    void showKey();
     [[nodiscard]] const std::vector<double>& chosen(const HeadReport& report) const;
 
     QComboBox* m_values;

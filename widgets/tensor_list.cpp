@@ -2,6 +2,7 @@
 #include "widgets/tensor_list.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 
@@ -9,6 +10,8 @@
 
 namespace ropescope {
 namespace {
+
+constexpr std::size_t kLongest = 64;  // texts of a column that are measured
 
 QString cellText(const TensorRow& row, int column) {
     switch (column) {
@@ -60,6 +63,7 @@ QString bytesText(std::uint64_t bytes) {
 void TensorList::setRows(std::vector<TensorRow> rows) {
     beginResetModel();
     m_rows = std::move(rows);
+    findLongest();
     arrange();
     endResetModel();
 }
@@ -93,6 +97,35 @@ void TensorList::arrange() {
         return m_order == Qt::AscendingOrder ? lies(m_rows[a], m_rows[b], m_column)
                                              : lies(m_rows[b], m_rows[a], m_column);
     });
+}
+
+/// Letters are of different width, so that the longest few are kept; to measure all would take too long.
+void TensorList::findLongest() {
+    const auto lengthOf = [](const TensorRow& row, int column) {
+        if (column == Name) return row.name.size();
+        if (column == Type) return row.dtype.size();
+        if (column == Use) return row.use.size();
+        std::size_t length = 0;
+        for (std::int64_t side : row.shape)
+            length += 3 + static_cast<std::size_t>(std::log10(std::max<double>(1, side)));
+        return length;
+    };
+    for (const int column : {Name, Type, ShapeColumn, Use}) {
+        std::vector<std::pair<std::size_t, std::size_t>> lengths;  // and the row
+        for (std::size_t i = 0; i < m_rows.size(); ++i) lengths.emplace_back(lengthOf(m_rows[i], column), i);
+        const std::size_t kept = std::min(kLongest, lengths.size());
+        std::partial_sort(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(kept), lengths.end(),
+                          std::greater<>());
+        m_longest[column].clear();
+        for (std::size_t i = 0; i < kept; ++i) m_longest[column] << cellText(m_rows[lengths[i].second], column);
+    }
+    m_longest[Size] = QStringList{QStringLiteral("88.88 MB")};
+}
+
+int TensorList::widest(int column, const QFontMetrics& metrics) const {
+    int width = 0;
+    for (const QString& text : m_longest[column]) width = std::max(width, metrics.horizontalAdvance(text));
+    return width;
 }
 
 int TensorList::rowOf(const std::string& name) const {

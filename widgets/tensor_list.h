@@ -25,6 +25,8 @@ public:
     void setFilter(const QString& text);
     [[nodiscard]] const std::vector<TensorRow>& all() const { return m_rows; }
     [[nodiscard]] const TensorRow& at(int row) const { return m_rows[m_shown[row]]; }
+    /// Pixels that the longest text of a column takes, over all rows.
+    [[nodiscard]] int widest(int column, const QFontMetrics& metrics) const;
     [[nodiscard]] int rowOf(const std::string& name) const;  ///< -1: not shown
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
@@ -35,9 +37,11 @@ public:
 
 private:
     void arrange();
+    void findLongest();
 
     std::vector<TensorRow> m_rows;
     std::vector<std::size_t> m_shown;
+    QStringList m_longest[Columns];  ///< texts of a column among which its widest one is
     QStringList m_words;
     int m_column = -1;
     Qt::SortOrder m_order = Qt::AscendingOrder;

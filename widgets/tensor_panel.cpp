@@ -9,7 +9,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "widgets/elided_label.h"
+#include "widgets/plot_layout.h"
 #include "widgets/plot_style.h"
 
 namespace ropescope {
@@ -23,6 +23,12 @@ constexpr Row kRows[] = {
     {"Smallest", "Of the finite values"}, {"Largest", "Of the finite values"},
     {"Mean", "Of the finite values"},     {"Norm", "Root of the sum of squares of the finite values"},
     {"Values", "How many there are"},     {"Not finite", "NaN and infinities; a sound weight has none"}};
+
+/// Names hold no spaces; lines may break after these signs.
+QString broken(QString name) {
+    for (const char* sign : {".", "_", "/"}) name.replace(QLatin1String(sign), QLatin1String(sign) + QChar(0x200b));
+    return name;
+}
 
 QString exact(double value) {
     return QString::number(value, 'g', 6);
@@ -43,7 +49,7 @@ QStringList textsOf(const TensorStatistics& s) {
 
 TensorPanel::TensorPanel(QWidget* parent)
     : QWidget(parent),
-      m_title(new ElidedLabel(this)),
+      m_title(new QLabel(this)),
       m_words(new QLabel(this)),
       m_values(new QWidget(this)),
       m_row(new QBoxLayout(QBoxLayout::TopToBottom, m_values)),
@@ -52,6 +58,9 @@ TensorPanel::TensorPanel(QWidget* parent)
     QFont bold = font();
     bold.setBold(true);
     m_title->setFont(bold);
+    m_title->setWordWrap(true);
+    m_title->setTextFormat(Qt::PlainText);
+    m_title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Minimum);
     m_words->setWordWrap(true);
     m_words->setTextFormat(Qt::PlainText);
     m_words->setAlignment(Qt::AlignTop | Qt::AlignLeft);
@@ -94,9 +103,13 @@ void TensorPanel::resizeEvent(QResizeEvent* event) {
 }
 
 void TensorPanel::buildPlot() {
-    m_plot->xAxis->setLabel(tr("Value"));
-    m_plot->yAxis->setLabel(tr("Count"));
-    m_plot->xAxis->ticker()->setTickCount(4);
+    setTitle(*m_plot->xAxis, tr("Value"));
+    setTitle(*m_plot->yAxis, tr("Count"));
+    connect(m_plot, &QCustomPlot::beforeReplot, this, [this] { fitAxes(*m_plot); });
+    onLeave(*m_plot, [this] {
+        m_plot->setToolTip({});
+        emit hovered({});
+    });
     connect(m_log, &QCheckBox::toggled, this, &TensorPanel::fillPlot);
     connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) {
         const QString text = readOut(m_plot->xAxis->pixelToCoord(event->pos().x()));
@@ -107,15 +120,21 @@ void TensorPanel::buildPlot() {
 
 void TensorPanel::showWords(const QString& title, const QString& words) {
     m_statistics = {};
-    m_title->say(title);
+    setName(title);
     m_words->setText(words);
     m_words->show();
     m_values->hide();
 }
 
+void TensorPanel::setName(const QString& name) {
+    m_name = name;
+    m_title->setText(broken(name));
+    m_title->setToolTip(plainTip(name));
+}
+
 void TensorPanel::showValues(const TensorStatistics& statistics) {
     m_statistics = statistics;
-    m_title->say(QString::fromStdString(statistics.name));
+    setName(QString::fromStdString(statistics.name));
     const QStringList texts = textsOf(statistics);
     for (int i = 0; i < texts.size(); ++i) m_cells[i]->setText(texts[i]);
     QPalette marked = palette();
@@ -193,8 +212,7 @@ QString TensorPanel::readOut(double value) const {
 
 void TensorPanel::draw(QCPPainter& painter, QSize size) const {
     const Looks looks = paperLooks(font());
-    const qreal line = QFontMetricsF(looks.font).lineSpacing();
-    QStringList words = {m_title->said()};
+    QStringList words = {broken(m_name)};
     if (m_statistics.name.empty()) {
         words << m_words->text();
     } else {
@@ -205,14 +223,15 @@ void TensorPanel::draw(QCPPainter& painter, QSize size) const {
     painter.setFont(looks.font);
     qreal y = 8;
     for (const QString& text : words) {
-        painter.drawText(QRectF(8, y, size.width() - 16, line), Qt::AlignLeft | Qt::AlignVCenter, text);
-        y += line;
+        const QRectF place(8, y, size.width() - 16, size.height());
+        painter.drawText(place, Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, text);
+        y += QFontMetricsF(looks.font).boundingRect(place, Qt::AlignLeft | Qt::TextWordWrap, text).height();
     }
     if (m_statistics.bins.empty()) return;
     painter.save();
     painter.translate(0, y + 8);
     drawOnPaper(*m_plot, painter, QSize(size.width(), size.height() - static_cast<int>(y) - 8),
-                looksOf(palette(), font()));
+                looksOf(palette(), font()), [this] { fitAxes(*m_plot); });
     painter.restore();
 }
 

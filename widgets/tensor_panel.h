@@ -13,8 +13,6 @@ class QLabel;
 
 namespace ropescope {
 
-class ElidedLabel;
-
 /// What the values of one tensor are like: smallest, largest, mean, norm, how many are no numbers, and a histogram.
 class TensorPanel : public QWidget {
     Q_OBJECT
@@ -39,10 +37,12 @@ signals:
 private:
     void buildPlot();
     void fillPlot();
+    void setName(const QString& name);
     [[nodiscard]] double binWidth() const;
 
     TensorStatistics m_statistics;
-    ElidedLabel* m_title;
+    QString m_name;
+    QLabel* m_title;  ///< m_name with places to break it
     QLabel* m_words;
     QWidget* m_values;
     QBoxLayout* m_row;       ///< numbers and plot: above each other, or side by side where there is little height

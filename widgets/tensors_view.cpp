@@ -6,22 +6,24 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
+#include <QScrollBar>
 #include <QSplitter>
 #include <QTableView>
 #include <algorithm>
 
 #include "core/data/command_line.h"
-#include "widgets/flow_layout.h"
 #include "widgets/message_bar.h"
+#include "widgets/number_table.h"
 #include "widgets/tensor_list.h"
 #include "widgets/tensor_panel.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
 
 constexpr int kPauseMs = 80;
 constexpr int kSideBySide = 720;  // narrower, the values stand below the table
-constexpr int kWidestUse = 260;
+constexpr int kAroundCell = 12;
 
 }  // namespace
 
@@ -51,6 +53,8 @@ TensorsView::TensorsView(OpenModels& models, Selection& selection, QWidget* pare
     connect(m_panel, &TensorPanel::hovered, this, &TensorsView::hovered);
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
         if (m_models.find(m_model) == nullptr) setModel(-1);
+        if (m_models.find(m_shown) == nullptr) showCounts();
+        emit hovered({});
         if (isShowingEmpty()) showEmpty(true);
     });
     restyle();
@@ -61,9 +65,9 @@ void TensorsView::buildControls() {
     m_filter->setToolTip(tr("Rows that hold all of these words, in any column"));
     m_filter->setClearButtonEnabled(true);
     m_filter->setMinimumWidth(200);
-    controls().addWidget(m_filter);
     m_counts->setTextFormat(Qt::PlainText);
     m_counts->setForegroundRole(QPalette::PlaceholderText);
+    controls().addWidget(m_filter);
     controls().addWidget(m_counts);
     connect(m_filter, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_list->setFilter(text);
@@ -71,13 +75,13 @@ void TensorsView::buildControls() {
     });
 }
 
-/// Rows of one height, so that none has to be measured; columns as wide as what usually stands in them.
+/// Rows of one height, so that none has to be measured.
 void TensorsView::buildTable() {
     m_table->setModel(m_list);
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setShowGrid(false);
     m_table->setWordWrap(false);
-    m_table->setTextElideMode(Qt::ElideMiddle);
+    m_table->setTextElideMode(Qt::ElideNone);
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     m_table->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
@@ -90,12 +94,8 @@ void TensorsView::buildTable() {
     header->setHighlightSections(false);
     header->setSortIndicator(-1, Qt::AscendingOrder);
     header->setSortIndicatorClearable(true);  // the third click: file order
-    header->setSectionResizeMode(TensorList::Name, QHeaderView::Stretch);
     m_table->setSortingEnabled(true);
-    const std::pair<int, const char*> widest[] = {
-        {TensorList::Type, "BF16  "}, {TensorList::ShapeColumn, "8888 \u00d7 8888"}, {TensorList::Size, "8.88 MB"}};
-    for (const auto& [column, text] : widest)
-        m_table->setColumnWidth(column, fontMetrics().horizontalAdvance(QString::fromUtf8(text)) + 10);
+    m_table->viewport()->installEventFilter(this);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &TensorsView::takeRow);
     connect(m_list, &TensorList::modelReset, this, [this] { choose(QString::fromStdString(m_chosen)); });
 }
@@ -109,6 +109,7 @@ void TensorsView::setModel(int model) {
     m_waiting = true;
     showCommand();
     if (model < 0) {
+        m_shown = -1;
         m_list->setRows({});
         showCounts();
         showEmpty(true);
@@ -139,7 +140,9 @@ void TensorsView::take(const TensorsRequest& request, const TensorsReport& repor
         return;
     }
     m_waiting = false;
+    m_shown = m_model;
     m_list->setRows(report.rows);
+    fitColumns();
     m_panel->showWords({}, tr("Choose a tensor to see what its values are like."));
     showCounts();
     showEmpty(false);
@@ -150,6 +153,7 @@ void TensorsView::fail(const TensorsRequest& request, const Error& error) {
     if (!request.tensor.empty())
         return m_panel->showWords(QString::fromStdString(request.tensor), QString::fromStdString(error.message()));
     m_waiting = false;
+    m_shown = m_model;
     m_list->setRows({});
     showCounts();
     m_panel->showWords({}, {});
@@ -197,28 +201,27 @@ void TensorsView::showCounts() {
                                                                  : tr("%1 of %2 tensors").arg(shown).arg(all.size());
     text += QStringLiteral("  \u00b7  ") + bytesText(bytes);
     if (unknown > 0) text += QStringLiteral("  \u00b7  ") + tr("%1 not understood").arg(unknown);
-    const OpenModel* open = m_models.find(m_model);
+    const OpenModel* open = m_models.find(m_shown);
     m_counts->setText(open == nullptr ? QString() : open->name() + QStringLiteral("  \u00b7  ") + text);
 }
 
-QString TensorsView::numbers(QChar separator) const {
-    QString text = QStringList{"name", "type", "shape", "bytes", "use"}.join(separator) + QLatin1Char('\n');
-    const auto quoted = [separator](QString word) {  // a use may hold a comma
-        return word.contains(separator)
-                   ? QLatin1Char('"') + word.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"')
-                   : word;
-    };
+void TensorsView::writeNumbers(NumberTable& table) const {
+    for (const char* title : {"name", "type", "shape", "bytes", "use"}) table.label(QLatin1String(title));
+    table.endRow();
     for (int i = 0; i < m_list->rowCount(); ++i) {
         const TensorRow& row = m_list->at(i);
         QStringList sides;
         for (std::int64_t side : row.shape) sides << QString::number(side);
-        const QStringList cells = {QString::fromStdString(row.name), QString::fromStdString(row.dtype),
-                                   sides.join(QLatin1Char('x')), QString::number(row.bytes),
-                                   QString::fromStdString(row.use)};
-        for (int k = 0; k < cells.size(); ++k) text += (k > 0 ? QString(separator) : QString()) + quoted(cells[k]);
-        text += QLatin1Char('\n');
+        table.label(QString::fromStdString(row.name)).label(QString::fromStdString(row.dtype));
+        table.label(sides.join(QLatin1Char('x')));
+        table.number(static_cast<double>(row.bytes)).label(QString::fromStdString(row.use));
+        table.endRow();
     }
-    return text;
+}
+
+QString TensorsView::subject() const {
+    const int tensors = m_list->rowCount();
+    return tensors == 1 ? tr("1 tensor") : tr("%1 tensors").arg(tensors);
 }
 
 void TensorsView::drawFigure(QCPPainter& painter, QSize size) const {
@@ -232,8 +235,25 @@ void TensorsView::resizeEvent(QResizeEvent* event) {
         m_splitter->setOrientation(orientation);
         m_splitter->setSizes({3000, 2000});  // shares of another direction mean nothing here
     }
-    const int least = fontMetrics().horizontalAdvance(tr("not understood")) + 10;
-    m_table->setColumnWidth(TensorList::Use, std::clamp(width() / 5, least, std::max(least, kWidestUse)));
+}
+
+bool TensorsView::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == m_table->viewport() && event->type() == QEvent::Resize) fitColumns();
+    return View::eventFilter(watched, event);
+}
+
+/// Columns are as wide as their longest text, and names take what is left; where that is not enough, the table scrolls.
+void TensorsView::fitColumns() {
+    const QHeaderView* header = m_table->horizontalHeader();
+    int others = 0;
+    for (int column = TensorList::Name + 1; column < TensorList::Columns; ++column) {
+        const int wide = std::max(m_list->widest(column, fontMetrics()) + kAroundCell, header->sectionSizeHint(column));
+        m_table->setColumnWidth(column, wide);
+        others += wide;
+    }
+    const int longest = m_list->widest(TensorList::Name, fontMetrics()) + kAroundCell;
+    const int room = m_table->width() - m_table->verticalScrollBar()->sizeHint().width() - others;
+    m_table->setColumnWidth(TensorList::Name, std::max(longest, room));
 }
 
 void TensorsView::restyle() {

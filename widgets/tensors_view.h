@@ -35,15 +35,17 @@ public:
     [[nodiscard]] QTableView* table() const { return m_table; }
     [[nodiscard]] const TensorList& list() const { return *m_list; }
     [[nodiscard]] const TensorPanel& panel() const { return *m_panel; }
-    [[nodiscard]] QString numbers(QChar separator) const override;  ///< the rows
 
 signals:
     void tensorsRequested(const ropescope::TensorsRequest& request);
 
 protected:
     void drawFigure(QCPPainter& painter, QSize size) const override;
+    void writeNumbers(NumberTable& table) const override;  ///< the rows
+    [[nodiscard]] QString subject() const override;
     void restyle() override;
     void resizeEvent(QResizeEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
     [[nodiscard]] QString emptyReason(const QString& otherwise) const override { return otherwise; }
 
@@ -54,9 +56,11 @@ private:
     void askValues();
     void takeRow();
     void showCounts();
+    void fitColumns();
     void showCommand();
 
     int m_model = -1;
+    int m_shown = -1;                  ///< the model whose rows are in the table
     std::optional<ModelRef> m_listed;  ///< the model whose list is shown or on its way
     std::string m_chosen;              ///< the tensor whose values are
     bool m_waiting = false;            ///< the list is on its way; an older one may be seen

@@ -2,51 +2,52 @@
 #include "widgets/tree_parts.h"
 
 #include <QPainter>
-#include <QTreeView>
-#include <algorithm>
 
 #include "widgets/plot_style.h"
 
 namespace ropescope {
 namespace {
 
-constexpr int kMostLines = 5;
 constexpr int kRoomBetween = 6;
+constexpr int kIcon = 16;
 
-int heightOf(const QString& text, int width, const QFontMetrics& metrics) {
-    return metrics.boundingRect(0, 0, width, 1 << 20, Qt::TextWordWrap, text).height();
-}
-
-/// As many words of a text as kMostLines hold.
-QString fitted(const QString& text, int width, const QFontMetrics& metrics) {
-    QString part = text;
-    while (heightOf(part, width, metrics) > kMostLines * metrics.lineSpacing() && part.contains(QLatin1Char(' ')))
-        part = part.left(part.lastIndexOf(QLatin1Char(' '))) + QChar(0x2026);
-    return part;
+QPixmap dot(const QColor& colour, bool outlined) {
+    constexpr int kSharp = 2;
+    QPixmap pixmap(kIcon * kSharp, kIcon * kSharp);
+    pixmap.setDevicePixelRatio(kSharp);
+    pixmap.fill(Qt::transparent);
+    if (!colour.isValid()) return pixmap;
+    QPainter painter(&pixmap);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(outlined ? QPen(Qt::white, 1.5) : QPen(Qt::NoPen));
+    painter.setBrush(colour);
+    painter.drawEllipse(QPointF(kIcon / 2.0, kIcon / 2.0), 4.5, 4.5);
+    return pixmap;
 }
 
 }  // namespace
 
-RoomyDelegate::RoomyDelegate(QTreeView* tree) : QStyledItemDelegate(tree), m_tree(tree) {}
-
-/// Pixels for a model's rows, beside indentation, icon and a scroll bar that may come and go.
-int RoomyDelegate::room() const {
-    const int bar = m_tree->style()->pixelMetric(QStyle::PM_ScrollBarExtent);
-    return std::max(40, m_tree->width() - bar - 2 * m_tree->indentation() - 24);
+QIcon dotIcon(const QColor& colour) {
+    QIcon icon(dot(colour, false));
+    icon.addPixmap(dot(colour, true), QIcon::Selected);
+    return icon;
 }
 
 QSize RoomyDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
-    const QSize size = QStyledItemDelegate::sizeHint(option, index) + QSize(0, kRoomBetween);
-    if (!index.data(kWrappedRole).toBool()) return size;
-    const QString text = fitted(index.data().toString(), room(), option.fontMetrics);
-    return {size.width(), std::max(size.height(), heightOf(text, room(), option.fontMetrics) + kRoomBetween)};
+    return QStyledItemDelegate::sizeHint(option, index) + QSize(0, kRoomBetween);
 }
 
 void RoomyDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
     QStyledItemDelegate::initStyleOption(option, index);
-    if (!index.data(kWrappedRole).toBool()) return;
-    option->features |= QStyleOptionViewItem::WrapText;
-    option->text = fitted(option->text, room(), option->fontMetrics);
+    option->textElideMode = Qt::ElideMiddle;
+    const QString tail = index.data(kTailRole).toString();
+    if (tail.isEmpty()) return;
+    const QFontMetrics metrics(option->font);
+    const int icon = option->icon.isNull() ? 0 : option->decorationSize.width() + 6;
+    const int room = option->rect.width() - icon - metrics.horizontalAdvance(tail) - 8;
+    // While rows are measured there is no place yet: the whole name counts.
+    if (option->rect.width() > 0) option->text = metrics.elidedText(option->text, Qt::ElideMiddle, room);
+    option->text += tail;
 }
 
 void DropZone::paintEvent(QPaintEvent*) {

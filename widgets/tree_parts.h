@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QIcon>
 #include <QPushButton>
 #include <QStyledItemDelegate>
 
-class QTreeView;
-
 namespace ropescope {
 
-inline constexpr int kWrappedRole = Qt::UserRole + 16;  ///< true: the row's text may take several lines
+inline constexpr int kTailRole = Qt::UserRole + 16;  ///< what a row says after its name, never elided
 
-/// Rows with room to breathe. A style sheet would do it too, but then the tree no longer follows the palette.
+/// Rows with room to breathe; a name that does not fit gives way in its middle, as the tails of names differ. A style
+/// sheet would do the first, but then the tree no longer follows the palette.
 class RoomyDelegate : public QStyledItemDelegate {
 public:
-    explicit RoomyDelegate(QTreeView* tree);
+    using QStyledItemDelegate::QStyledItemDelegate;
     [[nodiscard]] QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 protected:
     void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override;
-
-private:
-    [[nodiscard]] int room() const;
-
-    QTreeView* m_tree;
 };
+
+/// A round dot for a row; on a highlighted row it has a white outline, so that a blue one does not vanish. A colour
+/// that is not valid: no dot.
+[[nodiscard]] QIcon dotIcon(const QColor& colour);
 
 /// A button that looks like a place to drop something on; pressed while something is held over the tree.
 class DropZone : public QPushButton {

@@ -17,16 +17,18 @@
 #include <algorithm>
 
 #include "widgets/figure_export.h"
-#include "widgets/flow_layout.h"
 #include "widgets/message_bar.h"
+#include "widgets/number_table.h"
 #include "widgets/plot_style.h"
+#include "widgets/tool_row.h"
 
 namespace ropescope {
 namespace {
 
 constexpr int kWidestLine = 480;  // of a command line in the menu, in pixels
 
-constexpr int kEmptyWidth = 300;
+constexpr int kEmptyWidth = 250;
+constexpr int kAccent = 3;  // pixels of the active view's line
 
 /// Dims what lies below it and lets the mouse through.
 class Veil : public QWidget {
@@ -48,7 +50,7 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
       m_models(models),
       m_selection(selection),
       m_title(title),
-      m_controls(new FlowLayout),
+      m_controls(new ToolRow(this)),
       m_messages(new MessageBar(this)),
       m_body(new QWidget(this)),
       m_emptyText(new QLabel(this)),
@@ -57,9 +59,9 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
     layout->setContentsMargins(8, 8, 8, 8);
     layout->setSpacing(8);
     auto* row = new QHBoxLayout;
-    row->addLayout(m_controls, 1);
+    row->setSpacing(8);
+    row->addWidget(m_controls, 1);
     layout->addLayout(row);
-    layout->addWidget(m_messages);
     layout->addWidget(m_body, 1);
 
     auto* empty = new QWidget(this);
@@ -77,6 +79,8 @@ View::View(OpenModels& models, Selection& selection, const QString& title, QWidg
     m_stack->addWidget(empty);
     connect(m_emptyAction, &QPushButton::clicked, this, &View::emptyActionRequested);
     m_emptyAction->hide();
+    m_messages->floatOver(m_body);
+    connect(&m_models, &OpenModels::openingChanged, this, [this] { showEmpty(isShowingEmpty()); });
     buildCorner();
 }
 
@@ -89,16 +93,10 @@ void View::buildCorner() {
     menu->addAction(tr("Copy figure"), this, &View::copyFigure);
     menu->addAction(tr("Copy numbers (TSV)"), this, &View::copyNumbers);
     menu->addSeparator();
-    const std::pair<QString, FigureFormat> formats[] = {{tr("Export SVG ..."), FigureFormat::Svg},
-                                                        {tr("Export PDF ..."), FigureFormat::Pdf},
-                                                        {tr("Export PNG ..."), FigureFormat::Png},
-                                                        {tr("Export CSV ..."), FigureFormat::Csv}};
-    for (const auto& [text, format] : formats) {
-        menu->addAction(text, this, [this, format = format] { requestExport(format); });
-    }
+    menu->addAction(tr("Export figure ..."), this, [this] { requestExport(FigureFormat::Svg); });
+    menu->addAction(tr("Export numbers ..."), this, [this] { requestExport(FigureFormat::Csv); });
     menu->addSeparator();
-    QAction* line = menu->addAction(tr("Copy equal command line"), this,
-                                    [this] { QApplication::clipboard()->setText(m_commandLine); });
+    QAction* line = menu->addAction(tr("Copy equal command line"), this, &View::copyCommandLine);
     QAction* text = menu->addAction(QString());
     text->setEnabled(false);
     connect(menu, &QMenu::aboutToShow, this, [this, line, text] {
@@ -110,16 +108,18 @@ void View::buildCorner() {
     connect(corner, &QToolButton::clicked, menu, [corner, menu] {
         menu->popup(corner->mapToGlobal(QPoint(corner->width() - menu->sizeHint().width(), corner->height())));
     });
-    auto* limit = new QLabel(this);
-    limit->setForegroundRole(QPalette::PlaceholderText);
-    limit->hide();
-    connect(&m_selection, &Selection::changed, this, [this, limit] {
+    m_limit = new QLabel(this);
+    m_limit->setForegroundRole(QPalette::PlaceholderText);
+    m_limit->hide();
+    connect(&m_selection, &Selection::changed, this, [this] {
         const std::size_t drawn = m_selection.shown().size(), chosen = m_selection.heads().size();
-        limit->setVisible(chosen > drawn);
-        limit->setText(tr("%1 of %2 selected heads drawn").arg(drawn).arg(chosen));
+        m_limit->setVisible(chosen > drawn);
+        m_limit->setText(tr("%1 of %2 heads").arg(drawn).arg(chosen));
+        m_limit->setToolTip(tr("%1 heads are selected; the first %2 are drawn side by side").arg(chosen).arg(drawn));
     });
     auto* row = static_cast<QHBoxLayout*>(layout()->itemAt(0)->layout());
-    row->addWidget(corner, 0, Qt::AlignTop);
+    row->addWidget(m_limit);
+    row->addWidget(corner);
 }
 
 void View::setCommandLine(const QString& line) {
@@ -153,7 +153,7 @@ void View::showEmpty(bool empty) {
     // A wrapped label in a centred cell does not find its own height.
     m_emptyText->setFixedSize(kEmptyWidth, m_emptyText->heightForWidth(kEmptyWidth));
     // With a model open the way on is a selection, which the text says.
-    m_emptyAction->setVisible(offersAction() && !m_emptyAction->text().isEmpty());
+    m_emptyAction->setVisible(offersAction() && !m_emptyAction->text().isEmpty() && m_models.opening().isEmpty());
     m_stack->setCurrentIndex(empty ? 0 : 1);
     setStale(false);
 }
@@ -170,6 +170,8 @@ QString View::emptyReason(const QString& otherwise) const {
     if (!marked.isEmpty()) return marked.mid(0, 4).join(QStringLiteral("\n\n"));
     if (const std::vector<HeadRef> missing = m_models.missing(shown); !missing.empty())
         return tr("Reading %1 ...").arg(m_models.headName(missing.front()));
+    if (const QStringList& opening = m_models.opening(); !opening.isEmpty())
+        return tr("Opening %1 ...").arg(opening.mid(0, 3).join(QStringLiteral(", ")));
     const auto& all = m_models.all();
     if (all.empty() || std::ranges::any_of(all, [](const auto& entry) { return entry.second.hasHeads(); }))
         return otherwise;
@@ -185,9 +187,8 @@ bool View::keepsOldContent() {
     return true;
 }
 
-QPushButton* View::addMeasureButton() {
+QPushButton* View::newMeasureButton() {
     auto* button = new QPushButton(tr("Measure data ..."), this);
-    m_controls->addWidget(button);
     connect(button, &QPushButton::clicked, this, &View::measureRequested);
     const auto show = [this, button] {
         const OpenModel* open = m_models.find(m_selection.current().model);
@@ -201,10 +202,24 @@ QPushButton* View::addMeasureButton() {
     return button;
 }
 
-QLabel* View::addLabel(const QString& text) {
-    auto* label = new QLabel(text, this);
-    m_controls->addWidget(label);
-    return label;
+void View::setActive(bool active) {
+    if (m_active == active) return;
+    m_active = active;
+    update();
+}
+
+QString View::helpText() const {
+    return m_emptyText->whatsThis();
+}
+
+void View::paintEvent(QPaintEvent* event) {
+    QWidget::paintEvent(event);
+    if (m_active) QPainter(this).fillRect(QRect(0, 0, width(), kAccent), palette().color(QPalette::Highlight));
+}
+
+void View::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    if (m_veil != nullptr) m_veil->setGeometry(m_body->rect());
 }
 
 void View::showEvent(QShowEvent* event) {
@@ -232,7 +247,9 @@ QByteArray View::figure(FigureFormat format) const {
         case FigureFormat::Png:
             return paintPng(figureSize(), paint);
         case FigureFormat::Svg:
-            return paintSvg(figureSize(), m_title, paint);
+            return paintSvg(figureSize(), m_title, SvgText::Text, paint);
+        case FigureFormat::SvgOutlines:
+            return paintSvg(figureSize(), m_title, SvgText::Outlines, paint);
         case FigureFormat::Pdf:
             return paintPdf(figureSize(), m_title, paint);
         case FigureFormat::Csv:
@@ -241,18 +258,46 @@ QByteArray View::figure(FigureFormat format) const {
     return numbers(QLatin1Char(',')).toUtf8();
 }
 
+QString View::numbers(QChar separator) const {
+    NumberTable table(separator);
+    writeNumbers(table);
+    return table.text();
+}
+
+QString View::subject() const {
+    const auto heads = static_cast<int>(m_selection.shown().size());
+    return heads == 0 ? QString() : heads == 1 ? tr("1 head") : tr("%1 heads").arg(heads);
+}
+
+QString View::contents(FigureFormat format) const {
+    QStringList parts{m_title};
+    if (const QString of = subject(); !of.isEmpty()) parts << of;
+    if (format == FigureFormat::Csv) {
+        NumberTable table(QLatin1Char('\t'));
+        writeNumbers(table);
+        parts << tr("%1 numbers").arg(table.numbers());
+    }
+    return parts.join(QStringLiteral(", "));
+}
+
 void View::copyFigure() {
     QApplication::clipboard()->setImage(figureImage(2));
+    emit copied(tr("%1, as a picture").arg(contents(FigureFormat::Png)));
 }
 
 void View::copyNumbers() {
     QApplication::clipboard()->setText(numbers(QLatin1Char('\t')));
+    emit copied(contents(FigureFormat::Csv));
 }
 
-void View::requestExport(FigureFormat format) {
-    static constexpr const char* kEndings[] = {"png", "svg", "pdf", "csv"};
-    emit exportRequested(figure(format),
-                         m_title.toLower() + QLatin1Char('.') + QLatin1String(kEndings[static_cast<int>(format)]));
+void View::copyCommandLine() {
+    if (m_commandLine.isEmpty()) return;
+    QApplication::clipboard()->setText(m_commandLine);
+    emit copied(tr("the command line of %1").arg(m_title));
+}
+
+void View::requestExport(FigureFormat preferred) {
+    emit exportRequested(preferred);
 }
 
 }  // namespace ropescope

@@ -14,10 +14,12 @@ class QStackedLayout;
 
 namespace ropescope {
 
-class FlowLayout;
 class MessageBar;
+class NumberTable;
+class ToolRow;
 
-enum class FigureFormat { Png, Svg, Pdf, Csv };
+/// Svg: text stays text; SvgOutlines: text as outlines, the same everywhere.
+enum class FigureFormat { Png, Svg, SvgOutlines, Pdf, Csv };
 
 /// A widget that shows one probe's result for the shared selection. The base gives every view the same frame: a row of
 /// controls with the corner menu (copy, export, equal command line), the message bar, the figure, the empty state.
@@ -32,24 +34,34 @@ public:
     /// What an empty view says and the text of the button that fills it (emits emptyActionRequested).
     void setEmptyText(const QString& what, const QString& action);
     [[nodiscard]] bool isShowingEmpty() const;
+    [[nodiscard]] const QString& title() const { return m_title; }
+    /// The one that copy and export mean wears a line in the accent colour.
+    void setActive(bool active);
+    [[nodiscard]] bool isActive() const { return m_active; }
+    /// What the view shows and how it is read, in a few sentences.
+    [[nodiscard]] QString helpText() const;
     /// Old content stays, dimmed, until the new one arrives.
     void setStale(bool stale);
     [[nodiscard]] MessageBar& messages() { return *m_messages; }
 
     /// The numbers of the figure as a table with a header line.
-    [[nodiscard]] virtual QString numbers(QChar separator) const = 0;
-    /// The figure in light colours on white, text as outlines in SVG; for Csv the numbers.
+    [[nodiscard]] QString numbers(QChar separator) const;
+    /// "Fields, 4 heads, 338 numbers": what a copy or an export holds.
+    [[nodiscard]] QString contents(FigureFormat format) const;
+    /// The figure in light colours on white; for Csv the numbers.
     [[nodiscard]] QByteArray figure(FigureFormat format) const;
     [[nodiscard]] QImage figureImage(qreal scale) const;
 
 public slots:
     void copyFigure();
     void copyNumbers();
-    void requestExport(ropescope::FigureFormat format);
+    void copyCommandLine();
+    void requestExport(ropescope::FigureFormat preferred);
 
 signals:
-    /// The window asks for a file name and writes the bytes.
-    void exportRequested(const QByteArray& bytes, const QString& suggestedName);
+    /// The window asks for a file name and a format, and writes figure() there.
+    void exportRequested(ropescope::FigureFormat preferred);
+    void copied(const QString& what);  ///< now in the clipboard
     void emptyActionRequested();
     void measureRequested();  ///< the user wants the shown heads measured on images
     /// One line about what is under the mouse, for the status bar; empty when there is nothing.
@@ -59,12 +71,18 @@ protected:
     /// Draws the figure into [0,0,size], light colours, no background.
     virtual void drawFigure(QCPPainter& painter, QSize size) const = 0;
     [[nodiscard]] virtual QSize figureSize() const;
+    /// Fills the table whose text numbers() is.
+    virtual void writeNumbers(NumberTable& table) const = 0;
+    /// "4 heads": what the figure is of.
+    [[nodiscard]] virtual QString subject() const;
     void setContent(QWidget* content);
     void showEmpty(bool empty);
     /// True, and the content dimmed, while no report of a shown head has arrived yet.
     [[nodiscard]] bool keepsOldContent();
-    [[nodiscard]] FlowLayout& controls() { return *m_controls; }
+    [[nodiscard]] ToolRow& controls() { return *m_controls; }
     void changeEvent(QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
     void showEvent(QShowEvent* event) override;
     /// Whether the empty view shows its button; usually only where no model is open.
     [[nodiscard]] virtual bool offersAction() const { return m_models.all().empty(); }
@@ -72,10 +90,8 @@ protected:
     [[nodiscard]] virtual QString emptyReason(const QString& otherwise) const;
     /// The palette changed: colours taken from it must be taken again.
     virtual void restyle() {}
-    /// A button in the row of controls that emits measureRequested.
-    QPushButton* addMeasureButton();
-    /// A plain label in the row of controls.
-    QLabel* addLabel(const QString& text);
+    /// A button, to be put into the row of controls, that emits measureRequested.
+    QPushButton* newMeasureButton();
 
     OpenModels& m_models;
     Selection& m_selection;
@@ -85,7 +101,9 @@ private:
 
     QString m_title;
     QString m_commandLine;
-    FlowLayout* m_controls;
+    bool m_active = false;
+    ToolRow* m_controls;
+    QLabel* m_limit = nullptr;
     MessageBar* m_messages;
     QWidget* m_body;
     QStackedLayout* m_stack;

@@ -18,8 +18,8 @@ namespace {
 
 struct Options {
     RunOptions run;
-    AttentionRequest request;
-    std::string head = "L0.H0", out;
+    int step = 1;
+    std::string image, head = "L0.H0", out;
     std::vector<std::string> patches, words;
 };
 
@@ -70,7 +70,7 @@ Result<std::vector<int>> wordsOf(const Options& o, const GenerateRequest& run, C
     if (!card) return failure(card.error());
     if (!card->takesText())
         return failure({ErrorKind::Usage, "bad-option", "--words", "this model reads no text", card->architecture,
-                        "flux or mmdit", "Give --patches"});
+                        "flux or mmdit", o.image.empty() ? "Give --patches" : "Give numbers of the prefix tokens"});
     const auto reply = core.run(TokensRequest{run.model, run.text.encoders, run.text.prompt}, {});
     if (!reply) return failure(reply.error());
     for (const std::string& text : texts) {
@@ -95,7 +95,8 @@ Result<std::vector<int>> wordsOf(const Options& o, const GenerateRequest& run, C
 
 /// Completes the request. Patches become numbers when the grid is known, which the size of the picture says.
 Result<AttentionRequest> requestOf(const Options& o, CoreApi& core) {
-    AttentionRequest request = o.request;
+    AttentionRequest request;
+    request.step = o.step - 1, request.image = o.image;
     auto run = o.run.request();
     if (!run) return failure(run.error());
     request.run = std::move(*run);
@@ -131,40 +132,52 @@ std::vector<std::string> tokenTexts(const AttentionReport& report) {
     return texts;
 }
 
+/// What the tokens before the picture's are.
+std::string leadOf(const AttentionRequest& request) {
+    return request.image.empty() ? "text" : "prefix";
+}
+
 nlohmann::ordered_json asJson(const AttentionRequest& request, const AttentionReport& r) {
-    nlohmann::ordered_json json = {
-        {"head", request.head.name()},        {"step", request.step},         {"time", r.time},
-        {"grid", {r.grid.rows, r.grid.cols}}, {"text_tokens", r.shares.text}, {"entropy_nats", r.entropy}};
-    if (r.shares.text > 0) {
-        json["shares"] = {{"image_to_image", 1 - r.shares.imageToText},
-                          {"image_to_text", r.shares.imageToText},
-                          {"text_to_image", r.shares.textToImage},
-                          {"text_to_text", 1 - r.shares.textToImage}};
-        const std::vector<std::string> texts = tokenTexts(r);
-        for (std::size_t i = 0; i < texts.size(); ++i)
-            if (!texts[i].empty())
-                json["tokens"].push_back({{"number", i},
-                                          {"text", texts[i]},
-                                          {"attention_from_chosen", r.looks.text[i]},
-                                          {"attention_to_chosen", r.seen.text[i]}});
-    }
+    const std::string lead = leadOf(request);
+    nlohmann::ordered_json json = {{"head", request.head.name()}};
+    if (request.image.empty())
+        json["step"] = request.step + 1, json["time"] = r.time;
+    else
+        json["image"] = request.image;
+    json["grid"] = {r.grid.rows, r.grid.cols};
+    json[lead + "_tokens"] = r.shares.text;
+    json["entropy_nats"] = r.entropy;
+    if (r.shares.text == 0) return json;
+    json["shares"] = {{"image_to_image", 1 - r.shares.imageToText},
+                      {"image_to_" + lead, r.shares.imageToText},
+                      {lead + "_to_image", r.shares.textToImage},
+                      {lead + "_to_" + lead, 1 - r.shares.textToImage}};
+    const std::vector<std::string> texts = tokenTexts(r);
+    for (std::size_t i = 0; i < texts.size(); ++i)
+        if (!texts[i].empty())
+            json["tokens"].push_back({{"number", i},
+                                      {"text", texts[i]},
+                                      {"attention_from_chosen", r.looks.text[i]},
+                                      {"attention_to_chosen", r.seen.text[i]}});
     return json;
 }
 
-Result<void> write(const std::string& path, const AttentionReport& r) {
+Result<void> write(const std::string& path, const std::string& lead, const AttentionReport& r) {
     std::map<std::string, Array> out;
-    const auto text = static_cast<std::int64_t>(r.looks.text.size());
+    const auto count = static_cast<std::int64_t>(r.looks.text.size());
     out["looks.image"] = makeArray(std::span<const float>(r.looks.image), {r.grid.rows, r.grid.cols});
     out["seen.image"] = makeArray(std::span<const float>(r.seen.image), {r.grid.rows, r.grid.cols});
-    if (text > 0) {
-        out["looks.text"] = makeArray(std::span<const float>(r.looks.text), {text});
-        out["seen.text"] = makeArray(std::span<const float>(r.seen.text), {text});
+    if (count > 0) {
+        out["looks." + lead] = makeArray(std::span<const float>(r.looks.text), {count});
+        out["seen." + lead] = makeArray(std::span<const float>(r.seen.text), {count});
     }
     return writeSafetensors(path, out);
 }
 
 Result<void> attention(const Options& o) {
-    if (auto checked = checkOutputs({o.out}, inputsOf(o.run.values)); !checked) return checked;
+    std::vector<std::string> inputs = inputsOf(o.run.values);
+    inputs.push_back(o.image);
+    if (auto checked = checkOutputs({o.out}, inputs); !checked) return checked;
     if (auto complete = checkModel(o.run.values.model); !complete) return complete;
     const auto core = coreLibrary();
     if (!core) return failure(core.error());
@@ -177,7 +190,7 @@ Result<void> attention(const Options& o) {
     if (!reply) return failure(reply.error());
     const auto& report = std::get<AttentionReport>(*reply);
     if (!o.out.empty())
-        if (auto done = write(o.out, report); !done) return done;
+        if (auto done = write(o.out, leadOf(*request), report); !done) return done;
     const std::string text = asJson(*request, report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
     std::printf("%s\n", text.c_str());
     return {};
@@ -187,16 +200,23 @@ Result<void> attention(const Options& o) {
 
 void addAttentionCommand(CLI::App& app, int& code) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("attention", "where one head looks in one step of a picture");
+    CLI::App* command = app.add_subcommand("attention", "where one head looks, in one step of a run or in a picture");
     options->run.addTo(*command);
-    command->add_option("--step", options->request.step, "sampling step, from 0 (default 0)");
+    CLI::Option* step =
+        command->add_option("--step", options->step, "sampling step, from 1 (default 1)")->check(CLI::Range(1, 1000));
+    CLI::Option* image = command->add_option("--image", options->image, "ViT: the picture, a PNG, JPEG or WebP file");
+    for (CLI::Option* ofRun : options->run.ofSampling()) image->excludes(ofRun);
+    image->excludes(step);
     command->add_option("--head", options->head, "e.g. L3.H2 (default L0.H0)");
     command->add_option("--patches", options->patches, "chosen patches, row:column,... (default: all)")->delimiter(',');
-    command->add_option("--words", options->words, "chosen words of the prompt, or numbers of text tokens, by comma")
+    command
+        ->add_option("--words", options->words,
+                     "chosen words of the prompt, or numbers of text tokens, by comma; ViT: numbers of its prefix "
+                     "tokens (class token, distillation token, registers), from 0")
         ->delimiter(',');
     command->add_option("--out", options->out,
                         "safetensors file: looks.image, looks.text (attention from the chosen tokens), seen.image, "
-                        "seen.text (attention to them)");
+                        "seen.text (attention to them); ViT: looks.prefix, seen.prefix in the place of the text's");
     command->callback([options, &code] {
         const auto done = attention(*options);
         if (!done) code = report(done.error());

@@ -80,7 +80,7 @@ Json asJson(const ModelCard& card) {
         {"class_names", card.classNames},
         {"parameters", card.parameters},
         {"shared_maps", card.sharedMaps},
-        {"file_sha256", card.fileSha256},
+        {"fingerprint", card.fingerprint},
         {"weights", card.copy},
         {"copies", card.copies},
         {"null_class", card.nullClass},

@@ -13,6 +13,7 @@ void RunOptions::addTo(CLI::App& command) {
     GenerateRequest& r = values;
     addModelOptions(command, r.model);
     addComputeOptions(command, r.compute);
+    const std::size_t shared = command.get_options().size();
     CLI::Option* classes = command.add_option("--class", r.labels, "class number; 1,5,7: one per image");
     CLI::Option* prompt =
         command.add_option("--prompt", m_prompt, "text, for a diffusers folder of FLUX or SD3 with its encoders");
@@ -56,6 +57,8 @@ void RunOptions::addTo(CLI::App& command) {
         "autoencoder that makes pictures of latents, a file or folder (default: that of a diffusers folder)");
     command.add_option("--noise", r.noiseFile, "safetensors file with the first noise [B,C,h,w]");
     command.add_option("--step-noise", r.stepNoiseFile, "safetensors file with the steps' noises [steps,C,h,w]");
+    const std::vector<CLI::Option*> all = command.get_options();
+    m_sampling.assign(all.begin() + static_cast<std::ptrdiff_t>(shared), all.end());
 }
 
 Result<GenerateRequest> RunOptions::request() const {

@@ -95,7 +95,7 @@ std::vector<std::string> findSeries(const std::string& path) {
 }
 
 /// SHA-256 of the first 64 KiB followed by the file's size as eight little-endian bytes.
-Result<std::string> fingerprint(const std::string& path) {
+Result<std::string> fingerprintOf(const std::string& path) {
     const auto file = InputFile::open(path);
     if (!file) return failure(file.error());
     auto bytes = file->bytes(0, std::min<std::uint64_t>(file->size(), 64 << 10));
@@ -280,9 +280,9 @@ Result<ModelCard> recognise(const TensorTable& table, const ModelRef& ref, Grid 
     }
     if (!r.config.content.empty() && r.config.content != "model")
         r.note("holds only: " + printable(r.config.content, 60));
-    auto hash = fingerprint(table.path());
+    auto hash = fingerprintOf(table.path());
     if (!hash) return failure(hash.error());
-    r.card.fileSha256 = std::move(*hash);
+    r.card.fingerprint = std::move(*hash);
     r.card.series = findSeries(table.path());
     return std::move(r.card);
 }
@@ -301,7 +301,7 @@ ModelCard outlineOf(const TensorTable& table, const ModelRef& ref) {
     card.trainingArgs = shortened(table.trainingArgs());
     for (const TensorEntry& entry : table.tensors()) card.parameters += entry.elements();
     if (const std::string like = resemblance(table); !like.empty()) card.notes.push_back(like);
-    if (auto hash = fingerprint(table.path())) card.fileSha256 = std::move(*hash);
+    if (auto hash = fingerprintOf(table.path())) card.fingerprint = std::move(*hash);
     return card;
 }
 

@@ -76,8 +76,8 @@ Result<void> readSharded(TensorTable::Contents& contents) {
     std::map<std::string, std::string> holds;
     for (const std::string& file : files) {
         const fs::path path = fs::path(contents.file.path()).parent_path() / file;
-        std::error_code ignored;
-        if (!fs::exists(path, ignored))
+        std::error_code unknown;
+        if (!fs::exists(path, unknown) && !unknown)
             return refused("FO-02", place({contents.file.path(), file}), "a file that the index names is missing", "",
                            std::to_string(files.size()) + " files", "Download the folder again");
         auto opened = InputFile::open(path.string());

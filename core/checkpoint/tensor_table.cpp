@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "core/checkpoint/model_folder.h"
 #include "core/checkpoint/names.h"
 #include "core/checkpoint/number_conversion.h"
 #include "core/checkpoint/table_contents.h"
@@ -41,42 +42,6 @@ Result<void> readByContent(TensorTable::Contents& contents) {
         if (zip) error.advice = "If it is a PyTorch checkpoint, give it its own suffix .pt";
     }
     return failure(std::move(error));
-}
-
-/// The weight file of a folder; empty for anything else.
-std::string weightsInFolder(const std::string& path) {
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(path, ignored)) return {};
-    for (const char* name :
-         {"transformer/diffusion_pytorch_model.safetensors",
-          "transformer/diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.safetensors",
-          "diffusion_pytorch_model.safetensors.index.json", "transformer/diffusion_pytorch_model.bin",
-          "transformer/diffusion_pytorch_model.bin.index.json", "diffusion_pytorch_model.bin",
-          "diffusion_pytorch_model.bin.index.json", "model.safetensors", "model.safetensors.index.json",
-          "pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-        const std::filesystem::path file = std::filesystem::path(path) / name;
-        if (std::filesystem::is_regular_file(file, ignored)) return file.string();
-    }
-    // Where there is nothing else, diffusers' variants in half precision.
-    for (const char* base : {"transformer/diffusion_pytorch_model", "diffusion_pytorch_model", "model"})
-        for (const std::string& variant : {std::string("bf16"), std::string("fp16")})
-            for (const std::string& end : {"." + variant + ".safetensors", ".safetensors.index." + variant + ".json"})
-                if (const std::filesystem::path file = std::filesystem::path(path) / (base + end);
-                    std::filesystem::is_regular_file(file, ignored))
-                    return file.string();
-    return {};
-}
-
-/// Folders inside that hold weights, in order; what a folder without weights of its own offers to choose from.
-std::string partsWithWeights(const std::string& folder) {
-    std::vector<std::string> names;
-    std::error_code ended;
-    for (std::filesystem::directory_iterator at(folder, ended), end; !ended && at != end; at.increment(ended))
-        if (!weightsInFolder(at->path().string()).empty()) names.push_back(at->path().filename().string());
-    std::sort(names.begin(), names.end());
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name, 60);
-    return text;
 }
 
 /// Of a folder that offers the same weights twice the safe format is taken.
@@ -197,14 +162,8 @@ std::int64_t TensorEntry::elements() const {
 
 Result<TensorTable> TensorTable::open(const std::string& path, const std::string& choice) {
     const std::string inFolder = weightsInFolder(path);
-    if (const std::string parts = inFolder.empty() ? partsWithWeights(path) : std::string(); !parts.empty())
-        return failure({ErrorKind::Refused, "FO-04", place({path}), "the folder holds parts, no weights of its own",
-                        "weights in " + parts, "diffusion_pytorch_model or model, itself or in transformer",
-                        "Choose one of its folders or a file"});
     if (std::error_code ignored; inFolder.empty() && std::filesystem::is_directory(path, ignored))
-        return failure({ErrorKind::Refused, "ST-21", place({path}), "the folder holds no weights", "",
-                        "diffusion_pytorch_model or model, as .safetensors or .bin, or an index of its files",
-                        "Choose a folder or file with weights"});
+        return failure(noWeightsIn(path));
     auto file = InputFile::open(inFolder.empty() ? path : inFolder);
     if (!file) return failure(file.error());
     auto contents = std::make_shared<Contents>(*file);

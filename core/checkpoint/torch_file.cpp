@@ -101,14 +101,21 @@ public:
         for (std::size_t i = 0; i < items.size(); i += dict ? 2 : 1) {
             const std::string path = dict ? keyName(items[i], name) : name + "[" + std::to_string(i) + "]";
             // Moments of an optimizer are many, and nothing is made of them.
-            if (dict && depth < 3 && tensorsOfTraining(items[i])) continue;
+            if (dict && depth < 3 && tensorsOfTraining(items[i])) {
+                ++m_training;
+                continue;
+            }
             if (auto done = collect(items[dict ? i + 1 : i], path, depth + 1); !done) return done;
         }
         return {};
     }
 
+    /// No tensor but those of an optimizer or a schedule: a sound file, of no network.
+    [[nodiscard]] bool ofTrainingAlone() const { return m_training > 0 && m_contents.tensors.empty(); }
+
     void note() {
         auto& notes = m_contents.notes;
+        if (ofTrainingAlone()) notes.push_back("holds the state of an optimizer or a schedule, no weights");
         if (m_skipped) notes.push_back(std::to_string(m_skipped) + " repeated or too deep containers left out");
         if (m_foreign) notes.push_back(std::to_string(m_foreign) + " tensors left out for their element type");
         if (m_storages.tied())
@@ -145,7 +152,7 @@ private:
     TorchStorages& m_storages;
     TensorTable::Contents& m_contents;
     std::set<std::uint32_t> m_seen;
-    std::size_t m_shared = 0, m_skipped = 0, m_foreign = 0;
+    std::size_t m_shared = 0, m_skipped = 0, m_foreign = 0, m_training = 0;
 };
 
 /// Settings of the training under their dotted names ("transport.path_type"), from whichever of the usual keys.
@@ -221,7 +228,7 @@ Result<void> readTorchZip(TensorTable::Contents& contents) {
         contents.notes.push_back("contains calls (" + joined(tree->inertNames) + "): ignored, not run");
     }
     if (contents.tensors.empty() && !contents.broken.empty()) return failure(contents.broken.front().second);
-    if (contents.tensors.empty()) {
+    if (contents.tensors.empty() && !collector.ofTrainingAlone()) {
         return refused(file, "PK-20", member.name, "no tensors found",
                        tree->inertNames.empty() ? "" : joined(tree->inertNames), {},
                        "Save the state dict, not the module");

@@ -161,36 +161,92 @@ bool among(const Usual& usual, const std::string& value) {
     });
 }
 
-/// A key of the network that the program compares, and whether the tensors agree.
-void compare(Recognition& r, const char* key, const std::string& found, bool agrees) {
-    if (agrees) return;
-    r.card.conflicts.push_back(std::string(key) + ": the training's arguments say " +
-                               printable(ofNetwork(r, key).value_or(""), 40) + ", the tensors " + found);
+/// Keys of the network and where their values go, unless the configuration has said it; of several names the first.
+template <class T>
+struct Taken {
+    std::string_view key;
+    std::optional<T> ModelConfig::*to;
+};
+constexpr Taken<int> kWhole[] = {{"num_heads", &ModelConfig::heads},   {"heads", &ModelConfig::heads},
+                                 {"depth", &ModelConfig::layers},      {"num_layers", &ModelConfig::layers},
+                                 {"hidden_size", &ModelConfig::width}, {"embed_dim", &ModelConfig::width},
+                                 {"patch_size", &ModelConfig::patch},  {"in_channels", &ModelConfig::inChannels}};
+constexpr Taken<bool> kFlags[] = {
+    {"learn_sigma", &ModelConfig::learnSigma}, {"qk_norm", &ModelConfig::qkNorm}, {"use_qknorm", &ModelConfig::qkNorm}};
+constexpr Taken<double> kReal[] = {{"norm_eps", &ModelConfig::normEps},
+                                   {"layer_norm_eps", &ModelConfig::normEps},
+                                   {"rope_theta", &ModelConfig::theta},
+                                   {"theta", &ModelConfig::theta}};
+constexpr std::string_view kActivation[] = {"act_layer", "act"};
+
+/// A key of the network that the tensors can contradict.
+struct Compared {
+    std::string_view key;
+    /// What the tensors do instead; empty where they agree, nothing where the value or the tensors do not tell.
+    std::optional<std::string> (*instead)(const ModelCard& card, const std::string& said);
+};
+std::optional<std::string> insteadOf(std::optional<bool> said, bool found) {
+    if (!said) return std::nullopt;
+    return *said == found ? "" : found ? "show it" : "do not";
+}
+std::optional<std::string> insteadOf(std::optional<int> said, int found) {
+    if (!said || found < 1) return std::nullopt;
+    return *said == found ? "" : "show " + std::to_string(found);
+}
+constexpr const char* kNotRotary = "show no rotary positions";
+
+const Compared kCompared[] = {
+    {"use_swiglu", [](const ModelCard& c, const std::string& v) { return insteadOf(flagOf(v), c.variant.gated); }},
+    {"use_rmsnorm",
+     [](const ModelCard& c, const std::string& v) { return insteadOf(flagOf(v), c.variant.norm == Norm::Rms); }},
+    {"frequency_embedding_size",
+     [](const ModelCard& c, const std::string& v) { return insteadOf(wholeOf(v), c.timeWidth); }},
+    {"max_period", [](const ModelCard&, const std::string& v) { return insteadOf(wholeOf(v), 10000); }},
+    {"input_size",
+     [](const ModelCard& c, const std::string& v) {
+         return insteadOf(wholeOf(v), c.grid.rows == c.grid.cols ? c.grid.rows * c.patch : 0);
+     }},
+    {"mlp_ratio",
+     [](const ModelCard& c, const std::string& v) -> std::optional<std::string> {
+         const auto ratio = realOf(v);
+         if (!ratio || c.variant.gated || c.mlpHidden < 1) return std::nullopt;
+         if (static_cast<int>(c.width * *ratio) == c.mlpHidden) return "";
+         return "show " + std::to_string(c.mlpHidden) + " features of " + std::to_string(c.width);
+     }},
+    {"use_rope",
+     [](const ModelCard& c, const std::string& v) -> std::optional<std::string> {
+         const auto rope = flagOf(v);
+         if (!rope) return std::nullopt;
+         return *rope && c.axes == 0 ? kNotRotary : "";
+     }},
+    {"pos_embed_type", [](const ModelCard& c, const std::string& v) -> std::optional<std::string> {
+         if (v.find("rop") == std::string::npos) return std::nullopt;
+         return c.axes == 0 ? kNotRotary : "";
+     }}};
+
+/// Is the key taken, or could its value be compared?
+bool isLookedAt(const ModelCard& card, const std::string& key, const std::string& value) {
+    const auto in = [&](const auto& list) {
+        return std::ranges::any_of(list, [&](const auto& one) { return one.key == key; });
+    };
+    if (in(kWhole) || in(kFlags) || in(kReal)) return true;
+    if (std::ranges::find(kActivation, key) != std::end(kActivation)) return true;
+    const auto compared = std::ranges::find(kCompared, key, &Compared::key);
+    return compared != std::end(kCompared) && compared->instead(card, value).has_value();
 }
 
 }  // namespace
 
 void takeTrainingArguments(Recognition& r) {
     ModelConfig& c = r.config;
-    const auto whole = [&](std::optional<int>& to, std::initializer_list<const char*> keys) {
-        for (const char* key : keys)
-            if (!to) to = wholeOf(ofNetwork(r, key));
+    const auto take = [&](const auto& list, auto(*read)(const std::optional<std::string>&)) {
+        for (const auto& one : list)
+            if (!(c.*one.to)) c.*one.to = read(ofNetwork(r, one.key));
     };
-    whole(c.heads, {"num_heads", "heads"});
-    whole(c.layers, {"depth", "num_layers"});
-    whole(c.width, {"hidden_size", "embed_dim"});
-    whole(c.patch, {"patch_size"});
-    whole(c.inChannels, {"in_channels"});
-    if (!c.learnSigma) c.learnSigma = flagOf(ofNetwork(r, "learn_sigma"));
-    for (const char* key : {"qk_norm", "use_qknorm"})
-        if (!c.qkNorm) c.qkNorm = flagOf(ofNetwork(r, key));
-    for (const char* key : {"norm_eps", "layer_norm_eps"})
-        if (!c.normEps) c.normEps = realOf(ofNetwork(r, key));
-    for (const char* key : {"act_layer", "act"})
+    take(kWhole, wholeOf), take(kFlags, flagOf), take(kReal, realOf);
+    for (const std::string_view key : kActivation)
         if (c.actLayer.empty()) c.actLayer = ofNetwork(r, key).value_or("");
     if (c.actLayer == "gelu" || c.actLayer == "GELU") c.actLayer = "gelu_tanh";  // a DiT's only GELU
-    for (const char* key : {"rope_theta", "theta"})
-        if (!c.theta) c.theta = realOf(ofNetwork(r, key));
 }
 
 std::string otherDiffusion(const Recognition& r) {
@@ -203,38 +259,19 @@ std::string otherDiffusion(const Recognition& r) {
 
 void compareTrainingArguments(Recognition& r) {
     const ModelCard& card = r.card;
-    const auto flag = [&](const char* key, bool found) {
-        if (const auto said = flagOf(ofNetwork(r, key))) compare(r, key, found ? "show it" : "do not", *said == found);
-    };
-    const auto whole = [&](const char* key, int found) {
-        if (const auto said = wholeOf(ofNetwork(r, key)); said && found > 0)
-            compare(r, key, "show " + std::to_string(found), *said == found);
-    };
-    flag("use_swiglu", card.variant.gated);
-    flag("use_rmsnorm", card.variant.norm == Norm::Rms);
-    whole("frequency_embedding_size", card.timeWidth);
-    whole("max_period", 10000);
-    if (card.grid.rows == card.grid.cols) whole("input_size", card.grid.rows * card.patch);
-    if (const auto ratio = realOf(ofNetwork(r, "mlp_ratio")); ratio && !card.variant.gated && card.mlpHidden > 0)
-        compare(r, "mlp_ratio", "show " + std::to_string(card.mlpHidden) + " features of " + std::to_string(card.width),
-                static_cast<int>(card.width * *ratio) == card.mlpHidden);
-    if (const auto rope = flagOf(ofNetwork(r, "use_rope")); rope && *rope && card.axes == 0)
-        compare(r, "use_rope", "show no rotary positions", false);
-    if (const auto kind = ofNetwork(r, "pos_embed_type"); kind && kind->find("rop") != std::string::npos)
-        compare(r, "pos_embed_type", "show no rotary positions", card.axes > 0);
+    for (const Compared& compared : kCompared)
+        if (const auto said = ofNetwork(r, compared.key))
+            if (const auto instead = compared.instead(card, *said); instead && !instead->empty())
+                r.card.conflicts.push_back(std::string(compared.key) + ": the training's arguments say " +
+                                           printable(*said, 40) + ", the tensors " + *instead);
 
-    constexpr std::string_view kCompared[] = {
-        "num_heads",   "heads",       "depth",          "num_layers", "hidden_size", "embed_dim",
-        "patch_size",  "in_channels", "learn_sigma",    "qk_norm",    "use_qknorm",  "norm_eps",
-        "act_layer",   "act",         "layer_norm_eps", "rope_theta", "theta",       "use_swiglu",
-        "use_rmsnorm", "max_period",  "input_size",     "mlp_ratio",  "use_rope",    "frequency_embedding_size"};
     std::vector<std::string> unseen;
     for (const auto& [key, value] : r.table.trainingArgs()) {
         const std::string own = lastPart(key);
         const bool diffusion =
             card.objective == "ddpm" && std::ranges::find(kDiffusion, own, &Usual::key) != std::end(kDiffusion);
-        const bool compared = ofNetwork(r, own) && std::ranges::find(kCompared, own) != std::end(kCompared);
-        if (value == "None" || value.empty() || diffusion || compared) continue;
+        const auto ofIt = ofNetwork(r, own);
+        if (value == "None" || value.empty() || diffusion || (ofIt && isLookedAt(card, own, *ofIt))) continue;
         if (std::ranges::find(kHarmless, own) != std::end(kHarmless) || own.starts_with("adam")) continue;
         unseen.push_back(printable(key, 60) + " " + printable(value, 30));
     }

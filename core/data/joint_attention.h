@@ -31,14 +31,16 @@ struct TokensReport {
     std::vector<EncodedText> parts;
 };
 
-/// Where one head looks at one sampling step of a run, for chosen tokens. The engine keeps the latents of its last run;
-/// of another run it repeats the steps before.
+/// Where one head looks, for chosen tokens: at one sampling step of a run, or, for a model that classifies, in one
+/// picture. The engine keeps the latents of its last run; of another run it repeats the steps before.
 struct AttentionRequest {
-    GenerateRequest run;  ///< its first image; of guided runs the conditional half
-    int step = 0;         ///< 0 .. steps-1: the network's first evaluation in that step
+    GenerateRequest run;  ///< its first image; of guided runs the conditional half. A ViT takes the model alone of it
+    int step = 0;         ///< 0 .. steps-1: the network's first evaluation in that step; 0 for a ViT
     HeadId head;
     std::vector<int> patches;  ///< picture tokens, row by row; with `words` empty too: all picture tokens
-    std::vector<int> words;    ///< text tokens, as the joint attention counts them
+    std::vector<int> words;    ///< text tokens, as the joint attention counts them; of a ViT the tokens before the
+                               ///< patches
+    std::string image;         ///< the picture file a ViT is given; empty for a run
 };
 
 /// Attention to or from the chosen tokens, for every token.
@@ -71,7 +73,8 @@ void fields(V& v, TokensReport& r) {
 }
 template <class V>
 void fields(V& v, AttentionRequest& r) {
-    v("run", r.run), v("step", r.step), v("head", r.head), v("patches", r.patches), v("words", r.words);
+    v("run", r.run), v("step", r.step), v("head", r.head), v("patches", r.patches), v("words", r.words),
+        v("image", r.image);
 }
 template <class V>
 void fields(V& v, TokenWeights& w) {

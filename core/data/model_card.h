@@ -65,7 +65,7 @@ struct ModelCard {
     std::vector<std::string> classNames;  ///< empty, or one per class
     std::int64_t parameters = 0;
     bool sharedMaps = false;             ///< one map per layer, shared by its heads
-    std::string fileSha256;              ///< of the first 64 KiB and the size: names the file in recipes
+    std::string fingerprint;             ///< SHA-256 of the first 64 KiB and the size: names the file in recipes
     std::vector<std::string> notes;      ///< what was inferred and why
     std::vector<std::string> assumed;    ///< what is usual and was taken because nothing says it
     std::vector<std::string> copies;     ///< names of all copies of the weights in the file, for ModelRef::weights
@@ -117,7 +117,7 @@ void fields(V& v, ModelCard& c) {
         v("position_rows", c.positionRows), v("layer_scale", c.layerScale), v("mlp_hidden", c.mlpHidden),
         v("naming", c.naming), v("preprocessing", c.preprocessing), v("objective", c.objective),
         v("classes", c.classes), v("class_names", c.classNames), v("parameters", c.parameters),
-        v("shared_maps", c.sharedMaps), v("file_sha256", c.fileSha256), v("notes", c.notes),
+        v("shared_maps", c.sharedMaps), v("fingerprint", c.fingerprint), v("notes", c.notes),
         v("conflicts", c.conflicts), v("metadata", c.metadata), v("training_args", c.trainingArgs),
         v("latent_scale", c.latentScale), v("latent_shift", c.latentShift), v("norm_groups", c.normGroups),
         v("guidance_input", c.guidanceInput), v("series", c.series), v("flow", c.flow), v("variant", c.variant),

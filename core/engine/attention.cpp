@@ -6,9 +6,11 @@
 
 #include <algorithm>
 
+#include "core/engine/classifier_input.h"
 #include "core/engine/drawing.h"
 #include "core/engine/generate.h"
 #include "core/engine/generation_setup.h"
+#include "core/engine/kept.h"
 #include "core/engine/request_checks.h"
 #include "core/engine/run_memory.h"
 #include "core/kernel/joint_field.h"
@@ -22,7 +24,7 @@ struct Heard {};
 /// Queries and keys of one layer in one evaluation.
 struct Layer {
     at::Tensor queries, keys;  ///< [H,T+N,D] after map and rotary
-    std::int64_t text = 0;     ///< T
+    std::int64_t text = 0;     ///< T: text tokens; of a ViT the tokens before the patches
     Grid grid;
     double time = 0;
     TokensReport tokens;
@@ -30,8 +32,8 @@ struct Layer {
 
 Result<void> checkPlace(const AttentionRequest& request, int steps, int layers, int heads) {
     if (request.step < 0 || request.step >= steps)
-        return failure(optionError("step", "no such step", std::to_string(request.step),
-                                   "0 to " + std::to_string(steps - 1), "Choose another step"));
+        return failure(optionError("step", "no such step", std::to_string(request.step + 1),
+                                   steps == 1 ? "1" : "1 to " + std::to_string(steps), "Choose another step"));
     const HeadId id = request.head;
     if (id.layer < 0 || id.layer >= layers || id.head < 0 || id.head >= heads)
         return failure(optionError("head", "no such head", id.name(),
@@ -56,6 +58,13 @@ JobContext telling(const JobContext& context, int steps) {
             context.onShare(static_cast<double>(p.step) / steps, "sampling the steps before");
         };
     return own;
+}
+
+/// The network has run up to `layer`. Ends it when the job is to end.
+void heard(int layer, int wanted, const JobContext& context) {
+    if (context.stop.stop_requested()) throw Heard{};
+    if (context.onShare)
+        context.onShare((layer + 1.0) / (wanted + 1.0), "running the network up to layer " + std::to_string(wanted));
 }
 
 Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& context) {
@@ -86,10 +95,7 @@ Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& con
     out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
     JointTaps taps;
     taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
-        if (context.stop.stop_requested()) throw Heard{};
-        if (context.onShare)
-            context.onShare((layer + 1.0) / (request.head.layer + 1.0),
-                            "running the network up to layer " + std::to_string(request.head.layer));
+        heard(layer, request.head.layer, context);
         if (layer != request.head.layer) return;
         out.queries = q[0].clone(), out.keys = k[0].clone(), out.text = text;
         throw Heard{};
@@ -131,6 +137,50 @@ Result<Layer> layerOfDit(const AttentionRequest& request, const JobContext& cont
     return out;
 }
 
+/// What stands before the patches of a ViT, in the place of a text.
+TokensReport prefixOf(const ViTShape& shape) {
+    EncodedText prefix;
+    if (shape.classToken) prefix.pieces.push_back("class token");
+    if (shape.variant.distilled) prefix.pieces.push_back("distillation token");
+    for (int i = 1; i <= shape.variant.registers; ++i) prefix.pieces.push_back("register " + std::to_string(i));
+    if (prefix.pieces.empty()) return {};
+    prefix.encoder = "prefix tokens", prefix.first = 0;
+    prefix.length = prefix.used = shape.leadTokens();
+    return {{prefix}};
+}
+
+Result<Layer> layerOfViT(const AttentionRequest& request, const JobContext& context) {
+    if (request.image.empty())
+        return failure(optionError("image", "a ViT looks at a picture", "none", "a picture file", "Choose a picture"));
+    const auto classifier = openClassifier(request.run.model, request.run.compute);
+    if (!classifier) return failure(classifier.error());
+    const LoadedModel& model = *classifier->model;
+    if (auto there = checkPlace(request, 1, model.card.layers, model.card.heads); !there) return failure(there.error());
+    const auto input = readInput(*classifier, request.run.compute.precision, request.image);
+    if (!input) return failure(input.error());
+    Layer out;
+    out.grid = input->grid, out.text = model.vitShape.leadTokens(), out.tokens = prefixOf(model.vitShape);
+    ViTTaps taps;
+    taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k) {
+        heard(layer, request.head.layer, context);
+        if (layer != request.head.layer) return;
+        out.queries = q[0].clone(), out.keys = k[0].clone();
+        throw Heard{};
+    };
+    try {
+        (void)vitForward(model.vitWeights, model.vitShape, input->values, taps);
+    } catch (const Heard&) {
+    }
+    return out;
+}
+
+Result<Layer> layerOfRun(const AttentionRequest& request, const ModelCard& card, const JobContext& context) {
+    if (!request.image.empty())
+        return failure(optionError("image", "only a ViT looks at a picture file", card.architecture, "vit",
+                                   "Leave the picture out, or open a ViT"));
+    return card.takesText() ? layerOfText(request, context) : layerOfDit(request, context);
+}
+
 /// The last layer asked about.
 struct KeptLayer {
     std::string key;
@@ -141,11 +191,12 @@ Result<Layer> layerOf(const AttentionRequest& request, const JobContext& context
     static KeptLayer kept;  // of the heavy lane, which is one thread
     const auto card = openCard(request.run.model);
     if (!card) return failure(card.error());
-    const std::string key =
-        runKey(request.run) + " " + std::to_string(request.step) + " " + std::to_string(request.head.layer);
+    const std::string key = runKey(request.run) + " " + std::to_string(request.step) + " " +
+                            std::to_string(request.head.layer) + " " + request.image +
+                            stampText(stampOf(request.image));
     if (kept.key == key && request.head.head >= 0 && request.head.head < card->heads) return kept.layer;
     kept = {};
-    auto layer = card->takesText() ? layerOfText(request, context) : layerOfDit(request, context);
+    auto layer = card->architecture == "vit" ? layerOfViT(request, context) : layerOfRun(request, *card, context);
     if (!layer) return layer;
     if (context.stop.stop_requested() || !layer->queries.defined()) return failure(cancelled());
     kept = {key, *layer};
@@ -160,7 +211,8 @@ Result<std::vector<std::int64_t>> chosen(const AttentionRequest& request, const 
         for (const int number : numbers) {
             if (number < 0 || number >= count)
                 return failure(optionError(kind, "no such token", std::to_string(number),
-                                           "0 to " + std::to_string(count - 1), "Choose another"));
+                                           count == 0 ? "none" : "0 to " + std::to_string(count - 1),
+                                           "Choose another"));
             tokens.push_back(first + number);
         }
         return {};

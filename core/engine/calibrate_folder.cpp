@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "core/checkpoint/model_folder.h"
 #include "core/engine/calibration_sources.h"
 #include "core/engine/device.h"
 #include "core/engine/loaded_model.h"
@@ -29,13 +30,16 @@ bool isPicture(const fs::path& path) {
 
 Result<std::vector<std::string>> picturesIn(const std::string& folder) {
     std::vector<std::string> all;
+    const auto closed = [&](const std::string& why) {
+        return failure({ErrorKind::Refused, "folder", place({folder}), "the folder cannot be read", why,
+                        "a folder of pictures", "Choose another one"});
+    };
+    if (const std::string why = closedBecause(folder); !why.empty()) return closed(why);
     std::error_code error;
     for (auto entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
          !error && entry != fs::recursive_directory_iterator(); entry.increment(error))
         if (isPicture(entry->path()) && entry->is_regular_file(error)) all.push_back(entry->path().string());
-    if (error)
-        return failure({ErrorKind::Refused, "folder", place({folder}), "the folder cannot be read", error.message(),
-                        "a folder of pictures", "Choose another one"});
+    if (error) return closed(error.message());
     if (all.empty())
         return failure({ErrorKind::Refused, "folder", place({folder}), "no picture lies in the folder", "none",
                         "PNG, JPEG or WebP files", "Choose another one"});

@@ -8,13 +8,9 @@
 #include <chrono>
 #include <set>
 
+#include "core/engine/classifier_input.h"
 #include "core/engine/device.h"
-#include "core/engine/loaded_model.h"
-#include "core/engine/picture.h"
-#include "core/engine/preprocess.h"
-#include "core/model/vit_inference.h"
 #include "core/probe/token_field.h"
-#include "core/training/media_library.h"
 
 namespace ropescope {
 namespace {
@@ -91,36 +87,23 @@ Result<void> checkRequest(const ClassifyRequest& request, const ModelCard& card)
 
 Result<ClassifyResult> classify(const ClassifyRequest& request) {
     const c10::InferenceMode inference;
-    const auto device = chooseDevice(request.compute.device);
-    if (!device) return failure(device.error());
-    const int threads = useThreads(request.compute.threads);
-    const auto model = loadModel(request.model, *device, request.compute.precision);
-    if (!model) return failure(model.error());
-    const ModelCard& card = (*model)->card;
-    if (!(*model)->vit)
-        return failure({ErrorKind::Refused, "not-a-classifier", place({card.path}), "this model classifies nothing",
-                        card.architecture, "vit", "Open a ViT checkpoint"});
-    if (auto fits = checkRequest(request, card); !fits) return failure(fits.error());
-    Array pixels = request.pixels;
-    if (!request.image.empty()) {
-        const Result<MediaApi*> media = trainingMedia();
-        if (!media) return failure(media.error());
-        auto read = (*media)->readImage(request.image);
-        if (!read) return failure(read.error());
-        pixels = std::move(*read);
-    }
-    auto input = classifierInput(pixels, card.preprocessing);
+    const auto classifier = openClassifier(request.model, request.compute);
+    if (!classifier) return failure(classifier.error());
+    const LoadedModel& model = *classifier->model;
+    if (auto fits = checkRequest(request, model.card); !fits) return failure(fits.error());
+    const Precision precision = request.compute.precision;
+    const auto input = readInput(*classifier, precision, request.image, request.pixels);
     if (!input) return failure(input.error());
-    const at::Tensor x = normalisedInput(*input, card.preprocessing).to(*device, scalarType(request.compute.precision));
     ClassifyResult result;
-    result.grid = {static_cast<int>(x.size(2)) / card.patch, static_cast<int>(x.size(3)) / card.patch};
+    result.grid = input->grid;
     const auto start = std::chrono::steady_clock::now();
-    const at::Tensor logits =
-        request.heads.empty() ? (*model)->vit->forward(x) : recorded(**model, x, request, result.grid, result.heads);
-    result.top = bestOf(logits[0].to(at::kCPU, at::kFloat), card, request.top);
+    const at::Tensor logits = request.heads.empty()
+                                  ? model.vit->forward(input->values)
+                                  : recorded(model, input->values, request, result.grid, result.heads);
+    result.top = bestOf(logits[0].to(at::kCPU, at::kFloat), model.card, request.top);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    result.input = inColour(*input);
-    result.device = describeCompute(*device, request.compute.precision, threads);
+    result.input = inColour(input->pixels);
+    result.device = describeCompute(classifier->device, precision, classifier->threads);
     return result;
 }
 

@@ -106,7 +106,7 @@ Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_tok
     };
     const at::Tensor latents = keptClean(request.run, request.step);
     if (!latents.defined())
-        return refused("step " + std::to_string(request.step), "the steps of this run are not kept any more",
+        return refused("step " + std::to_string(request.step + 1), "the steps of this run are not kept any more",
                        "Make the picture again");
     const auto device = chooseDevice(request.run.compute.device);
     if (!device) return failure(device.error());

@@ -44,7 +44,7 @@ public:
         plain.rotaryLayout = RotaryLayout::Interleaved;
         m_file.metadata = describe(m_table, plain);
         m_file.metadata["ropescope.folded_from"] = std::filesystem::path(m_card.path).filename().string() + " (" +
-                                                   m_card.encoding + ", sha256 of its head " + m_card.fileSha256 + ")";
+                                                   m_card.encoding + ", fingerprint " + m_card.fingerprint + ")";
         const std::string names = m_card.architecture == "vit"   ? m_card.naming == "rope-vit" ? "naver" : "timm"
                                   : m_card.naming == "diffusers" ? "diffusers"
                                                                  : "dit";

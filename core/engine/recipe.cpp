@@ -100,7 +100,7 @@ std::string recipeOf(const GenerateRequest& request, const ModelCard& card, cons
         {"version", ROPESCOPE_VERSION},
         {"model", r.model.path},
         {"model_name", card.name},
-        {"model_hash", card.fileSha256},
+        {"model_fingerprint", card.fingerprint},
         {"weights", r.model.weights},
         {"encoding", card.encoding},
         {"convention", enumName(card.convention)},

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "core/checkpoint/model_folder.h"
 #include "core/engine/flow_inputs.h"
 #include "core/engine/kept.h"
 #include "core/model/clip.h"
@@ -193,6 +194,8 @@ private:
             auto inside = TensorTable::openPart(m_model, {prefix});
             if (inside || inside.error().code != "TC-05") return inside;
         }
+        if (const std::string why = isFolder(m_folder) ? closedBecause(m_folder) : std::string(); !why.empty())
+            return refused(name, "the folder cannot be read", why, "");
         return refused(name, "this part is missing", "",
                        name + ", " + kindOf(m_flux, number) + "*.safetensors, or that part of the model's own file");
     }

@@ -27,9 +27,9 @@ std::string parametersText(const std::string& recipe) {
     // What those programs call CFG is guidance by a second evaluation; FLUX has the other kind too.
     if (json.contains("true_guidance")) json["distilled"] = json["guidance"], json["guidance"] = json["true_guidance"];
     static constexpr std::pair<const char*, const char*> kEntries[] = {
-        {"Steps", "steps"}, {"Sampler", "sampler"}, {"CFG scale", "guidance"},    {"Distilled CFG Scale", "distilled"},
-        {"Seed", "seed"},   {"Size", "size"},       {"Model hash", "model_hash"}, {"Model", "model_name"},
-        {"Class", "label"}, {"Version", "version"}};
+        {"Steps", "steps"},    {"Sampler", "sampler"}, {"CFG scale", "guidance"}, {"Distilled CFG Scale", "distilled"},
+        {"Seed", "seed"},      {"Size", "size"},       {"Model", "model_name"},   {"Class", "label"},
+        {"Version", "version"}};
     std::string line;
     for (const auto& [title, key] : kEntries) {
         const std::string value = std::string_view(key) == "size" ? turned(word(json, key)) : word(json, key);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/checkpoint/model_folder.h"
 #include "core/training/dataset.h"
 #include "core/training/media_library.h"
 #include "core/training/tensor_array.h"
@@ -32,6 +33,13 @@ std::vector<fs::path> sorted(const fs::path& folder, bool (*wanted)(const fs::di
     return found;
 }
 
+/// A folder that may not be read is no empty one.
+Result<void> checkOpen(const fs::path& folder) {
+    const std::string why = closedBecause(folder.string());
+    if (!why.empty()) return failure(folderError(folder, "the folder cannot be read", why));
+    return {};
+}
+
 bool isFolder(const fs::directory_entry& e) {
     return e.is_directory() && e.path().filename().string()[0] != '.';
 }
@@ -48,6 +56,7 @@ Result<Dataset> readImageFolder(const std::string& folder) {
     std::vector<at::Tensor> images;
     std::vector<std::int64_t> labels;
     for (const fs::path& group : sorted(folder, isFolder)) {
+        if (auto open = checkOpen(group); !open) return failure(open.error());
         for (const fs::path& file : sorted(group, isFile)) {
             const Result<Array> pixels = (*media)->readImage(file.string());
             if (!pixels) return failure(pixels.error());
@@ -74,6 +83,7 @@ Result<Dataset> readImageFolder(const std::string& folder) {
 }
 
 Result<Dataset> readTrainingSet(const std::string& folder) {
+    if (auto open = checkOpen(folder); !open) return failure(open.error());
     const fs::path idx = fs::path(folder) / "train-images-idx3-ubyte";
     const bool isIdx = fs::exists(idx) || fs::exists(idx.string() + ".gz") || sorted(folder, isFolder).empty();
     return isIdx ? readIdxFolder(folder, Split::Train) : readImageFolder(folder);

@@ -115,10 +115,22 @@ private slots:
         QVERIFY(heads.all[0].has_value());
         QCOMPARE(died.size(), 1);
         const QString message = died[0][0].toString();
-        QVERIFY2(message.startsWith("The engine ended by signal 9 (probably out of memory: used 3.0 of "),
-                 qPrintable(message));
+        QVERIFY2(message.startsWith("The engine was killed (signal 9)"), qPrintable(message));
         QCOMPARE(died[0][1].toBool(), true);
         QCOMPARE(diary(), QStringList({"start", "OpenRequest", "HeadsRequest", "start", "HeadsRequest"}));
+    }
+
+    void memoryIsBlamedOnlyWhereItWasShort() {
+        constexpr qint64 gb = qint64(1) << 30;
+        const QString killed = "The engine was killed (signal 9)";
+        QCOMPARE(describeKill(gb / 3, 24 * gb, 20 * gb), killed);
+        QCOMPARE(describeKill(11 * gb, 24 * gb, 22 * gb), killed);
+        QCOMPARE(describeKill(12 * gb, 24 * gb, 22 * gb),
+                 killed + ", probably out of memory: it used 12.0 of 24.0 GB, 22.0 GB are free now");
+        QCOMPARE(describeKill(gb, 24 * gb, 2 * gb),
+                 killed + ", probably out of memory: it used 1.0 of 24.0 GB, 2.0 GB are free now");
+        QCOMPARE(describeKill(gb, 24 * gb, 3 * gb), killed);
+        QCOMPARE(describeKill(gb, 0, 0), killed);  // nothing is known
     }
 
     void aGenerationThatKillsIsNotTriedAgain() {

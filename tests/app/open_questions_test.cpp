@@ -5,7 +5,6 @@
 #include <QPushButton>
 #include <QTableView>
 #include <QTest>
-#include <QTreeWidget>
 
 #include "app/ask_bar.h"
 #include "app/command_palette.h"
@@ -15,10 +14,12 @@
 #include "widgets/attention_view.h"
 #include "widgets/classify_view.h"
 #include "widgets/compare_view.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
 #include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
+#include "widgets/model_card_panel.h"
 #include "widgets/model_tree.h"
 #include "widgets/tensor_list.h"
 #include "widgets/tensor_panel.h"
@@ -41,10 +42,9 @@ class OpenQuestionsTest : public QObject, private test::WindowFixture {
         }
         QFAIL(qPrintable("no answer " + text));
     }
-    static QStringList treeRows(MainWindow& w) {
-        QStringList rows;
-        for (QTreeWidgetItemIterator it(w.panels().tree->tree()); *it; ++it) rows << (*it)->text(0);
-        return rows;
+    static QStringList cardLines(MainWindow& w) {
+        w.panels().tree->setModel(key(w));
+        return w.panels().tree->card().text().split('\n');
     }
     static QAction* menuAction(MainWindow& w, QMenu& menu, int model, const QString& text) {
         w.panels().tree->fillMenu(menu, {model, {-1, -1}});
@@ -67,13 +67,13 @@ private slots:
         QTRY_VERIFY(w->panels().messages->showsError());
         QVERIFY(w->panels().messages->text().contains("no known architecture"));
         QVERIFY(!w->panels().questions->isVisible());
-        QVERIFY(treeRows(*w).contains("no known architecture."));
+        QVERIFY(cardLines(*w).contains("no known architecture."));
         QVERIFY(w->panels().tree->lampText(key(*w)).isEmpty());
         QVERIFY(!w->panels().generate->generateButton()->isEnabled());
         QVERIFY(w->panels().generate->generateButton()->toolTip().contains("no known architecture"));
         // Nothing that needs heads or a run is asked for, and nothing falls over.
         for (Layout layout : kLayouts) w->setLayout(layout);
-        for (QDockWidget* dock : w->docks().views()) dock->raise();
+        for (QDockWidget* dock : w->docks().views) dock->raise();
         for (const char* text : {"Most interesting head", "Next head", "Select the whole layer",
                                  "Pin or unpin the head", "Generate", "Measure data content..."})
             action(*w, text)->trigger();
@@ -82,9 +82,9 @@ private slots:
         w->panels().palette->field()->setText("strange");
         QTest::keyClick(w->panels().palette->field(), Qt::Key_Return);
         QTest::qWait(100);
-        QVERIFY(w->panels().atlas->isShowingEmpty() && w->panels().compare->isShowingEmpty());
+        QVERIFY(w->panels().view<AtlasView>()->isShowingEmpty() && w->panels().view<CompareView>()->isShowingEmpty());
         w->panels().messages->clear();
-        emit w->panels().attention->emptyActionRequested();  // "Make a picture"
+        emit w->panels().view<AttentionView>()->emptyActionRequested();  // "Make a picture"
         QVERIFY(w->panels().messages->text().contains("no known architecture"));
         for (const char* request : {"AtlasRequest", "HeadsRequest", "SelfCheckRequest", "CompareRequest",
                                     "GenerateRequest", "CalibrateRequest", "TokensRequest"})
@@ -101,11 +101,11 @@ private slots:
             const int first = key(*w), strange = w->models().all().rbegin()->first;
             QTRY_COMPARE(w->currentModel(), strange);
             QVERIFY(!w->panels().generate->generateButton()->isEnabled());
-            QCOMPARE(w->panels().tensors->model(), strange);
+            QCOMPARE(w->panels().view<TensorsView>()->model(), strange);
             w->selection().select({first, {0, 1}});
             QCOMPARE(w->currentModel(), first);
             QVERIFY(w->panels().generate->generateButton()->isEnabled());
-            QVERIFY(!w->panels().compare->request().models.empty());
+            QVERIFY(!w->panels().view<CompareView>()->request().models.empty());
             emit w->panels().tree->modelActivated(strange);
             QCOMPARE(w->currentModel(), strange);
             QVERIFY(w->panels().head->title().contains("L0.H1"));  // the head stays
@@ -126,11 +126,11 @@ private slots:
         w->openFiles({"/m/first.safetensors"});
         QTRY_VERIFY(ready(*w));
         QCOMPARE(w->currentModel(), w->models().all().rbegin()->first);
-        QCOMPARE(w->panels().atlas->drawnValue({1, 0}), 0.4);
-        QVERIFY(!w->panels().atlas->scatterPoints().empty());
-        w->docks().compare->raise();
-        QTRY_VERIFY(!w->panels().compare->isShowingEmpty());
-        QCOMPARE(w->panels().compare->request().models.size(), 1u);
+        QCOMPARE(w->panels().view<AtlasView>()->drawnValue({1, 0}), 0.4);
+        QVERIFY(!w->panels().view<AtlasView>()->scatterPoints().empty());
+        w->goTo(w->docks().of(w->panels().view<CompareView>()));
+        QTRY_VERIFY(!w->panels().view<CompareView>()->isShowingEmpty());
+        QCOMPARE(w->panels().view<CompareView>()->request().models.size(), 1u);
     }
 
     void aKnownNetworkWithAProblemShowsItsHeadsAlone() {
@@ -138,7 +138,7 @@ private slots:
         const auto w = window({"/m/vit-broken.safetensors"});
         QTRY_VERIFY(ready(*w));
         QVERIFY(w->panels().messages->text().contains("disagrees"));
-        QCOMPARE(w->panels().atlas->drawnValue({1, 0}), 0.4);
+        QCOMPARE(w->panels().view<AtlasView>()->drawnValue({1, 0}), 0.4);
         QVERIFY(!w->panels().head->measureButton()->isEnabled());
         QVERIFY(w->panels().head->measureButton()->toolTip().contains("disagrees"));
         w->panels().classify->setImage("/pictures/cat.png");
@@ -221,7 +221,7 @@ private slots:
             QCOMPARE(w->models().all().size(), 1u);
             QTRY_VERIFY(ready(*w));
             w->panels().generate->requestGenerate();
-            QTRY_COMPARE(w->panels().generate->resultCount(), 1);
+            QTRY_COMPARE(w->panels().generate->gallery().count(), 1);
             w->closeCurrentModel();
             w->openFiles({"/m/timeless.pt"});
             QTRY_COMPARE(w->models().all().size(), 1u);
@@ -234,14 +234,14 @@ private slots:
         script("{}");
         const auto w = window({"/m/surplus.pt"});
         QTRY_VERIFY(ready(*w));
-        QVERIFY(treeRows(*w).contains("2 tensors not understood"));
-        QVERIFY(treeRows(*w).contains("2 assumptions"));
+        QVERIFY(cardLines(*w).contains("2 tensors not understood"));
+        QVERIFY(cardLines(*w).contains("2 assumptions"));
         QVERIFY(!w->panels().generate->generateButton()->isEnabled());
         QVERIFY(w->panels().questions->text().contains("blocks.0.gate, blocks.1.gate"));
         press(*w, "Compute without them");
         QTRY_VERIFY(only(*w).runs());
         QCOMPARE(only(*w).ref.ignore, (std::vector<std::string>{"blocks.0.gate", "blocks.1.gate"}));
-        QVERIFY(treeRows(*w).contains("2 tensors left out"));
+        QVERIFY(cardLines(*w).contains("2 tensors left out"));
         QCOMPARE(w->models().all().size(), 1u);
         QTRY_VERIFY(w->panels().generate->generateButton()->isEnabled());
         QVERIFY(w->currentSession().answers.value("/m/surplus.pt").ignore.empty());  // asked again of a changed file
@@ -289,8 +289,8 @@ private slots:
         const auto w = window({"/m/strange.pt"});
         QTRY_COMPARE(w->models().all().size(), 1u);
         QVERIFY(!diary().contains("TensorsRequest"));  // nobody looks
-        action(*w, "Go to Tensors")->trigger();
-        TensorsView& view = *w->panels().tensors;
+        w->goTo(w->docks().of(w->panels().view<TensorsView>()));
+        TensorsView& view = *w->panels().view<TensorsView>();
         QTRY_COMPARE(view.list().rowCount(), 3);
         view.choose("blocks.0.gate");
         QTRY_COMPARE(view.panel().shown().name, std::string("blocks.0.gate"));

@@ -5,6 +5,7 @@
 #include <QPushButton>
 #include <QStandardPaths>
 #include <QTemporaryDir>
+#include <QSignalSpy>
 #include <QTest>
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,7 @@
 #include "widgets/atlas_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_view.h"
 #include "widgets/head_panel.h"
 #include "widgets/message_bar.h"
@@ -77,7 +79,7 @@ class WindowContentTest : public QObject {
         m_window->selection().select({m_model, id});
         return QTest::qWaitFor(
             [&] {
-                return !m_window->panels().spectrum->drawnValues({m_model, id}).empty();
+                return !m_window->panels().view<SpectrumView>()->drawnValues({m_model, id}).empty();
             },
             30'000);
     }
@@ -105,7 +107,7 @@ private slots:
                 const std::vector<double> x = inspected({layer, h}, "cross_axis_mixing_q");
                 QCOMPARE(x.size(), 4u);
                 const double mixing = 1 - (x[0] + x[3]) / 2;
-                QVERIFY(std::abs(m_window->panels().atlas->drawnValue({layer, h}) - mixing) < 1e-6);
+                QVERIFY(std::abs(m_window->panels().view<AtlasView>()->drawnValue({layer, h}) - mixing) < 1e-6);
                 if (mixing > best) best = mixing, head = {layer, h};
             }
         }
@@ -114,7 +116,7 @@ private slots:
     }
 
     void theAtlasPaintsTheColoursItSays() {
-        AtlasView& atlas = *m_window->panels().atlas;
+        AtlasView& atlas = *m_window->panels().view<AtlasView>();
         const QImage image = atlas.grid()->grab().toImage();
         for (int h = 0; h < heads(); ++h) {
             const QRect cell = atlas.cellRect({1, h});
@@ -130,14 +132,14 @@ private slots:
         for (HeadId id : {HeadId{0, 0}, HeadId{1, 2}}) {
             QVERIFY(show(id));
             const HeadRef head{m_model, id};
-            panels.spectrum->setValues(SpectrumView::Values::GaugeFixed);
-            QVERIFY(near(panels.spectrum->drawnValues(head), inspected(id, "gauge_fixed_singular_values")));
-            panels.spectrum->setValues(SpectrumView::Values::Stored);
-            QVERIFY(near(panels.spectrum->drawnValues(head), inspected(id, "singular_values")));
-            panels.spectrum->setValues(SpectrumView::Values::GaugeFixed);
+            panels.view<SpectrumView>()->setValues(SpectrumView::Values::GaugeFixed);
+            QVERIFY(near(panels.view<SpectrumView>()->drawnValues(head), inspected(id, "gauge_fixed_singular_values")));
+            panels.view<SpectrumView>()->setValues(SpectrumView::Values::Stored);
+            QVERIFY(near(panels.view<SpectrumView>()->drawnValues(head), inspected(id, "singular_values")));
+            panels.view<SpectrumView>()->setValues(SpectrumView::Values::GaugeFixed);
             for (auto side : {PlanesView::Side::Query, PlanesView::Side::Key}) {
-                panels.planes->setSide(side);
-                const std::vector<int> order = panels.planes->drawnOrder(head);
+                panels.view<PlanesView>()->setSide(side);
+                const std::vector<int> order = panels.view<PlanesView>()->drawnOrder(head);
                 const std::vector<double> overlap =
                     inspected(id, side == PlanesView::Side::Query ? "overlap_q" : "overlap_k");
                 std::vector<double> ordered;
@@ -147,11 +149,11 @@ private slots:
                                                      static_cast<std::size_t>(column)));
                     }
                 }
-                QVERIFY(near(panels.planes->drawnOverlap(head), ordered));
+                QVERIFY(near(panels.view<PlanesView>()->drawnOverlap(head), ordered));
             }
             double drawn = 0;
             for (int axis : {0, 1}) {
-                for (const QPointF& point : panels.frequencies->drawnEnergy(head, axis)) drawn += point.y();
+                for (const QPointF& point : panels.view<FrequenciesView>()->drawnEnergy(head, axis)) drawn += point.y();
             }
             double energy = 0;
             for (double share : inspected(id, "energy_weights")) energy += share;
@@ -171,7 +173,7 @@ private slots:
             if (omega[offset + 2 * p] != 0) rows.push_back({2 * M_PI / std::abs(omega[offset + 2 * p]), energy[p]});
         }
         std::ranges::sort(rows);
-        const std::vector<QPointF> drawn = m_window->panels().frequencies->drawnEnergy({m_model, id}, 0);
+        const std::vector<QPointF> drawn = m_window->panels().view<FrequenciesView>()->drawnEnergy({m_model, id}, 0);
         QCOMPARE(drawn.size(), rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             QVERIFY(std::abs(drawn[i].x() / rows[i].first - 1) < 1e-5);
@@ -180,7 +182,7 @@ private slots:
     }
 
     void kernelsAndSensitivitiesAreThoseOfInspect() {
-        FieldsView& fields = *m_window->panels().fields;
+        FieldsView& fields = *m_window->panels().view<FieldsView>();
         const HeadId id{0, 2};
         QVERIFY(show(id));
         fields.setGrid(m_window->models().find(m_model)->card.grid);
@@ -208,7 +210,7 @@ private slots:
         request.guidance = 1.5;
         view.restore(request);
         QTest::mouseClick(view.generateButton(), Qt::LeftButton);
-        QTRY_COMPARE_WITH_TIMEOUT(view.resultCount(), 1, 120'000);
+        QTRY_COMPARE_WITH_TIMEOUT(view.gallery().count(), 1, 120'000);
 
         const QString field = m_folder.filePath("field.safetensors"), picture = m_folder.filePath("picture.png");
         const SafetensorsContent content = command({"generate", kModel, "--class", "1", "--seed", "7", "--steps", "10",
@@ -216,9 +218,9 @@ private slots:
                                                    field);
         const HeadId id{1, 0};
         QVERIFY(show(id));
-        FieldsView& fields = *m_window->panels().fields;
+        FieldsView& fields = *m_window->panels().view<FieldsView>();
         for (int step : {0, 4, 9}) {
-            fields.setStep(step);
+            m_window->runs().setStep(step);
             const std::vector<double> all = expected(content, "field_mean.1", step, 10);
             const std::size_t n = all.size() / static_cast<std::size_t>(heads());
             QVERIFY(near(fields.drawnMeasured({m_model, id}),
@@ -265,7 +267,7 @@ private slots:
         GenerateRequest request = view.request();
         request.steps = 500;
         view.restore(request);
-        const int results = view.resultCount();
+        const int results = view.gallery().count();
         int steps = 0;
         QObject listener;
         connect(&m_window->generation(), &Generation::progressed, &listener, [&](const GenerateProgress& progress) {
@@ -276,22 +278,24 @@ private slots:
         QVERIFY(m_window->generation().isRunning());
         QTRY_VERIFY_WITH_TIMEOUT(!m_window->generation().isRunning(), 60'000);
         QVERIFY2(steps < 100, "the run went on");
-        QCOMPARE(view.resultCount(), results);
+        QCOMPARE(view.gallery().count(), results);
         QVERIFY(!view.messages().showsError());
     }
 
     void aKilledEngineIsReplacedAndNothingIsLost() {  // GP-06
         const auto killed = static_cast<pid_t>(m_window->engine().processId());
-        const double before = m_window->panels().atlas->drawnValue({0, 0});
+        const double before = m_window->panels().view<AtlasView>()->drawnValue({0, 0});
         QCOMPARE(::kill(killed, SIGKILL), 0);
-        QTRY_VERIFY_WITH_TIMEOUT(m_window->panels().messages->text().contains("signal 9"), 10'000);
+        QSignalSpy died(&m_window->engine(), &EngineClient::died);
+        QTRY_COMPARE_WITH_TIMEOUT(died.count(), 1, 10'000);
+        QVERIFY(died.first().first().toString().contains("signal 9"));
         QTRY_VERIFY_WITH_TIMEOUT(m_window->engine().state() == EngineClient::State::Ready, 10'000);
         QVERIFY(m_window->engine().processId() != killed);
         QVERIFY(show({0, 1}));
-        QVERIFY(near(m_window->panels().spectrum->drawnValues({m_model, {0, 1}}),
+        QVERIFY(near(m_window->panels().view<SpectrumView>()->drawnValues({m_model, {0, 1}}),
                      inspected({0, 1}, "gauge_fixed_singular_values")));
-        QCOMPARE(m_window->panels().atlas->drawnValue({0, 0}), before);
-        m_window->panels().messages->clear();
+        QCOMPARE(m_window->panels().view<AtlasView>()->drawnValue({0, 0}), before);
+        QVERIFY(!m_window->panels().messages->showsError());  // it is back
     }
 
     void aRefusedFileSaysWhyAndWhatWasOpenStays() {

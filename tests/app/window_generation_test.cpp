@@ -16,10 +16,12 @@
 #include "widgets/attention_canvas.h"
 #include "widgets/attention_view.h"
 #include "widgets/fields_view.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/lora_list.h"
 #include "widgets/message_bar.h"
+#include "widgets/run_bar.h"
 
 namespace ropescope {
 
@@ -36,11 +38,11 @@ private slots:
         QTRY_VERIFY(ready(*w));
         QTest::mouseClick(w->panels().generate->generateButton(), Qt::LeftButton);
         QVERIFY(w->generation().isRunning());
-        QTRY_COMPARE(w->panels().generate->resultCount(), 1);
+        QTRY_COMPARE(w->panels().generate->gallery().count(), 1);
         QVERIFY(!w->generation().isRunning());
         QVERIFY(!w->panels().generate->shownImage().isNull());
-        QCOMPARE(w->panels().fields->step(), 4);
-        const std::vector<double> measured = w->panels().fields->drawnMeasured(w->selection().current());
+        QCOMPARE(w->runs().step(), 4);
+        const std::vector<double> measured = w->panels().view<FieldsView>()->drawnMeasured(w->selection().current());
         QCOMPARE(measured, std::vector<double>(25, 1.0));
     }
 
@@ -54,7 +56,7 @@ private slots:
         QVERIFY(w->panels().questions->text().contains("closing ends it"));
         w->panels().questions->answer(1);  // stay
         QVERIFY(w->generation().isRunning());
-        QTRY_COMPARE(w->panels().generate->resultCount(), 1);
+        QTRY_COMPARE(w->panels().generate->gallery().count(), 1);
         QTRY_COMPARE(diary().filter("SavePngRequest").size(), 1);
         action(*w, "Keep finished pictures")->trigger();
         QVERIFY(!w->currentSession().keepPictures);
@@ -75,26 +77,27 @@ private slots:
         settings.steps = 5;
         w->panels().generate->restore(settings);
         QTRY_VERIFY(w->panels().generate->settings().prompt().tokensText().contains("drops the last 1, after \"cat\""));
-        w->docks().attention->raise();
-        QVERIFY(w->panels().attention->isShowingEmpty());
+        w->goTo(w->docks().of(w->panels().view<AttentionView>()));
+        QVERIFY(w->panels().view<AttentionView>()->isShowingEmpty());
         w->panels().generate->requestGenerate();
-        QTRY_VERIFY(w->panels().attention->hasRun());
-        QTRY_COMPARE(w->panels().attention->canvas()->figure().image.size(), 9u);
-        w->panels().attention->choose({4}, {});
-        QTRY_COMPARE(w->panels().attention->canvas()->figure().image.front(), 0.4f);
-        QVERIFY(!w->panels().attention->canvas()->figure().picture.isNull());
+        QTRY_VERIFY(w->panels().view<AttentionView>()->canAsk());
+        QTRY_COMPARE(w->panels().view<AttentionView>()->canvas()->figure().image.size(), 9u);
+        w->panels().view<AttentionView>()->choose({4}, {});
+        QTRY_COMPARE(w->panels().view<AttentionView>()->canvas()->figure().image.front(), 0.4f);
+        QVERIFY(!w->panels().view<AttentionView>()->canvas()->figure().picture.isNull());
         GenerateView& view = *w->panels().generate;
-        view.timeline()->setValue(1);
+        RunBar& bar = *w->panels().run;
+        bar.slider()->setValue(1);
         const QSize preview = view.shownImage().size();
-        QTest::mouseClick(view.decodeButton(), Qt::LeftButton);
+        QTest::mouseClick(bar.decodeButton(), Qt::LeftButton);
         QTRY_COMPARE(view.shownImage().size(), QSize(8, 8));
         QVERIFY(preview != QSize(8, 8));
-        QVERIFY(!view.decodeButton()->isEnabled());
-        view.timeline()->setValue(2);
-        QVERIFY(view.decodeButton()->isEnabled());
+        QVERIFY(!bar.decodeButton()->isEnabled());
+        bar.slider()->setValue(2);
+        QVERIFY(bar.decodeButton()->isEnabled());
         // Shares of all heads join the Atlas.
-        w->panels().atlas->setNumber("image_to_text");
-        QCOMPARE(w->panels().atlas->drawnValue({1, 0}), 0.6);
+        w->panels().view<AtlasView>()->setNumber("image_to_text");
+        QCOMPARE(w->panels().view<AtlasView>()->drawnValue({1, 0}), 0.6);
     }
 
     void aPictureBringsItsModelAndSettingsBack() {
@@ -168,13 +171,13 @@ private slots:
         const auto w = window({"/m/first.safetensors"});
         QTRY_VERIFY(ready(*w));
         w->panels().generate->requestGenerate();
-        QTRY_VERIFY(w->panels().attention->hasRun());
+        QTRY_VERIFY(w->panels().view<AttentionView>()->canAsk());
         w->engine().restart();
         w->panels().generate->requestGenerate();
         QTRY_VERIFY(w->panels().generate->messages().showsError());
-        QVERIFY(w->panels().attention->hasRun());
-        QCOMPARE(w->panels().generate->timeline()->maximum(), 4);
-        QCOMPARE(w->panels().fields->drawnMeasured(w->selection().current()).size(), 25u);
+        QVERIFY(w->panels().view<AttentionView>()->canAsk());
+        QCOMPARE(w->panels().run->slider()->maximum(), 4);
+        QCOMPARE(w->panels().view<FieldsView>()->drawnMeasured(w->selection().current()).size(), 25u);
     }
 
     void aNewRunEndsQuestionsAboutTheOneBefore() {
@@ -182,10 +185,10 @@ private slots:
         const auto w = window({"/m/first.safetensors", "/m/second.safetensors"});
         QTRY_COMPARE(w->models().all().size(), 2u);
         QTRY_VERIFY(ready(*w));
-        w->docks().attention->raise();
+        w->goTo(w->docks().of(w->panels().view<AttentionView>()));
         w->panels().generate->requestGenerate();
-        QTRY_VERIFY(w->panels().attention->hasRun());
-        QTRY_VERIFY(w->panels().attention->messages().text().contains("step 2"));
+        QTRY_VERIFY(w->panels().view<AttentionView>()->canAsk());
+        QTRY_VERIFY(w->panels().view<AttentionView>()->messages().text().contains("step 2"));
         w->panels().generate->requestGenerate();
         QTRY_COMPARE(diary().filter(QRegularExpression("^cancelled after ")).size(), 1);
         // A model that is selected meanwhile is the one to generate with afterwards.
@@ -205,7 +208,7 @@ private slots:
         QTRY_VERIFY(!w->panels().generate->shownImage().isNull());
         QTest::keyClick(w.get(), Qt::Key_Escape);
         QTRY_VERIFY(!w->generation().isRunning());
-        QCOMPARE(w->panels().generate->resultCount(), 0);
+        QCOMPARE(w->panels().generate->gallery().count(), 0);
         QCOMPARE(diary().filter(QRegularExpression("^cancelled after ")).size(), 1);
         QVERIFY(!w->panels().generate->messages().showsError());
     }

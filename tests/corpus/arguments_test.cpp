@@ -151,5 +151,18 @@ TEST_F(Arguments, ATwinBesideTheWeightsIsRefused) {
     EXPECT_EQ(card.problemCode, "TC-12") << card.problem;
 }
 
+TEST_F(Arguments, AnOptimizerAloneIsDescribed) {
+    const std::string moments = "}" + entry("exp_avg", pickled({.count = 65536}));
+    const auto card =
+        describeFile(write("}" + entry("state", "}" + pickledInt(0) + moments + "s") + entry("param_groups", "]")));
+    ASSERT_TRUE(card) << card.error().message();
+    EXPECT_EQ(card->format, "torch-zip");
+    EXPECT_TRUE(card->architecture.empty());
+    EXPECT_EQ(card->problemCode, "unknown-model");
+    ASSERT_EQ(card->notes.size(), 1u);
+    EXPECT_EQ(card->notes[0], "holds the state of an optimizer or a schedule, no weights");
+    EXPECT_EQ(describeFile(write("}" + entry("epoch", pickledInt(3)))).error().code, "PK-20") << "no tensor at all";
+}
+
 }  // namespace
 }  // namespace ropescope::corpus

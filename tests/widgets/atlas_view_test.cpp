@@ -168,6 +168,28 @@ private slots:
         const Rgb middle = colourAt(ColourMap::Diverging, 0.5);
         QCOMPARE(m_view->drawnColour({0, 0}), QColor(middle.red, middle.green, middle.blue));  // 0 - 0
     }
+    void scatterChoicesShowTheirWholeText() {
+        auto* scatter = m_view->findChild<ScatterPlot*>();
+        for (QComboBox* choice : {scatter->xChoice(), scatter->yChoice()}) {
+            for (int i = 0; i < choice->count(); ++i)
+                QVERIFY(choice->sizeHint().width() > choice->fontMetrics().horizontalAdvance(choice->itemText(i)));
+        }
+    }
+    void scatterGivesWayWhereThereIsNoRoom() {
+        auto* scatter = m_view->findChild<ScatterPlot*>();
+        QVERIFY(scatter->isVisible() && m_view->grid()->isVisible());
+        m_view->resize(360, 300);
+        QApplication::processEvents();
+        QVERIFY(scatter->isHidden() && m_view->grid()->isVisible());
+        for (int layer = 0; layer < 6; ++layer) QVERIFY(m_view->grid()->rect().contains(m_view->cellRect({layer, 3})));
+    }
+    void hoverEndsWithTheModel() {
+        QSignalSpy hovered(m_view.get(), &View::hovered);
+        QTest::mouseMove(m_view->grid(), m_view->cellRect({4, 2}).center());
+        QVERIFY(!hovered.last().first().toString().isEmpty());
+        m_sample->models.remove(m_sample->model);
+        QVERIFY(hovered.last().first().toString().isEmpty());
+    }
     void emptyWithoutModel() {
         OpenModels none;
         Selection selection;

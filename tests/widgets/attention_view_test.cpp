@@ -29,9 +29,9 @@ AttentionReport report() {
 }
 
 struct Shown : OpenedSample {
-    AttentionView view{models, selection};
+    AttentionView view{models, selection, runs};
     AttentionRequest asked;
-    int count = 0;
+    int count = 0, key = -1;
 
     Shown() {
         QObject::connect(&view, &AttentionView::attentionRequested, [this](const AttentionRequest& request) {
@@ -42,13 +42,16 @@ struct Shown : OpenedSample {
         view.resize(800, 500);
         view.show();
     }
+    /// A finished picture of four steps; the slider stands on the third.
     void run() {
-        GenerateRequest request;
-        request.seed = 9;
-        view.beginRun(model, request);
-        for (int step = 0; step < 3; ++step) view.addStep(step, imageOf(samplePicture(step)));
-        view.endRun(4);
+        key = addRun({2, 3}, 4);
+        for (int step = 0; step < 4; ++step) addStep(key, {step, 4, 250, {}}, samplePicture(step));
+        runs.finish(key, Run::State::Done, imageOf(samplePicture(3)),
+                    "ropescope generate m.safetensors --out IMAGE.png", {});
+        runs.setStep(2);
     }
+    void answer() { view.take(asked, report()); }
+    [[nodiscard]] const AttentionFigure& figure(int place = 0) const { return view.canvas(place)->figure(); }
 };
 
 }  // namespace
@@ -61,7 +64,7 @@ private slots:
         QVERIFY(s.view.isShowingEmpty());
         s.run();
         QVERIFY(!s.view.isShowingEmpty());
-        s.models.remove(s.model);
+        s.runs.closeModel(s.model);
         QVERIFY(s.view.isShowingEmpty());
     }
     void asksForTheCurrentHeadAndStep() {
@@ -69,10 +72,10 @@ private slots:
         s.run();
         QTRY_COMPARE(s.count, 1);
         QCOMPARE(s.asked.run.seed, 9u);
-        QCOMPARE(s.asked.step, 2);  // the middle
+        QCOMPARE(s.asked.step, 2);
         QVERIFY((s.asked.head == HeadId{2, 1}));
         QVERIFY(s.asked.patches.empty() && s.asked.words.empty());
-        s.view.setStep(3);
+        s.runs.setStep(3);
         s.view.choose({4, 1}, {2});
         QTRY_COMPARE(s.count, 2);  // once for both
         QCOMPARE(s.asked.step, 3);
@@ -82,38 +85,80 @@ private slots:
         QTRY_COMPARE(s.count, 3);
         QVERIFY((s.asked.head == HeadId{5, 0}));
         s.view.hide();
-        s.view.setStep(0);
+        s.runs.setStep(0);
         QTest::qWait(100);
         QCOMPARE(s.count, 3);  // nobody looks
+    }
+    void severalHeadsSideBySideOnOneScale() {
+        Shown s;
+        s.selection.selectAll({s.head(1, 0), s.head(2, 1)});
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        QVERIFY((s.asked.head == HeadId{2, 1}));  // the current one first
+        s.answer();
+        QCOMPARE(s.count, 2);
+        QVERIFY((s.asked.head == HeadId{1, 0}));
+        AttentionReport second = report();
+        second.looks.image[0] = 0.7f;
+        s.view.take(s.asked, second);
+        QCOMPARE(s.count, 2);  // all are answered
+        QVERIFY(s.figure(0).titles.first().startsWith("L2.H1") && s.figure(1).titles.first().startsWith("L1.H0"));
+        QCOMPARE(s.figure(0).high, double(0.7f));
+        QCOMPARE(s.figure(1).high, double(0.7f));
+        QVERIFY(!s.figure(0).words.empty());
+        QVERIFY(s.figure(1).words.empty());  // words stand beside the current head
+        QCOMPARE(s.view.contents(FigureFormat::Csv), QString("Attention, 2 heads, 40 numbers"));
+    }
+    void aClassifiedPictureIsAskedWithItsFile() {
+        Shown s;
+        Run run;
+        run.state = Run::State::Done;
+        run.model = s.model;
+        run.file = "/p/cat.png";
+        run.subject = "cat.png";
+        run.patches = {2, 3};
+        run.picture = imageOf(samplePicture(1));
+        s.runs.add(run);
+        QTRY_COMPARE(s.count, 1);
+        QCOMPARE(s.asked.image, std::string("/p/cat.png"));
+        QCOMPARE(s.asked.step, 0);
+        AttentionReport r = report();
+        r.tokens.parts = {{"class token", 0, 1, 1, 0, {"class token"}}};
+        r.looks.text = {0.2f}, r.seen.text = {0.1f};
+        s.view.take(s.asked, r);
+        QCOMPARE(s.figure().words, std::vector<QString>{"class token"});
+        QVERIFY(!s.figure().titles.first().contains("step"));
+        QVERIFY(s.view.commandLine().contains("attention") && s.view.commandLine().contains("--image /p/cat.png"));
+        QVERIFY(!s.view.commandLine().contains("--step"));
     }
     void drawsBothDirections() {
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
-        s.view.take(s.asked, report());
-        const AttentionFigure& figure = s.view.canvas()->figure();
-        QCOMPARE(figure.image, report().looks.image);
-        QCOMPARE(figure.high, double(0.1f));
-        QCOMPARE(figure.words.size(), 3u);  // padding is not drawn
-        QCOMPARE(figure.words[1], QString("\u2581cat"));
-        QCOMPARE(figure.picture, imageOf(samplePicture(2)));
-        QVERIFY(figure.title.contains("L2.H1"));
-        QVERIFY(figure.hint.contains("10.0 % on padding"));  // of the fourth token, which stands for no word
+        s.answer();
+        QCOMPARE(s.figure().image, report().looks.image);
+        QCOMPARE(s.figure().high, double(0.1f));
+        QCOMPARE(s.figure().words.size(), 3u);  // padding is not drawn
+        QCOMPARE(s.figure().words[1], QString("\u2581cat"));
+        QCOMPARE(s.figure().picture, imageOf(samplePicture(2)));
+        QVERIFY(s.figure().titles.first().contains("L2.H1, step 3 of 4"));
+        QVERIFY(s.view.commandLine().contains("--step 3"));    // steps count from 1 everywhere
+        QVERIFY(s.view.hint().contains("10.0 % on padding"));  // of the fourth token, which stands for no word
         s.view.setDirection(AttentionView::Direction::Seen);
-        QCOMPARE(s.view.canvas()->figure().image, report().seen.image);
-        QVERIFY(s.view.canvas()->figure().hint.contains("all patches"));
+        QCOMPARE(s.figure().image, report().seen.image);
+        QVERIFY(s.view.hint().contains("all patches"));
         QVERIFY(coloursShown(s.view) > 30);
     }
     void clicksChoosePatchesAndWords() {
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
-        s.view.take(s.asked, report());
+        s.answer();
         AttentionCanvas* canvas = s.view.canvas();
         QTest::mouseClick(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(4));
         QTRY_COMPARE(s.asked.patches, std::vector<int>({4}));
-        s.view.take(s.asked, report());
-        QVERIFY(canvas->figure().hint.contains("row 1, column 1"));
+        s.answer();
+        QVERIFY(s.view.hint().contains("row 1, column 1"));
         QTest::mouseClick(canvas, Qt::LeftButton, Qt::ShiftModifier, canvas->placeOfWord(1));
         QTRY_COMPARE(s.asked.words, std::vector<int>({1}));
         QCOMPARE(s.asked.patches, std::vector<int>({4}));
@@ -159,7 +204,7 @@ private slots:
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
-        s.view.take(s.asked, report());
+        s.answer();
         AttentionCanvas* canvas = s.view.canvas();
         QTest::mouseMove(canvas, canvas->placeOfPatch(5));
         QCOMPARE(canvas->reading(), QString("row 1, column 2: 0.1"));
@@ -170,59 +215,65 @@ private slots:
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
-        s.view.take(s.asked, report());
-        const AttentionFigure answered = s.view.canvas()->figure();
-        s.view.setStep(0);
+        s.answer();
+        const AttentionFigure answered = s.figure();
+        const QString hint = s.view.hint();
+        s.runs.setStep(0);
         s.view.choose({4}, {});
-        s.selection.select(s.head(5, 0));
-        const AttentionFigure& shown = s.view.canvas()->figure();
-        QCOMPARE(shown.title, answered.title);
-        QCOMPARE(shown.hint, answered.hint);
-        QCOMPARE(shown.picture, answered.picture);
-        QVERIFY(shown.patches == std::set<int>{4});  // seen at once
+        QCOMPARE(s.figure().titles, answered.titles);
+        QCOMPARE(s.view.hint(), hint);
+        QCOMPARE(s.figure().picture, answered.picture);
+        QVERIFY(s.figure().patches == std::set<int>{4});  // seen at once
         QTRY_COMPARE(s.count, 2);
-        s.view.take(s.asked, report());
-        QVERIFY(shown.title.contains("L5.H0, step 1 of 4"));
-        QVERIFY(shown.hint.contains("row 1, column 1"));
-        QCOMPARE(shown.picture, imageOf(samplePicture(0)));
+        s.answer();
+        QVERIFY(s.figure().titles.first().contains("L2.H1, step 1 of 4"));
+        QVERIFY(s.view.hint().contains("row 1, column 1"));
+        QCOMPARE(s.figure().picture, imageOf(samplePicture(0)));
+        s.selection.select(s.head(5, 0));
+        QVERIFY(s.figure().image.empty());  // nothing of another head
+        QVERIFY(s.figure().titles.first().contains("L5.H0"));
     }
     void anAnswerDoesNotEndADrag() {
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
-        s.view.take(s.asked, report());
+        s.answer();
         AttentionCanvas* canvas = s.view.canvas();
         QTest::mousePress(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(1));
         QTest::mouseMove(canvas, canvas->placeOfPatch(4));
         QTRY_COMPARE(s.count, 2);
-        s.view.take(s.asked, report());  // about the patch that was pressed
+        s.answer();  // about the patch that was pressed
         QTest::mouseMove(canvas, canvas->placeOfPatch(5));
         QTest::mouseRelease(canvas, Qt::LeftButton, {}, canvas->placeOfPatch(5));
         QTRY_COMPARE(s.asked.patches, std::vector<int>({1, 2, 4, 5}));
     }
-    void aNewRunShowsItsPictures() {
+    void anotherPictureTakesThePlaceOfTheOneBefore() {
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
         const AttentionRequest before = s.asked;
         s.view.take(before, report());
-        s.view.beginRun(s.model, {});
-        QVERIFY(s.view.canvas()->figure().image.empty());
-        s.view.addStep(0, imageOf(samplePicture(5)));
-        QCOMPARE(s.view.canvas()->figure().picture, imageOf(samplePicture(5)));
+        Run next;
+        next.model = s.model;
+        next.asked.seed = 10;
+        const int key = s.runs.add(next);
+        QVERIFY(s.figure().image.empty());
+        s.addStep(key, {0, 4, 0, {}}, samplePicture(5));
+        QCOMPARE(s.figure().picture, imageOf(samplePicture(5)));
         s.view.take(before, report());  // too late
-        QVERIFY(s.view.canvas()->figure().image.empty());
+        QVERIFY(s.figure().image.empty());
+        QVERIFY(!s.view.canAsk());  // while it is made
         QVERIFY(coloursShown(s.view) > 10);
     }
     void theNumbersAreThoseOfAllTokens() {
         Shown s;
         s.run();
         QTRY_COMPARE(s.count, 1);
-        s.view.take(s.asked, report());
+        s.answer();
         const QStringList lines = s.view.numbers(',').trimmed().split('\n');
         QCOMPARE(lines.size(), 1 + 4 + 6);
-        QCOMPARE(lines[2], QString("1,text,\"\u2581cat\",0.3,0.2"));
-        QCOMPARE(lines.last(), QString("5,picture,\"row 1 column 2\",0.1,0.5"));
+        QCOMPARE(lines[2], QString("L2.H1,1,text,\"\u2581cat\",0.3000000119,0.200000003"));
+        QCOMPARE(lines.last(), QString("L2.H1,5,picture,\"row 1 column 2\",0.1000000015,0.5"));
     }
     void failureStaysInTheView() {
         Shown s;
@@ -232,15 +283,16 @@ private slots:
     }
     void sharesOfARunJoinTheAtlas() {
         OpenedSample s;
-        s.models.joinShares(s.model);
+        s.models.joinShares(s.model, {});
         const std::size_t before = s.models.find(s.model)->atlas->numbers.size();
+        std::vector<StepFields> steps;
         for (int step = 0; step < 2; ++step) {
             StepFields fields{step, 2, 0, {}};
             fields.heads.push_back({{1, 2}, {1, 1}, {1.f}, {1.f}, 0, {4, 0.5 + 0.25 * step, 0.125}});
-            s.models.putFields(s.model, fields);
+            steps.push_back(fields);
         }
         QSignalSpy changed(&s.models, &OpenModels::atlasChanged);
-        s.models.joinShares(s.model);
+        s.models.joinShares(s.model, steps);
         QCOMPARE(changed.count(), 1);
         const AtlasReport& atlas = *s.models.find(s.model)->atlas;
         QCOMPARE(atlas.numbers.size(), before + 2);
@@ -248,7 +300,7 @@ private slots:
         QCOMPARE(number.key, std::string("image_to_text"));
         QCOMPARE(number.values[1 * 4 + 2], 0.625);
         QVERIFY(std::isnan(number.values[0]));
-        s.models.joinShares(s.model);
+        s.models.joinShares(s.model, steps);
         QCOMPARE(s.models.find(s.model)->atlas->numbers.size(), before + 2);
         // They stay when layers of the Atlas still arrive.
         AtlasReport later = *s.models.find(s.model)->atlas;

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/compare_view.h"
 
+#include <QApplication>
+#include <QLabel>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 
+#include "core/data/command_line.h"
 #include "tests/widgets/opened_sample.h"
 #include "widgets/compare_matrix.h"
 #include "widgets/head_map.h"
+#include "widgets/key_line.h"
 #include "widgets/message_bar.h"
+#include "widgets/two_parts.h"
 
 using namespace ropescope;
 
@@ -31,6 +37,12 @@ class CompareViewTest : public QObject {
             view.show();
         }
     };
+
+    static bool says(const CompareView& view, const QString& words) {
+        for (const QLabel* label : view.findChildren<QLabel*>())
+            if (label->text().contains(words)) return true;
+        return false;
+    }
 
 private slots:
     void modelsWithoutHeadsAreNotCompared() {
@@ -116,16 +128,20 @@ private slots:
         QCOMPARE(a.requests.back().models.size(), std::size_t(2));
         QCOMPARE(a.view.matrix()->figure().size(), 48);
         QCOMPARE(a.view.matrix()->figure().blockStart, (std::vector<int>{0, 24}));
-        QCOMPARE(a.view.matrix()->figure().names[25], QStringLiteral("B L0.H1"));  // the note says which one B is
+        QCOMPARE(a.view.matrix()->figure().names[25], QStringLiteral("L0.H1 B"));
+        QCOMPARE(a.view.findChild<KeyLine*>()->words(), (QStringList{"A sample", "B second"}));
         QCOMPARE(a.view.drawnValue(a.sample.head(1, 0), {second, {1, 0}}), 1.0);
         a.sample.models.remove(second);
         QVERIFY(a.view.matrix()->figure().size() != 48 || a.view.isShowingEmpty());
+        QVERIFY(a.view.findChild<KeyLine*>()->words().isEmpty());
     }
     void planesOfTwoStatesAreOverlaid() {
         Answered a;
         a.view.setMetric(CompareView::Metric::PlaneOverlap);
         QCOMPARE(a.requests.size(), std::size_t(1));  // one model alone: said, not asked
-        QVERIFY(a.view.messages().text().contains(QStringLiteral("two checkpoints")));
+        QVERIFY(a.view.isShowingEmpty());
+        QVERIFY(says(a.view, "two checkpoints"));
+        QVERIFY(a.view.commandLine().isEmpty());
         ModelRef other;
         other.path = "second";
         a.sample.models.add(other, sampleCard("second"));
@@ -138,6 +154,78 @@ private slots:
         QVERIFY(a.view.pairText(3, 2).contains(QStringLiteral("plane 2: overlap 0.976")));
         QCOMPARE(a.view.numbers(',').count(QLatin1Char('\n')), qsizetype(25));
         QVERIFY(a.view.grab().toImage().width() > 0);
+    }
+    void commandLineIsThatOfTheDrawnFigure() {
+        Answered a;
+        const std::string path = a.sample.models.find(a.sample.model)->ref.path;
+        QCOMPARE(a.view.commandLine(), QString::fromStdString("ropescope compare " + shellWord(path) +
+                                                              " --metric kernel --content weights --json"));
+        a.view.setMetric(CompareView::Metric::FieldData);
+        QVERIFY(a.view.commandLine().isEmpty());  // not measured yet
+        QTest::mouseClick(a.view.measureButton(), Qt::LeftButton);
+        QVERIFY(a.view.commandLine().contains(" --metric field --images 16 --seed 0 --steps 20 --guidance 2"));
+        ModelRef other;
+        other.path = "other file.pt";
+        a.sample.models.add(other, sampleCard("second"));
+        a.view.setMetric(CompareView::Metric::PlaneOverlap);
+        QVERIFY(a.view.commandLine().endsWith(" 'other file.pt' --metric plane --json"));
+        a.view.setHeads(-1);
+        a.sample.selection.selectAll({a.sample.head(1, 1), a.sample.head(4, 2)});
+        a.view.setMetric(CompareView::Metric::KernelWeights);
+        a.view.setHeads(-1);
+        QCOMPARE(a.view.matrix()->figure().size(), 2);
+        QVERIFY(a.view.commandLine().isEmpty());  // the command compares all heads
+    }
+    void coloursMayFollowTheData() {
+        Answered a;
+        QCOMPARE(a.view.matrix()->figure().low, -1.0);
+        QCOMPARE(a.view.matrix()->figure().high, 1.0);
+        a.view.setRange(CompareView::Range::Data);
+        // The diagonal is 1 everywhere; the most alike two others are heads 0 and 1 of one layer.
+        QCOMPARE(a.view.matrix()->figure().high, 1 - 0.25 * 0.3);
+        QCOMPARE(a.view.matrix()->figure().low, -a.view.matrix()->figure().high);
+    }
+    void whatIsSaidBelongsToWhatIsDrawn() {
+        Answered a;
+        QVERIFY(says(a.view, "of the head"));
+        a.view.setMetric(CompareView::Metric::FieldData);  // not measured: the old figure is dimmed
+        QVERIFY(!says(a.view, "of the head"));
+        a.view.setMetric(CompareView::Metric::KernelWeights);
+        QVERIFY(says(a.view, "of the head"));
+        QSignalSpy hovered(&a.view, &View::hovered);
+        a.sample.models.remove(a.sample.model);
+        QVERIFY(a.view.isShowingEmpty());
+        QVERIFY(!says(a.view, "of the head"));
+        QVERIFY(!hovered.isEmpty() && hovered.last().first().toString().isEmpty());
+    }
+    void mapAndMatrixShareTheirPlace() {
+        Answered a;
+        for (const QSize size : {QSize(1200, 600), QSize(700, 1000)}) {
+            a.view.resize(size);
+            QApplication::processEvents();
+            QVERIFY(a.view.matrix()->isVisible() && a.view.map()->isVisible());
+            const bool wide = size.width() > size.height();
+            QCOMPARE(a.view.map()->x() > a.view.matrix()->x(), wide);
+            QCOMPARE(a.view.map()->y() > a.view.matrix()->y(), !wide);
+        }
+        a.view.resize(360, 320);
+        QApplication::processEvents();
+        QVERIFY(a.view.matrix()->isVisible() && a.view.map()->isHidden());
+        auto* turn = a.view.findChild<TwoParts*>()->turnButton();
+        QVERIFY(!turn->isHidden());
+        turn->setChecked(true);
+        QVERIFY(a.view.matrix()->isHidden() && a.view.map()->isVisible());
+    }
+    void twoHeadsFillTheirPlace() {
+        Answered a;
+        a.sample.selection.selectAll({a.sample.head(1, 1), a.sample.head(4, 2)});
+        a.view.setHeads(-1);
+        QApplication::processEvents();
+        const QRectF all = a.view.matrix()->cell(0, 0).united(a.view.matrix()->cell(1, 1));
+        QVERIFY(QRectF(a.view.matrix()->rect()).contains(all));
+        // Beside it and above it stand names, below it the legend.
+        QVERIFY(std::max((all.width() + 70) / a.view.matrix()->width(),
+                         (all.height() + 100) / a.view.matrix()->height()) > 0.8);
     }
     void errorsStayInTheView() {
         OpenedSample sample;

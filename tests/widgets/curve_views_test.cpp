@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <QApplication>
 #include <QLabel>
+#include <QSignalSpy>
 #include <QTest>
 #include <cmath>
 #include <numbers>
 
 #include "tests/widgets/opened_sample.h"
 #include "widgets/frequencies_view.h"
+#include "widgets/key_line.h"
+#include "widgets/plot_style.h"
 #include "widgets/spectrum_view.h"
 
 using namespace ropescope;
@@ -57,6 +61,79 @@ private slots:
         models.putHead(model, sampleHead({4, 0}));
         QVERIFY(view.drawnValues({model, {1, 1}}).empty());
         QCOMPARE(view.drawnValues({model, {4, 0}}), sampleHead({4, 0}).spectrum.gaugeFixed);
+    }
+    void bandsAreExplained() {
+        OpenedSample sample;
+        SpectrumView view(sample.models, sample.selection);
+        const KeyLine& key = *view.findChild<KeyLine*>();
+        sample.selection.select(sample.head(3, 1));
+        QCOMPARE(key.words(), (QStringList{"all heads of sample", "their middle half", "plain RoPE"}));
+        QVERIFY(key.heightForWidth(60) > 2 * key.heightForWidth(600));  // wraps, drops nothing
+        sample.selection.select(sample.head(0, 0));
+        QVERIFY(key.words().contains("values of L0.H0 too close to tell apart"));
+        view.setValues(SpectrumView::Values::Stored);
+        QCOMPARE(key.words(), QStringList{"plain RoPE"});
+        view.resize(760, 480);
+        const QByteArray paper = view.figure(FigureFormat::Svg);
+        QVERIFY(paper.contains("plain RoPE"));
+    }
+    void wrappedTextKeepsEveryWord() {
+        const QString text = "Wavelength along the flattened index (tokens)";
+        const QFont font;
+        const QFontMetrics metrics(font);
+        for (int width = 10; width < 500; width += 7) {
+            const QStringList lines = wrapped(text, font, width).split('\n');
+            QCOMPARE(lines.join(' '), text);
+            for (const QString& line : lines) QVERIFY(metrics.horizontalAdvance(line) <= width || !line.contains(' '));
+        }
+        QCOMPARE(wrapped(text, font, 5000), text);
+        const int wide = metrics.horizontalAdvance("B second one") + 2;
+        QCOMPARE(wrapped("A first    B second one", font, wide), QString("A first\nB second one"));
+    }
+    void legendsTakeTheLinesTheyNeed() {
+        const QFont font;
+        const QString title = "Logit variance explained by offset (share)";
+        QVERIFY(legendHeight(0, 1, title, font, 800) < 1.5 * QFontMetrics(font).height());
+        QVERIFY(legendHeight(0, 1, title, font, 150) > 2.5 * QFontMetrics(font).height());
+    }
+    void nothingStaysSaidWhenTheMouseLeaves() {
+        OpenedSample sample;
+        SpectrumView view(sample.models, sample.selection);
+        sample.selection.select(sample.head(3, 1));
+        view.resize(760, 480);
+        view.show();
+        QSignalSpy hovered(&view, &View::hovered);
+        QWidget* plot = view.findChild<QWidget*>("plot");
+        QVERIFY(plot != nullptr);
+        QTest::mouseMove(plot, plot->rect().center());
+        QTRY_VERIFY(!hovered.isEmpty());
+        QVERIFY(!hovered.last().first().toString().isEmpty());
+        QEvent leave(QEvent::Leave);
+        QApplication::sendEvent(plot, &leave);
+        QVERIFY(hovered.last().first().toString().isEmpty());
+        QTest::mouseMove(plot, plot->rect().center() + QPoint(20, 0));
+        QTRY_VERIFY(!hovered.last().first().toString().isEmpty());
+        sample.models.remove(sample.model);
+        QVERIFY(hovered.last().first().toString().isEmpty());
+    }
+    void wordsBelowKeepToTheirPart() {
+        OpenedSample sample;
+        FrequenciesView view(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        const auto summary = [&view] {
+            for (const QLabel* label : view.findChildren<QLabel*>())
+                if (label->text().startsWith("L4.H2:")) return label;
+            return static_cast<const QLabel*>(nullptr);
+        };
+        view.resize(1200, 900);
+        view.show();
+        QTRY_VERIFY(summary() != nullptr && summary()->text().contains("longer than 4"));
+        const QString all = summary()->text();
+        view.resize(360, 420);
+        QTRY_VERIFY(summary()->text() != all);
+        QVERIFY(all.startsWith(summary()->text()));
+        QVERIFY(summary()->toolTip().contains("longer than 4"));
+        QVERIFY(summary()->text().contains("shift from B = I"));
     }
     void frequenciesSplitByAxis() {
         OpenedSample sample;

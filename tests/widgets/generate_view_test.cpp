@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/generate_view.h"
 
+#include <QApplication>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
-#include <QSlider>
 #include <QSpinBox>
 #include <QTest>
 #include <QToolButton>
 
 #include "core/data/codec.h"
 #include "tests/widgets/opened_sample.h"
+#include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
 #include "widgets/kept_settings.h"
 #include "widgets/lora_list.h"
@@ -49,7 +50,8 @@ class GenerateViewTest : public QObject {
 private slots:
     void needsAModelThatGenerates() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         QVERIFY(!view.generateButton()->isEnabled());
         ModelCard card = sampleCard("classifier");
         card.objective = "classify", card.architecture = "vit";
@@ -60,7 +62,8 @@ private slots:
     }
     void whatCannotRunSaysWhy() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = sampleCard("broken");
         card.problemCode = "TC-05";
         card.problem = "[TC-05] " + card.path + ": a tensor is missing.";
@@ -79,7 +82,8 @@ private slots:
     }
     void withoutARowForNoClassThereIsNoGuidance() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = sampleCard("guideless");
         card.nullClass = false;
         GenerateRequest wanted;
@@ -105,7 +109,8 @@ private slots:
     }
     void anAutoencoderIsOfferedWhereLatentsAreDrawn() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         GenerateRequest asked;
         asked.vae = "/vae.safetensors";
         ModelCard card = sampleCard("pixels");
@@ -120,7 +125,8 @@ private slots:
     }
     void sizeIsInPatchesAndTheRequestInPixels() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = sampleCard("generator");
         card.patch = 4;
         view.setModel(models.add({}, card));
@@ -149,7 +155,8 @@ private slots:
     }
     void textModelsTakeAPromptAndPixels() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         view.setModel(models.add({}, sampleCard("classes")));
         QVERIFY(view.settings().prompt().isHidden());
         QCOMPARE(view.request().steps, 20);
@@ -189,7 +196,8 @@ private slots:
     }
     void restoredSettingsAreExact() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = fluxCard();
         card.guidanceInput = true;
         view.setModel(models.add({}, card));
@@ -225,7 +233,8 @@ private slots:
     }
     void settingsAreKeptBeforeAModelIsOpen() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         GenerateRequest saved = untouchedSettings();
         saved.steps = 20, saved.guidance = 2, saved.size = {640, 512}, saved.labels = {7};
         view.settings().setKept(PictureKind::Flux, saved);
@@ -246,7 +255,8 @@ private slots:
     }
     void eachTextKindComesBackFromTheSession() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         GenerateRequest saved = untouchedSettings();
         saved.text.prompt = "a cat", saved.seed = 9;
         view.settings().setKept(PictureKind::Sd3, saved);
@@ -262,7 +272,8 @@ private slots:
     }
     void sizesAreTypedFreelyAndEndInMultiples() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = fluxCard();
         view.setModel(models.add({}, card));
         auto* rows = view.settings().findChild<QSpinBox*>("rows");
@@ -275,7 +286,8 @@ private slots:
     }
     void fluxLooksAtANegativePromptUnderTrueGuidance() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = fluxCard();
         view.setModel(models.add({}, card));
         GenerateRequest own = view.request();
@@ -297,7 +309,8 @@ private slots:
     }
     void theSizeFitsTheTableOfPositions() {
         OpenModels models;
-        GenerateView view(models);
+        Runs runs;
+        GenerateView view(models, runs);
         ModelCard card = sampleCard("sd3");
         card.architecture = "mmdit", card.patch = 2, card.positionRows = 64;
         view.setModel(models.add({}, card));
@@ -312,8 +325,8 @@ private slots:
         edit.showTokens({{{"text_encoder", 0, 4, 4, 2, {"<s>", "a", "long", "</s>"}}}});
         QVERIFY(edit.tokensText().contains("drops the last 2, after \"long\""));
         QVERIFY(edit.tokensText().contains("4 of 4 tokens"));
-        edit.showProblem({ErrorKind::Refused, "text-encoder", "m", "this part is missing", "", "", "Give --encoders"});
-        QVERIFY(edit.tokensText().contains("missing"));
+        edit.showProblem({ErrorKind::Device, "memory", "m", "no memory left", "", "", ""});
+        QVERIFY(edit.tokensText().contains("no memory"));
         edit.setOff("embeddings");
         edit.setTexts("another", "");
         QTest::qWait(500);
@@ -337,7 +350,7 @@ private slots:
     }
     void emitsItsSettings() {
         OpenedSample sample;
-        GenerateView view(sample.models);
+        GenerateView view(sample.models, sample.runs);
         view.setModel(sample.model);
         view.restore(madeRequest());
         GenerateRequest got;
@@ -351,37 +364,122 @@ private slots:
         QVERIFY(got.compute.precision == Precision::Bf16);
         QCOMPARE(got.batch, 2);
     }
-    void previewsThenResult() {
+    void oneButtonMakesAndCancels() {
         OpenedSample sample;
-        GenerateView view(sample.models);
+        GenerateView view(sample.models, sample.runs);
         view.setModel(sample.model);
+        view.resize(1280, 190);
+        view.show();
         QSignalSpy cancel(&view, &GenerateView::cancelRequested);
+        const QRect place = view.generateButton()->geometry();
+        QCOMPARE(view.generateButton()->text(), QString("Generate"));
         view.start(4);
-        QVERIFY(view.isRunning());
-        QVERIFY(!view.generateButton()->isEnabled());
-        for (int step = 1; step <= 3; ++step) view.showProgress({step, 4, 0.1, 0.1, samplePicture(step), {}});
-        QCOMPARE(view.shownImage(), imageOf(samplePicture(3)));
-        QTest::mouseClick(view.cancelButton(), Qt::LeftButton);
+        QCOMPARE(view.generateButton()->text(), QString("Cancel"));
+        view.showProgress({2, 4, 0.1, 0.2, {}, {}});
+        QVERIFY(view.statusText().startsWith("Step 2 of 4"));
+        QCOMPARE(view.generateButton()->geometry(), place);
+        QTest::mouseClick(view.generateButton(), Qt::LeftButton);
         QCOMPARE(cancel.count(), 1);
         view.cancelled();
         QVERIFY(!view.isRunning());
-        QSignalSpy stepped(&view, &GenerateView::stepShown);
-        view.timeline()->setValue(0);  // what was recorded stays
-        QCOMPARE(view.shownImage(), imageOf(samplePicture(1)));
-        QCOMPARE(stepped.last().first().toInt(), 0);
-
-        GenerateResult result;
-        result.images = {{7, 1, samplePicture(7), "{}"}, {8, 1, samplePicture(8), "{}"}};
-        view.start(1);
-        view.finish(madeRequest(), result);
-        QCOMPARE(view.resultCount(), 2);
-        QCOMPARE(view.shownImage(), imageOf(samplePicture(7)));  // the first, which fields and attention are of
+        QCOMPARE(view.statusText(), QString("Cancelled after step 2 of 4"));
+        QCOMPARE(view.generateButton()->text(), QString("Generate"));
+        QCOMPARE(view.generateButton()->geometry(), place);
+    }
+    /// Fault: at 64x64 Generate moved to another row and Cancel took its place.
+    void nothingMovesWhenASettingChanges() {
+        OpenedSample sample;
+        GenerateView view(sample.models, sample.runs);
+        view.setModel(sample.model);
+        view.resize(1280, 190);
+        view.show();
+        QList<QWidget*> controls = {view.generateButton(), &view.gallery()};
+        for (const auto& [name, control] : view.settings().named()) controls << control;
+        const auto places = [&] {
+            QList<QRect> all;
+            for (const QWidget* control : controls) all << QRect(control->mapTo(&view, QPoint(0, 0)), control->size());
+            return all;
+        };
+        QApplication::processEvents();
+        const QList<QRect> before = places();
+        view.settings().setSize({64, 64});
+        GenerateRequest settings = view.request();
+        settings.seed = 18446744073709551615ULL, settings.steps = 1000, settings.guidance = 100;
+        view.restore(settings);
+        view.start(1000);
+        view.showProgress({999, 1000, 123.4, 0.12345, {}, {}});
+        view.messages().showNote("a note that takes its place");
+        QApplication::processEvents();
+        QCOMPARE(places(), before);
+    }
+    void thePreviewIsTheSelectedPicture() {
+        OpenedSample sample;
+        GenerateView view(sample.models, sample.runs);
+        view.setModel(sample.model);
+        const int first = sample.addRun();
+        for (int step = 0; step < 3; ++step) sample.addStep(first, {step, 8, 0, {}}, samplePicture(step));
+        QCOMPARE(view.shownImage(), imageOf(samplePicture(2)));
+        sample.runs.setStep(0);
+        QCOMPARE(view.shownImage(), imageOf(samplePicture(0)));
+        const int second = sample.addRun();
+        QVERIFY(view.shownImage().isNull());
+        sample.addStep(second, {0, 8, 0, {}}, samplePicture(7));
+        QCOMPARE(view.shownImage(), imageOf(samplePicture(7)));
+        sample.runs.select(first);
+        QCOMPARE(view.shownImage(), imageOf(samplePicture(2)));
         view.resize(900, 260);
         QVERIFY(coloursShown(view) > 50);
     }
+    void missingEncodersAreChosenWithAButton() {
+        OpenModels models;
+        Runs runs;
+        GenerateView view(models, runs);
+        view.setModel(models.add({}, fluxCard()));
+        QVERIFY(view.generateButton()->isEnabled());
+        view.settings().prompt().showProblem({ErrorKind::Refused, "text-encoder", "m > text_encoder_2",
+                                              "this part is missing", "", "", "Give --encoders"});
+        QVERIFY(!view.generateButton()->isEnabled());
+        QVERIFY(view.generateButton()->toolTip().contains("text_encoder_2"));
+        QCOMPARE(view.settings().prompt().tokensText(), QString("Missing: text_encoder_2"));
+        QPushButton* choose = nullptr;
+        for (auto* button : view.findChildren<QPushButton*>())
+            if (button->text().startsWith("Choose text encoders")) choose = button;
+        QVERIFY(choose != nullptr && !choose->isHidden());
+        view.settings().prompt().showTokens({{{"text_encoder", 0, 4, 4, 0, {"<s>", "a", "b", "</s>"}}}});
+        QVERIFY(view.generateButton()->isEnabled());
+        QVERIFY(choose->isHidden());
+        QVERIFY(view.statusText().startsWith("Ready"));
+    }
+    void aRestoreCanBeUndone() {
+        OpenedSample sample;
+        GenerateView view(sample.models, sample.runs);
+        view.setModel(sample.model);
+        const std::string before = settingsJson(view.request());
+        view.restore(madeRequest());
+        QVERIFY(settingsJson(view.request()) != before);
+        view.settings().undoRestore();
+        QCOMPARE(settingsJson(view.request()), before);
+        QVERIFY(!view.settings().canUndo());
+    }
+    void statusIsOfTheModelAtHand() {
+        OpenModels models;
+        Runs runs;
+        GenerateView view(models, runs);
+        ModelCard vit = sampleCard("classifier");
+        vit.objective = "classify", vit.architecture = "vit";
+        view.setModel(models.add({}, vit));
+        QVERIFY(view.statusText().contains("classifies"));
+        view.setModel(models.add({}, fluxCard()));
+        QVERIFY2(view.statusText().startsWith("Ready: write a prompt"), qPrintable(view.statusText()));
+        view.start(4);
+        view.fail({ErrorKind::Device, "out-of-memory", "cpu", "no memory left", "", "", ""});
+        QVERIFY(view.messages().showsError());
+        view.setModel(models.all().begin()->first);
+        QVERIFY(!view.messages().showsError());  // it was the other model's
+    }
     void longWordsDoNotWidenTheWindow() {
         OpenedSample sample;
-        GenerateView view(sample.models);
+        GenerateView view(sample.models, sample.runs);
         view.setModel(sample.model);
         view.start(4);
         const int before = view.minimumSizeHint().width();
@@ -391,7 +489,7 @@ private slots:
     }
     void failureIsSaidInTheView() {
         OpenedSample sample;
-        GenerateView view(sample.models);
+        GenerateView view(sample.models, sample.runs);
         view.setModel(sample.model);
         view.start(4);
         view.fail({ErrorKind::Device, "out-of-memory", "cpu", "no memory left", "", "", "Use a smaller batch"});

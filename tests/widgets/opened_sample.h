@@ -7,6 +7,7 @@
 
 #include "tests/widgets/sample_reports.h"
 #include "widgets/open_models.h"
+#include "widgets/runs.h"
 #include "widgets/selection.h"
 
 namespace ropescope {
@@ -15,6 +16,7 @@ namespace ropescope {
 struct OpenedSample {
     OpenModels models;
     Selection selection;
+    Runs runs;
     int model = -1;
 
     OpenedSample() {
@@ -25,6 +27,25 @@ struct OpenedSample {
         }
     }
     [[nodiscard]] HeadRef head(int layer, int index) const { return {model, {layer, index}}; }
+    /// A selected run of this model without any step yet.
+    int addRun(Grid patches = {7, 7}, int steps = 8) {
+        Run run;
+        run.model = model;
+        run.modelName = QStringLiteral("sample");
+        run.subject = QStringLiteral("sneaker");
+        run.asked.seed = 9;
+        run.asked.steps = steps;
+        run.patches = patches;
+        return runs.add(run);
+    }
+    void addStep(int run, const StepFields& fields, const Array& preview = {}) {
+        GenerateProgress progress;
+        progress.step = fields.step + 1;
+        progress.steps = fields.steps;
+        progress.preview = preview;
+        progress.fields = fields;
+        runs.addSteps(run, {progress});
+    }
 };
 
 /// A blank or nearly blank picture has few colours.

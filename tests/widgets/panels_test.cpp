@@ -2,22 +2,20 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDropEvent>
-#include <QMenu>
 #include <QMimeData>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
-#include <QTreeWidget>
 #include <QUrl>
 
 #include "tests/widgets/opened_sample.h"
 #include "widgets/classify_view.h"
+#include "widgets/elided_label.h"
 #include "widgets/head_chips.h"
 #include "widgets/head_panel.h"
 #include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
-#include "widgets/model_tree.h"
 #include "widgets/plot_style.h"
 
 using namespace ropescope;
@@ -39,15 +37,43 @@ private slots:
         QVERIFY(sample.selection.isPinned(sample.head(2, 3)));
         QVERIFY(coloursShown(panel) > 10);
     }
+    void headPanelKeepsItsTitleApartFromThePin() {
+        OpenedSample sample;
+        const QString name = QStringLiteral("a-very-long-name-of-a-model-that-does-not-fit-anywhere-step-000400");
+        const int other = sample.models.add({}, sampleCard(name.toStdString()));
+        sample.selection.select({other, {5, 3}});
+        HeadPanel panel(sample.models, sample.selection);
+        panel.resize(240, 600);
+        panel.show();
+        QCOMPARE(panel.width(), 240);
+        QVERIFY(panel.title().contains("L5.H3"));
+        const QPushButton* pin = panel.pinButton();
+        int labels = 0;
+        for (const auto* label : panel.findChildren<ElidedLabel*>()) {
+            if (!label->isVisible()) continue;
+            ++labels;
+            QVERIFY(!label->geometry().intersects(pin->geometry()));
+            QVERIFY(label->fontMetrics().horizontalAdvance(label->text()) <= label->width());
+            if (label->said() != name) QCOMPARE(label->text(), QStringLiteral("L5.H3"));
+            if (label->said() != name) continue;
+            QVERIFY(label->text().startsWith("a-very") && label->text().endsWith("400"));  // the middle gives way
+            QVERIFY(label->toolTip().contains(name));
+        }
+        QCOMPARE(labels, 2);
+        const int width = pin->width();
+        sample.selection.togglePin(sample.selection.current());
+        QCoreApplication::processEvents();
+        QCOMPARE(pin->text(), QStringLiteral("Pinned"));
+        QCOMPARE(pin->width(), width);
+    }
     void headPanelShowsMeasuredNumbersWithTheirError() {
         OpenedSample sample;
         HeadPanel panel(sample.models, sample.selection);
         sample.selection.select(sample.head(4, 2));
         QVERIFY(panel.drawnText(QStringLiteral("data_mean_distance")).isEmpty());
         sample.models.setCalibration(sample.model, sampleCalibration());
-        QCOMPARE(panel.drawnText(QStringLiteral("data_mean_distance")),
-                 QStringLiteral("3.8 tokens \u00b1 0.07 tokens"));
-        QCOMPARE(panel.drawnText(QStringLiteral("data_offset_share")), QStringLiteral("0.46 \u00b1 0.01"));
+        QCOMPARE(panel.drawnText(QStringLiteral("data_mean_distance")), QStringLiteral("3.80 \u00b1 0.07 tokens"));
+        QCOMPARE(panel.drawnText(QStringLiteral("data_offset_share")), QStringLiteral("0.460 \u00b1 0.010"));
         const std::size_t count = sampleAtlas().numbers.size() + 2;
         QCOMPARE(sample.models.find(sample.model)->atlas->numbers.size(), count);
         sample.models.setCalibration(sample.model, sampleCalibration());  // measured again: no second row
@@ -87,44 +113,23 @@ private slots:
         QCOMPARE(chips.text(sample.head(0, 0)), QStringLiteral("L0.H0 identity"));
         QCOMPARE(chips.text(sample.head(2, 3)), QStringLiteral("L2.H3 marked"));
         QCOMPARE(chips.text(sample.head(4, 2)), QStringLiteral("L4.H2"));
+        HeadReport plain = sampleHead({0, 0});
+        plain.hasMap = false;  // nothing that could have moved
+        sample.models.putHead(sample.model, plain);
+        QCOMPARE(chips.text(sample.head(0, 0)), QStringLiteral("L0.H0"));
     }
-    void treeAndSelectionFollowEachOther() {
+    void chipsCountTheHeadsThatAreNotDrawn() {
         OpenedSample sample;
-        ModelTree tree(sample.models, sample.selection);
-        sample.selection.selectAll({sample.head(1, 1), sample.head(4, 2)});
-        QStringList chosen;
-        for (QTreeWidgetItem* item : tree.tree()->selectedItems()) chosen << item->text(0);
-        chosen.sort();
-        QCOMPARE(chosen, (QStringList{"L1.H1", "L4.H2"}));
-        const auto items = tree.tree()->findItems("L3.H0", Qt::MatchExactly | Qt::MatchRecursive);
-        QCOMPARE(items.size(), qsizetype(1));
-        tree.tree()->setCurrentItem(items.first());
-        QCOMPARE(sample.selection.heads(), (std::vector<HeadRef>{sample.head(3, 0)}));
-        QCOMPARE(tree.tree()->findItems("L2.H3  marked", Qt::MatchExactly | Qt::MatchRecursive).size(), qsizetype(1));
-    }
-    void lampShowsTheWorstRowInColourAndWords() {
-        OpenedSample sample;
-        ModelTree tree(sample.models, sample.selection);
-        QVERIFY(tree.lampText(sample.model).contains("running"));
-        SelfCheckReport report;
-        report.rows = {{"relative", "Relative positions", LampState::Green, 2e-7, 1e-5, "largest at L0.H0", "Logits."},
-                       {"inverse", "M M^-1 = I", LampState::Amber, 3e-3, 1e-3, "at L4.H1", "Largest entry."}};
-        report.overall = LampState::Amber;
-        sample.models.setCheck(sample.model, report);
-        QCOMPARE(tree.lampText(sample.model), QStringLiteral("check: rounding"));
-        QTreeWidgetItem* lamp = tree.tree()->topLevelItem(0)->child(0);
-        QCOMPARE(lamp->childCount(), 2);
-        QVERIFY(lamp->toolTip(0).contains("bound 0.001") && lamp->toolTip(0).contains("L4.H1"));
-        QVERIFY(lamp->child(0)->toolTip(0).contains("Logits."));
-        const QImage dot = lamp->icon(0).pixmap(16, 16).toImage();
-        QCOMPARE(dot.pixelColor(dot.width() / 2, dot.height() / 2), QColor(0xe6, 0x9f, 0x00));
-        const std::vector<HeadRef> before = sample.selection.heads();
-        emit tree.tree()->itemClicked(lamp, 0);  // a click opens its rows and selects nothing
-        QVERIFY(lamp->isExpanded());
-        QCOMPARE(sample.selection.heads(), before);
-        report.rows[1].state = report.overall = LampState::Green;
-        sample.models.setCheck(sample.model, report);
-        QCOMPARE(tree.lampText(sample.model), QStringLiteral("check: all ok"));
+        HeadChips chips(sample.models, sample.selection, HeadChips::Which::Shown);
+        std::vector<HeadRef> all;
+        for (int i = 0; i < 24; ++i) all.push_back(sample.head(i / 4, i % 4));
+        sample.selection.selectAll(all);
+        const int height = chips.heightForWidth(120);
+        const int other = sample.models.add({}, sampleCard("second"));
+        for (int i = 0; i < 24; ++i) all.push_back({other, {i / 4, i % 4}});
+        sample.models.remove(other);  // their names are as short as before
+        sample.selection.selectAll(all);
+        QVERIFY(chips.heightForWidth(120) > height);  // a line of its own, not over its neighbours
     }
     void classifyViewShowsTheBestClasses() {
         OpenedSample sample;
@@ -160,53 +165,6 @@ private slots:
         view.fail({ErrorKind::Refused, "EX-03", "/tmp/cat.png", "not an image", {}, {}, {}});
         QVERIFY(view.messages().showsError());
     }
-    void treeSaysWhatAFileLeavesOpen() {
-        OpenedSample sample;
-        ModelCard card = sampleCard("strange");
-        card.architecture.clear();
-        card.layers = card.heads = 0;
-        card.problemCode = "unknown-model";
-        card.problem = "[unknown-model] " + card.path + ": no known <b>architecture</b>.";
-        card.unused = {"a", "b"};
-        card.waived = {"c"};
-        card.assumed = {"theta: 100", "activation: GELU"};
-        card.copies = {"model", "ema"};
-        card.copy = "ema";
-        ModelRef ref;
-        ref.path = card.path;
-        const int strange = sample.models.add(ref, card);
-        ModelTree tree(sample.models, sample.selection);
-        QTreeWidgetItem* top = tree.tree()->topLevelItem(1);
-        QCOMPARE(top->childCount(), 4 + static_cast<int>(card.notes.size()));
-        QTreeWidgetItem* problem = top->child(0);
-        QCOMPARE(problem->text(0), QStringLiteral("no known <b>architecture</b>."));
-        QVERIFY(problem->toolTip(0).contains("&lt;b&gt;"));  // shown as it is
-        QCOMPARE(problem->foreground(0).color(), warningColour());
-        QCOMPARE(top->child(1)->text(0), QStringLiteral("2 tensors not understood"));
-        QCOMPARE(top->child(1)->toolTip(0), QStringLiteral("a\nb"));
-        QCOMPARE(top->child(2)->text(0), QStringLiteral("1 tensor left out"));
-        QTreeWidgetItem* assumed = top->child(3);
-        QCOMPARE(assumed->text(0), QStringLiteral("2 assumptions"));
-        QCOMPARE(assumed->childCount(), 2);
-        QVERIFY(!assumed->isExpanded());
-        emit tree.tree()->itemClicked(assumed, 0);
-        QVERIFY(assumed->isExpanded());
-        QVERIFY(tree.lampText(strange).isEmpty());  // nothing is checked
-        QSignalSpy told(&tree, &ModelTree::problemActivated), chosen(&tree, &ModelTree::weightsRequested);
-        emit tree.tree()->itemClicked(problem, 0);
-        QCOMPARE(told.count(), 1);
-        QMenu menu;
-        tree.fillMenu(menu, {strange, {-1, -1}});
-        QMenu* weights = menu.actions().first()->menu();
-        QCOMPARE(weights->title(), QStringLiteral("Weights"));
-        QVERIFY(!weights->actions()[0]->isChecked() && weights->actions()[1]->isChecked());
-        weights->actions()[0]->trigger();
-        QCOMPARE(chosen.first().at(1).toString(), QStringLiteral("model"));
-        QMenu plain;
-        tree.fillMenu(plain, {sample.model, {-1, -1}});
-        QCOMPARE(plain.actions().last()->text(), QStringLiteral("Close model"));
-        QVERIFY(coloursShown(tree) > 10);
-    }
     void whatCannotRunIsNotOffered() {
         OpenedSample sample;
         ModelCard card = sampleCard("broken");
@@ -240,20 +198,6 @@ private slots:
         QCOMPARE(problemOf(card), QStringLiteral("no model."));
         card.problem = "something else";
         QCOMPARE(problemOf(card), QStringLiteral("something else"));
-    }
-    void treeTakesDroppedFiles() {
-        OpenedSample sample;
-        ModelTree tree(sample.models, sample.selection);
-        QSignalSpy dropped(&tree, &ModelTree::filesDropped);
-        QMimeData data;
-        data.setUrls({QUrl::fromLocalFile("/tmp/a.safetensors"), QUrl("https://example.org/b")});
-        QDragEnterEvent enter(QPoint(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-        QApplication::sendEvent(&tree, &enter);
-        QVERIFY(enter.isAccepted());
-        QDropEvent event(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-        QApplication::sendEvent(&tree, &event);
-        QCOMPARE(dropped.count(), 1);
-        QCOMPARE(dropped.first().first().toStringList(), QStringList{"/tmp/a.safetensors"});
     }
     void messageBarTellsAndCopies() {
         MessageBar bar;

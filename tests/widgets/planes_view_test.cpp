@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/planes_view.h"
 
+#include <QApplication>
 #include <QSignalSpy>
 #include <QTest>
+#include <algorithm>
+#include <cmath>
 
 #include "tests/widgets/opened_sample.h"
+#include "widgets/planes_canvas.h"
 
 using namespace ropescope;
 
@@ -70,6 +74,66 @@ private slots:
         QCOMPARE(view.drawnOverlap(sample.head(5, 0)), b);
         sample.selection.selectAll({sample.head(4, 2), sample.head(2, 3)});  // marked: nothing to subtract
         QVERIFY(!view.showsDifference());
+    }
+    void matricesFillTheirPlace() {
+        OpenedSample sample;
+        PlanesView view(sample.models, sample.selection);
+        auto* canvas = static_cast<PlanesCanvas*>(view.canvas());
+        view.show();
+        for (const std::vector<HeadRef>& heads :
+             {std::vector<HeadRef>{sample.head(4, 2)}, std::vector<HeadRef>{sample.head(4, 2), sample.head(5, 0)}}) {
+            sample.selection.selectAll(heads);
+            for (const QSize size : {QSize(400, 420), QSize(700, 800), QSize(1200, 560)}) {
+                view.resize(size);
+                QApplication::processEvents();
+                QRectF all;
+                for (const QRectF& matrix : canvas->matrices()) {
+                    QCOMPARE(std::fmod(matrix.width(), 16), 0.0);  // whole pixels a cell
+                    QVERIFY(QRectF(canvas->rect()).contains(matrix));
+                    all = all.united(matrix.adjusted(-20, -20, 60, 20));  // title, strips, names of blocks
+                }
+                const double across = all.width() / canvas->width(), down = all.height() / canvas->height();
+                QVERIFY2(std::max(across, down) > 0.8, qPrintable(QString("%1 %2").arg(across).arg(down)));
+            }
+        }
+    }
+    void manyMatricesAreScrolledRatherThanTiny() {
+        OpenedSample sample;
+        PlanesView view(sample.models, sample.selection);
+        std::vector<HeadRef> all;
+        for (int i = 0; i < 24; ++i) all.push_back(sample.head(i / 4, i % 4));
+        sample.selection.selectAll(all);
+        view.resize(340, 300);
+        view.show();
+        QApplication::processEvents();
+        const auto matrices = static_cast<PlanesCanvas*>(view.canvas())->matrices();
+        for (std::size_t i = 0; i < matrices.size(); ++i) {
+            QVERIFY(matrices[i].width() >= 16);
+            QVERIFY(QRectF(view.canvas()->rect()).contains(matrices[i]));
+            for (std::size_t j = 0; j < i; ++j) QVERIFY(!matrices[i].intersects(matrices[j]));
+        }
+    }
+    void coloursMayReachToTheLargestOverlap() {
+        OpenedSample sample;
+        PlanesView view(sample.models, sample.selection);
+        const auto& canvas = *static_cast<PlanesCanvas*>(view.canvas());
+        sample.selection.select(sample.head(4, 2));
+        QCOMPARE(canvas.highestOverlap(), 1.0);
+        view.setRange(PlanesView::Range::Data);
+        const std::vector<double> drawn = view.drawnOverlap(sample.head(4, 2));
+        QCOMPARE(canvas.highestOverlap(), *std::max_element(drawn.begin(), drawn.end()));
+    }
+    void titlesNameTheHeadFirst() {
+        OpenedSample sample;
+        PlanesView view(sample.models, sample.selection);
+        sample.selection.select(sample.head(4, 2));
+        ModelRef other;
+        other.path = "second";
+        sample.models.add(other, sampleCard("second"));
+        view.resize(760, 480);
+        const auto& panel = static_cast<PlanesCanvas*>(view.canvas())->panels().front();
+        QCOMPARE(panel.titles.front(), QString("L4.H2 of sample"));
+        QCOMPARE(panel.titles.back(), QString("L4.H2 A"));  // the letter is never lost
     }
     void markedHeadSaysWhy() {
         OpenedSample sample;

@@ -5,6 +5,7 @@
 #include <QClipboard>
 #include <QElapsedTimer>
 #include <QHeaderView>
+#include <QLabel>
 #include <QScrollBar>
 #include <QSignalSpy>
 #include <QTableView>
@@ -112,6 +113,41 @@ private slots:
         m_view->take(m_asked[3], listOf(2));
         QCOMPARE(m_view->list().rowCount(), 8);
         QVERIFY(m_view->panel().shown().name.empty());
+    }
+    void countsBelongToTheListedModel() {
+        open();
+        const auto says = [this](const QString& words) {
+            for (const QLabel* label : m_view->findChildren<QLabel*>())
+                if (label->text().contains(words)) return true;
+            return false;
+        };
+        QVERIFY(says("sample  \u00b7  40 tensors"));
+        ModelRef other;
+        other.path = "other.pt";
+        const int second = m_sample->models.add(other, sampleCard("other"));
+        m_view->setModel(second);
+        QTRY_COMPARE(m_asked.size(), 2u);
+        m_view->setFilter("gate");
+        QVERIFY(says("sample  \u00b7  10 of 40 tensors"));  // still the rows of the first one
+        m_view->take(m_asked[1], listOf(2));
+        QVERIFY(says("other  \u00b7  2 of 8 tensors"));
+        QCOMPARE(m_view->contents(FigureFormat::Csv), QString("Tensors, 2 tensors, 2 numbers"));
+        m_sample->models.remove(second);
+        QVERIFY(!says("tensors"));
+    }
+    void noCellIsCut() {
+        open();
+        const TensorList& list = m_view->list();
+        for (const int width : {360, 900, 1600}) {
+            m_view->resize(width, 480);
+            QApplication::processEvents();
+            for (int column = 0; column < TensorList::Columns; ++column) {
+                for (int row = 0; row < list.rowCount(); ++row) {
+                    const QString text = list.data(list.index(row, column), Qt::DisplayRole).toString();
+                    QVERIFY(m_view->fontMetrics().horizontalAdvance(text) + 6 <= m_view->table()->columnWidth(column));
+                }
+            }
+        }
     }
     void whatCannotBeReadIsSaid() {
         open();

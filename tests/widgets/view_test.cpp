@@ -15,6 +15,7 @@
 #include "widgets/atlas_view.h"
 #include "widgets/fields_view.h"
 #include "widgets/frequencies_view.h"
+#include "widgets/number_table.h"
 #include "widgets/planes_view.h"
 #include "widgets/spectrum_view.h"
 
@@ -33,7 +34,7 @@ private slots:
         m_views.push_back(std::make_unique<SpectrumView>(models, selection));
         m_views.push_back(std::make_unique<PlanesView>(models, selection));
         m_views.push_back(std::make_unique<FrequenciesView>(models, selection));
-        m_views.push_back(std::make_unique<FieldsView>(models, selection));
+        m_views.push_back(std::make_unique<FieldsView>(models, selection, m_sample->runs));
         for (const auto& view : m_views) view->resize(760, 480);
     }
     void cleanup() { m_views.clear(); }
@@ -44,8 +45,10 @@ private slots:
             QVERIFY(view->figure(FigureFormat::Png).startsWith("\x89PNG"));
             QVERIFY(view->figure(FigureFormat::Pdf).startsWith("%PDF"));
             const QByteArray svg = view->figure(FigureFormat::Svg);
-            QVERIFY(!svg.contains("<text"));  // outlines: no font is needed to show it
-            QSvgRenderer renderer(svg);
+            QVERIFY(svg.contains("<text"));
+            const QByteArray outlines = view->figure(FigureFormat::SvgOutlines);
+            QVERIFY(!outlines.contains("<text"));  // no font is needed to show it
+            QSvgRenderer renderer(outlines);
             QVERIFY(renderer.isValid());
             QImage drawn(760, 480, QImage::Format_RGB32);
             drawn.fill(Qt::white);
@@ -63,18 +66,43 @@ private slots:
         }
         QVERIFY(m_views[1]->numbers(',').startsWith("index,L3.H1,L4.H2\n0,"));
     }
-    void exportIsAskedForWithAName() {
+    void exportIsAskedForWithAFormat() {
         QSignalSpy asked(m_views[1].get(), &View::exportRequested);
         m_views[1]->requestExport(FigureFormat::Csv);
         QCOMPARE(asked.count(), 1);
-        QCOMPARE(asked.first().at(0).toByteArray(), m_views[1]->numbers(',').toUtf8());
-        QCOMPARE(asked.first().at(1).toString(), QStringLiteral("spectrum.csv"));
+        QCOMPARE(asked.first().at(0).value<FigureFormat>(), FigureFormat::Csv);
+        QCOMPARE(m_views[1]->figure(FigureFormat::Csv), m_views[1]->numbers(',').toUtf8());
     }
     void copies() {
+        QSignalSpy copied(m_views[1].get(), &View::copied);
+        m_views[1]->copyNumbers();
+        QCOMPARE(copied.last().first().toString(), QStringLiteral("Spectrum, 2 heads, 64 numbers"));
+        QCOMPARE(m_views[0]->contents(FigureFormat::Csv),
+                 QStringLiteral("Atlas, sample, 24 heads, %1 numbers").arg(24 * sampleAtlas().numbers.size()));
         m_views[2]->copyNumbers();
         QCOMPARE(QApplication::clipboard()->text(), m_views[2]->numbers('\t'));
         m_views[2]->copyFigure();
         QVERIFY(!QApplication::clipboard()->image().isNull());
+    }
+    void numbersAreCountedAndRowsAreOfOneLength() {
+        NumberTable table(',');
+        QCOMPARE(table.label("a b").number(0.5).label(3).blank().text(), QString("\"a b\",0.5,3,"));
+        QCOMPARE(table.numbers(), 1);
+        for (const auto& view : m_views) {
+            const QStringList rows = view->numbers('\t').split('\n', Qt::SkipEmptyParts);
+            const auto cells = rows.last().count('\t');
+            for (const QString& row : rows.mid(1)) QCOMPARE(row.count('\t'), cells);
+        }
+    }
+    void namesAreQuotedWhereTheyHoldSpaces() {
+        ModelRef other;
+        other.path = "second";
+        m_sample->models.add(other, sampleCard("second, \"best\""));
+        const QString lines = m_views[1]->numbers(',');
+        QVERIFY2(lines.startsWith("index,\"L3.H1 of sample\",\"L4.H2 of sample\"\n0,"), qPrintable(lines.left(60)));
+        m_sample->models.putHead(1, sampleHead({1, 1}));
+        m_sample->selection.select({1, {1, 1}});
+        QVERIFY(m_views[1]->numbers(',').startsWith("index,\"L1.H1 of second, \"\"best\"\"\"\n0,"));
     }
     void anEmptyViewSaysWhyAModelHasNoHeads() {
         OpenModels models;

@@ -123,7 +123,7 @@ TEST_F(Commands, ExitCodes) {
 
 TEST_F(Commands, HelpOfEverySubcommand) {
     for (const char* command : {"info", "check", "inspect", "forward", "classify", "generate", "fold", "convert",
-                                "calibrate", "compare", "serve"}) {
+                                "calibrate", "compare", "attention", "serve"}) {
         const Outcome help = run({command, "--help"});
         EXPECT_EQ(help.code, 0) << command;
         EXPECT_NE(help.out.find(command), std::string::npos) << help.out;
@@ -300,6 +300,63 @@ TEST_F(Commands, ViTForwardAndClassify) {
     EXPECT_EQ(run({"classify", model, model}).code, 1) << "no picture";
     EXPECT_EQ(run({"classify", kGolden + "harope_dit_tiny.pt", image}).code, 1) << "no classifier";
     EXPECT_EQ(run({"info", model, "--map-tokens", "some"}).code, 2);
+}
+
+TEST_F(Commands, AttentionOfAViTInAPicture) {
+    const std::string model = kGolden + "relatives/vit_reg2.safetensors", out = (m_folder / "a").string();
+    const std::string image = (m_folder / "p.png").string();
+    fs::copy_file(std::string(ROPESCOPE_SOURCE_DIR) + "/resources/pictures/spectrum.png", image);
+    const std::vector<std::string> plain = {"attention", model, "--image", image, "--head", "L1.H0", "--device", "cpu"};
+    const auto with = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), plain.begin(), plain.end());
+        return run(more);
+    };
+    const Outcome done = with({"--patches", "1:0,0:1", "--words", "2", "--out", out});
+    ASSERT_EQ(done.code, 0) << done.err;
+    const auto json = nlohmann::json::parse(done.out);
+    EXPECT_EQ(json["image"], image);
+    EXPECT_EQ(json["prefix_tokens"], 3);
+    EXPECT_FALSE(json.contains("step")) << "nothing was sampled";
+    ASSERT_EQ(json["tokens"].size(), 3u);
+    EXPECT_EQ(json["tokens"][2]["text"], "register 2");
+    const std::string bytes = content(out);
+    const auto tensors = decodeSafetensors(std::as_bytes(std::span(bytes)));
+    ASSERT_TRUE(tensors) << tensors.error().message();
+    double all = 0;
+    for (const char* part : {"looks.image", "looks.prefix"})
+        for (const float share : tensors->arrays.at(part).as<float>()) all += share;
+    EXPECT_NEAR(all, 1, 1e-5);
+    EXPECT_EQ(tensors->arrays.at("seen.image").shape, json["grid"].get<std::vector<std::int64_t>>());
+    EXPECT_FLOAT_EQ(tensors->arrays.at("seen.prefix").as<float>()[1],
+                    json["tokens"][1]["attention_to_chosen"].get<float>());
+    const auto told = [&](const Outcome& outcome, const std::string& text) {
+        EXPECT_EQ(outcome.code, 2) << outcome.err;
+        EXPECT_NE(outcome.err.find(text), std::string::npos) << outcome.err;
+    };
+    told(with({"--patches", "99:0"}), "no such patch");
+    told(with({"--words", "3"}), "0 to 2");
+    told(with({"--words", "cat"}), "numbers of the prefix tokens");
+    told(with({"--steps", "3"}), "excludes");
+    told(with({"--step", "1"}), "excludes");
+    told(run({"attention", model}), "a ViT looks at a picture");
+    const Outcome over = with({"--out", image});
+    EXPECT_EQ(over.code, 1);
+    EXPECT_NE(over.err.find("[EX-06] " + image), std::string::npos) << over.err;
+}
+
+/// Steps count from 1 where a user meets them.
+TEST_F(Commands, AttentionCountsStepsFromOne) {
+    const auto at = [&](const std::string& step) {
+        return run({"attention", kGolden + "harope_dit_tiny.pt", "--convention", "inverse", "--class", "1", "--steps",
+                    "2", "--device", "cpu", "--step", step});
+    };
+    const Outcome last = at("2");
+    ASSERT_EQ(last.code, 0) << last.err;
+    EXPECT_EQ(nlohmann::json::parse(last.out)["step"], 2);
+    const Outcome beyond = at("3");
+    EXPECT_EQ(beyond.code, 2);
+    EXPECT_NE(beyond.err.find("found 3, expected 1 to 2"), std::string::npos) << beyond.err;
+    EXPECT_EQ(at("0").code, 2);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "core/checkpoint/sha256.h"
 #include "core/checkpoint/tensor_table.h"
@@ -80,7 +81,30 @@ TEST_F(Recognise, AuthorsContainer) {
     EXPECT_EQ(card->objective, "ddpm");
     EXPECT_EQ(card->theta, 10000);
     EXPECT_EQ(card->name, "harope_dit_tiny");
-    EXPECT_EQ(card->fileSha256.size(), 64u);
+}
+
+TEST_F(Recognise, TheFingerprintIsOfTheBeginningAndTheSize) {
+    constexpr std::size_t kBeginning = 64 << 10;
+    const std::string path = (m_folder / "model.safetensors").string();
+    const auto fingerprint = [&](std::vector<float> values) {
+        const auto count = static_cast<std::int64_t>(values.size());
+        EXPECT_TRUE(writeSafetensors(path, {{"w", makeArray(std::span<const float>(values), {count})}}));
+        ModelRef ref;
+        ref.path = path;
+        return describeFile(ref).value().fingerprint;
+    };
+    std::vector<float> values(50'000, 1);
+    const std::string plain = fingerprint(values);
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    const std::uint64_t size = bytes.size();
+    bytes.resize(kBeginning);
+    for (int i = 0; i < 8; ++i) bytes += static_cast<char>(size >> (8 * i));
+    EXPECT_EQ(plain, sha256(std::as_bytes(std::span(bytes))));
+    values.back() = 2;
+    EXPECT_EQ(fingerprint(values), plain) << "behind the beginning";
+    values.front() = 2;
+    EXPECT_NE(fingerprint(values), plain);
 }
 
 TEST_F(Recognise, OptionsWinOverGuesses) {

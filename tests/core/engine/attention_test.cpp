@@ -6,8 +6,13 @@
 
 #include "core/engine/draw.h"
 #include "core/engine/drawing.h"
+#include "core/engine/forward.h"
 #include "core/engine/generate.h"
+#include "core/engine/picture.h"
+#include "core/engine/preprocess.h"
 #include "core/engine/run_memory.h"
+#include "core/training/media_library.h"
+#include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {
@@ -171,8 +176,11 @@ TEST(Attention, OfAClassConditionalModel) {
         const AttentionReport all = asked(r);
         EXPECT_EQ(all.shares.text, 0);
         EXPECT_TRUE(all.looks.text.empty());
-        for (const HeadField& field : result->fields[step].heads)
-            if (field.id == r.head) EXPECT_NEAR(all.entropy, field.entropy, 1e-4);
+        for (const HeadField& field : result->fields[step].heads) {
+            if (field.id == r.head) {
+                EXPECT_NEAR(all.entropy, field.entropy, 1e-4);
+            }
+        }
         // The mean row is the mean of the single rows.
         std::vector<double> mean(all.looks.image.size());
         for (int patch = 0; patch < all.grid.tokens(); ++patch) {
@@ -191,9 +199,7 @@ TEST(Attention, RefusesWhatIsNotThere) {
         EXPECT_NE(report.error().message().find(words), std::string::npos) << report.error().message();
     };
     AttentionRequest r = flux();
-    r.step = 4;
-    refused(r, "no such step");
-    r = flux(), r.head = {9, 0};
+    r.head = {9, 0};
     refused(r, "no such head");
     r = flux(), r.head = {0, 7};
     refused(r, "no such head");
@@ -201,14 +207,136 @@ TEST(Attention, RefusesWhatIsNotThere) {
     refused(r, "no such token");
     r = flux(), r.words = {-1};
     refused(r, "no such token");
-    r = flux();
-    r.run.model.path = goldenPath("vit_tiny_patch16_224.safetensors");
-    refused(r, "draws nothing");
+    r = flux(), r.step = 4;
+    refused(r, "found 5, expected 1 to 4");
+    r = flux(), r.image = goldenPath("flux_tiny.safetensors");
+    refused(r, "only a ViT looks at a picture file");
     std::stop_source source;
     source.request_stop();
     JobContext context;
     context.stop = source.get_token();
     r = flux(), r.run.seed = 99, r.run.noiseFile.clear(), r.run.size = {32, 32};
+    EXPECT_EQ(attentionOf(r, context).error().kind, ErrorKind::Cancelled);
+}
+
+/// A picture file, and the question about it.
+class ViTAttention : public InFolder {
+protected:
+    AttentionRequest question(const std::string& model) {
+        write(0);
+        AttentionRequest r;
+        r.run.model.path = goldenPath(model);
+        r.run.compute.device = "cpu";
+        r.run.compute.threads = 1;
+        r.image = path("a.png");
+        return r;
+    }
+    void write(int shift) const {
+        Array pixels = TensorTable::open(goldenPath("pil_resize.safetensors")).value().read("source").value();
+        for (std::uint8_t& v : pixels.as<std::uint8_t>()) v = static_cast<std::uint8_t>(v + shift);
+        ASSERT_TRUE(trainingMedia().value()->writePng(path("a.png"), pixels, {}));
+    }
+    /// What forward writes of that layer, [H,N,N].
+    at::Tensor written(const AttentionRequest& request) {
+        const Preprocessing p = openCard(request.run.model).value().preprocessing;
+        const Array picture = trainingMedia().value()->readImage(request.image).value();
+        const at::Tensor x = normalisedInput(classifierInput(picture, p).value(), p);
+        writeWeights(path("in.safetensors"), {{"x", x}});
+        ForwardCommand c;
+        c.model = request.run.model, c.compute = request.run.compute;
+        c.in = path("in.safetensors"), c.out = path("out.safetensors");
+        c.attention = true;
+        if (auto done = forwardToFile(c); !done) throw std::runtime_error(done.error().message());
+        return goldenTensor(c.out, "attention." + std::to_string(request.head.layer))[0];
+    }
+};
+
+TEST_F(ViTAttention, IsWhatForwardWrites) {
+    using Pieces = std::vector<std::string>;
+    for (const auto& [model, lead] :
+         {std::pair{"vit_tiny_patch16_rope_mixed_224.safetensors", Pieces{"class token"}},
+          {"relatives/vit_reg2.safetensors", Pieces{"class token", "register 1", "register 2"}},
+          {"relatives/vit_distilled.safetensors", Pieces{"class token", "distillation token"}},
+          {"relatives/vit_avg_noclass.safetensors", Pieces{}}}) {
+        SCOPED_TRACE(model);
+        AttentionRequest r = question(model);
+        r.head = {1, 1}, r.patches = {3, 4};
+        if (!lead.empty()) r.words = {static_cast<int>(lead.size()) - 1};
+        const at::Tensor alpha = written(r)[1];
+        const auto text = static_cast<std::int64_t>(lead.size());
+        const AttentionReport report = asked(r);
+        const std::int64_t n = report.grid.tokens();
+        ASSERT_EQ(text + n, alpha.size(0));
+        at::Tensor rows = alpha[text + 3] + alpha[text + 4];
+        at::Tensor cols = alpha.select(1, text + 3) + alpha.select(1, text + 4);
+        if (text > 0) rows = rows + alpha[text - 1], cols = cols + alpha.select(1, text - 1);
+        rows = rows / (text > 0 ? 3 : 2);
+        expectNear(report.looks.text, rows.narrow(0, 0, text));
+        expectNear(report.looks.image, rows.narrow(0, text, n));
+        expectNear(report.seen.text, cols.narrow(0, 0, text));
+        expectNear(report.seen.image, cols.narrow(0, text, n));
+        const at::Tensor ofPatches = alpha.narrow(0, text, n);
+        EXPECT_NEAR(report.entropy, at::special_entr(ofPatches).sum(1).mean().item<double>(), 1e-5);
+        EXPECT_EQ(report.shares.text, text);
+        EXPECT_EQ(report.time, 0);
+        ASSERT_EQ(report.tokens.parts.size(), text > 0 ? 1u : 0u);
+        if (text == 0) continue;
+        EXPECT_NEAR(report.shares.imageToText, ofPatches.narrow(1, 0, text).sum(1).mean().item<double>(), 2e-6);
+        EXPECT_NEAR(report.shares.textToImage, alpha.narrow(0, 0, text).narrow(1, text, n).sum(1).mean().item<double>(),
+                    2e-6);
+        EXPECT_EQ(report.tokens.parts[0].pieces, lead);
+        EXPECT_EQ(report.tokens.parts[0].first, 0);
+        EXPECT_EQ(report.tokens.parts[0].used, text);
+    }
+}
+
+TEST_F(ViTAttention, ALayerIsComputedOnceForAPicture) {
+    AttentionRequest r = question("vit_tiny_patch16_224.safetensors");
+    int told = 0;
+    JobContext context;
+    context.onShare = [&](double, const std::string&) { ++told; };
+    const auto first = attentionOf(r, context);
+    ASSERT_TRUE(first) << first.error().message();
+    EXPECT_EQ(told, 1);
+    r.head = {0, 1}, r.patches = {2};
+    ASSERT_TRUE(attentionOf(r, context));
+    EXPECT_EQ(told, 1) << "another head and another patch of the same layer";
+    r.head = {1, 1};
+    ASSERT_TRUE(attentionOf(r, context));
+    EXPECT_EQ(told, 3) << "two layers to run";
+    r.head = {0, 0}, r.patches = {};
+    ASSERT_TRUE(attentionOf(r, context));
+    write(60);  // another picture under the same name
+    const auto other = attentionOf(r, context);
+    ASSERT_TRUE(other) << other.error().message();
+    EXPECT_NE(other->looks.image, first->looks.image);
+}
+
+TEST_F(ViTAttention, RefusesWhatIsNotThere) {
+    const auto refused = [](const AttentionRequest& request, const std::string& words) {
+        const auto report = attentionOf(request, {});
+        ASSERT_FALSE(report);
+        EXPECT_NE(report.error().message().find(words), std::string::npos) << report.error().message();
+    };
+    const AttentionRequest good = question("vit_tiny_patch16_224.safetensors");
+    AttentionRequest r = good;
+    r.image.clear();
+    refused(r, "a ViT looks at a picture");
+    r = good, r.image = path("none.png");
+    refused(r, "none.png");
+    r = good, r.step = 1;
+    refused(r, "found 2, expected 1)");
+    r = good, r.head = {9, 0};
+    refused(r, "no such head");
+    r = good, r.words = {1};
+    refused(r, "0 to 0");
+    r = question("relatives/vit_avg_noclass.safetensors"), r.words = {0};
+    refused(r, "found 0, expected none");
+    std::stop_source source;
+    source.request_stop();
+    JobContext context;
+    context.stop = source.get_token();
+    r = good, r.head = {1, 0};
     EXPECT_EQ(attentionOf(r, context).error().kind, ErrorKind::Cancelled);
 }
 

@@ -92,7 +92,9 @@ TEST(Classify, RecordingHeadsChangesNoLogit) {
     for (int i = 0; i < 4; ++i) {
         EXPECT_EQ(plain->top[i].index, recorded->top[i].index);
         EXPECT_NEAR(plain->top[i].logit, recorded->top[i].logit, 1e-4);
-        if (i > 0) EXPECT_GE(plain->top[i - 1].probability, plain->top[i].probability);
+        if (i > 0) {
+            EXPECT_GE(plain->top[i - 1].probability, plain->top[i].probability);
+        }
     }
     ASSERT_EQ(recorded->heads.size(), 2u);
     EXPECT_EQ(recorded->heads[0].field.id, (HeadId{1, 2}));

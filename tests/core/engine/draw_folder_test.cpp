@@ -122,7 +122,7 @@ TEST_F(DrawFolder, ReplacedPartsAreReadAgain) {
     embeddings(1);
     const Array before = drawn(c).latents;
     EXPECT_EQ(drawn(c).latents, before);
-    AttentionRequest question{c, 1, {1, 1}, {2}, {0}};
+    AttentionRequest question{c, 1, {1, 1}, {2}, {0}, {}};
     const auto looks = [&] { return attentionOf(question, {}).value().looks.image; };
     const std::vector<float> saw = looks();
     // The same size, inside the folder.

@@ -286,7 +286,7 @@ TEST(Generate, RecipeHoldsEverySettingAndTheCommand) {
     EXPECT_EQ(recipe["size"], "8x8");
     EXPECT_EQ(recipe["convention"], "inverse");
     EXPECT_EQ(recipe["model"], kHarope);
-    EXPECT_FALSE(recipe["model_hash"].get<std::string>().empty());
+    EXPECT_EQ(recipe["model_fingerprint"].get<std::string>().size(), 64u);
     EXPECT_FALSE(recipe["version"].get<std::string>().empty());
     const std::string command = recipe["command"];
     EXPECT_NE(command.find(" --convention inverse --class 2 --seed 12 --steps 10 --guidance 1.5 --guidance-channels 3"

@@ -56,6 +56,7 @@ TEST(Dataset, ReadsAFolderOfImagesByClass) {
     const std::vector<std::uint8_t> small(4 * 4 * 3, 1);
     ASSERT_TRUE((*media)->writePng(root + "/cat/3.png", makeArray(std::span(small), {4, 4, 3}), ""));
     EXPECT_NE(readTrainingSet(root).error().message().find("differ in size"), std::string::npos);
+    EXPECT_NE(readTrainingSet(root + "/none").error().message().find("the folder cannot be read"), std::string::npos);
 }
 
 TEST(Quality, FrechetDistanceOfShiftedAndScaledSetsHasAClosedForm) {
