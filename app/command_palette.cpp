@@ -139,7 +139,7 @@ void CommandPalette::refresh() {
     }
     if (m_shown.empty()) {
         auto* nothing = new QListWidgetItem(QString("Nothing found for \"%1\"").arg(m_field->text()), m_list);
-        nothing->setFlags(Qt::NoItemFlags);
+        nothing->setFlags(Qt::ItemIsEnabled);  // read, not chosen
         return;
     }
     m_list->setCurrentRow(0);

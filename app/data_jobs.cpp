@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "widgets/command_lines.h"
 #include "widgets/compare_view.h"
 #include "widgets/measure_bar.h"
 
@@ -36,7 +37,7 @@ void DataJobs::measure(CalibrateRequest settings) {
     if (!open->card.nullClass) settings.guidance = 1;  // there is nothing to lead away from
     m_bar.showProgress("Measuring: starting", -1);
     m_measureJob = m_engine.request(
-        settings, "measure", [this](const Result<Reply>& reply) { finishMeasurement(reply); },
+        settings, "measure", [this, settings](const Result<Reply>& reply) { finishMeasurement(settings, reply); },
         Watch{.picture = {},
               .share =
                   [this](const ShareProgress& progress) {
@@ -50,7 +51,7 @@ void DataJobs::cancelMeasurement() {
     m_engine.cancel(m_measureJob);
 }
 
-void DataJobs::finishMeasurement(const Result<Reply>& reply) {
+void DataJobs::finishMeasurement(const CalibrateRequest& request, const Result<Reply>& reply) {
     m_measureJob = 0;
     if (!reply && reply.error().kind == ErrorKind::Cancelled) return m_bar.finish({});
     if (!reply) return m_bar.fail(reply.error());
@@ -60,7 +61,8 @@ void DataJobs::finishMeasurement(const Result<Reply>& reply) {
                      .arg(QString::fromStdString(report.source))
                      .arg(report.seconds, 0, 'f', 1)
                      .arg(QString::fromStdString(report.device)));
-    m_models.setCalibration(m_model, report);
+    m_models.setCalibration(m_model, report, calibrateLine(request));
+    emit measured(m_model);
 }
 
 void DataJobs::compare(CompareRequest request) {

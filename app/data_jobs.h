@@ -27,8 +27,11 @@ public:
     [[nodiscard]] bool isMeasuring() const { return m_measureJob != 0; }
     void compare(CompareRequest request);
 
+signals:
+    void measured(int model);  ///< its numbers have arrived
+
 private:
-    void finishMeasurement(const Result<Reply>& reply);
+    void finishMeasurement(const CalibrateRequest& request, const Result<Reply>& reply);
 
     EngineClient& m_engine;
     OpenModels& m_models;

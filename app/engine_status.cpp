@@ -20,14 +20,14 @@ EngineStatus::EngineStatus(EngineClient& engine, QWidget* parent)
     m_memory->setToolTip("Memory the engine holds");
     m_memory->setText("engine starts");
     // Of one width: the corner of a menu bar does not grow with its content.
-    m_memory->setFixedWidth(fontMetrics().horizontalAdvance("engine restarts"));
+    m_memory->setFixedWidth(fontMetrics().horizontalAdvance("engine 8888 MiB ") + 2);
     m_device->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     connect(m_device, &QComboBox::activated, this, [this] {
         m_wanted = device();
         emit deviceChanged(m_wanted);
     });
     connect(&m_engine, &EngineClient::heartbeat, this,
-            [this](qint64 bytes) { m_memory->setText(QLocale().formattedDataSize(bytes, 1)); });
+            [this](qint64 bytes) { m_memory->setText(QString("engine %1").arg(QLocale().formattedDataSize(bytes, 0))); });
     connect(&m_engine, &EngineClient::died, this,
             [this](const QString&, bool restarts) { m_memory->setText(restarts ? "engine restarts" : "no engine"); });
 }

@@ -153,8 +153,6 @@ void Generation::start(GenerateRequest request, int model, int again) {
                     begin(request);
                     m_newSteps.push_back(progress);
                     if (!m_stepsPause.isActive()) showNewSteps();
-                    m_view.showProgress(progress);
-                    emit progressed(progress);
                 },
             .share = [this](const ShareProgress& progress) { m_view.showWords(QString::fromStdString(progress.word)); },
             .atlas = {}});
@@ -194,7 +192,10 @@ void Generation::runAgain(int run) {
 /// At once, then not again before the pause is over: several steps at once are one change for the views.
 void Generation::showNewSteps() {
     if (m_newSteps.empty()) return;
+    const GenerateProgress newest = m_newSteps.back();
     m_runs.addSteps(m_run, std::exchange(m_newSteps, {}));
+    m_view.showProgress(newest);
+    emit progressed(newest);
     m_stepsPause.start();
 }
 
@@ -268,9 +269,10 @@ void Generation::showPicture(int row) {
     run.patches = picture.patches;
     run.picture = imageOf(m_view.gallery().image(row).pixels);
     for (const auto& [key, model] : m_models.all())
-        if (sameModel(model.ref, picture.request.model)) run.model = key;
-    const int key = m_runs.add(std::move(run));
+        if (sameModel(model.ref, picture.request.model)) run.model = key, run.patches = patchesOf(model, run.asked);
+    const int key = m_runs.addBeside(std::move(run));
     m_view.gallery().setRun(row, key);
+    m_runs.select(key);
 }
 
 void Generation::askTokens(const TokensRequest& request) {
@@ -340,7 +342,10 @@ void Generation::takeSettings(const PictureSettings& found) {
 
 void Generation::modelOpened(int model) {
     const OpenModel* open = m_models.find(model);
-    if (open) m_runs.openModel(model, [open](const Run& run) { return sameModel(open->ref, run.asked.model); });
+    if (open)
+        m_runs.openModel(
+            model, [open](const Run& run) { return sameModel(open->ref, run.asked.model); },
+            [open](const Run& run) { return patchesOf(*open, run.asked); });
     if (const Run* again = m_runs.find(m_waitingAgain); again && open && sameModel(open->ref, again->asked.model))
         runAgain(std::exchange(m_waitingAgain, -1));
     if (!m_waiting || !open || !sameModel(open->ref, m_waiting->settings.model)) return;

@@ -70,7 +70,7 @@ QString sheetOf(const QList<QAction*>& actions) {
 
 KeySheet::KeySheet(const QList<QAction*>& actions, QWidget* parent, const SheetSection& first)
     : QDialog(parent), m_page(new QTextBrowser(this)) {
-    setWindowTitle("Keys");
+    setWindowTitle(first.title.isEmpty() ? QString("Keys") : QString("Help: %1").arg(first.title));
     setAttribute(Qt::WA_DeleteOnClose);
     QString html;
     if (!first.title.isEmpty())

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QProcess>
+#include <QSocketNotifier>
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -33,6 +36,17 @@ int handOver(char** argv) {
     std::fprintf(stderr, "[no-engine] %s: cannot be started (%s). Build the target ropescope-engine.\n",
                  program.c_str(), std::strerror(errno));
     return 3;
+}
+
+int signalPipe[2] = {-1, -1};
+
+/// A window that is told to end ends as by its menu: what was open comes back at the next start.
+void closeOnSignal(ropescope::MainWindow& window) {
+    if (::pipe2(signalPipe, O_CLOEXEC) != 0) return;
+    auto* notifier = new QSocketNotifier(signalPipe[0], QSocketNotifier::Read, &window);
+    QObject::connect(notifier, &QSocketNotifier::activated, &window, &ropescope::MainWindow::closeNow);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        std::signal(signal, [](int) { [[maybe_unused]] const auto written = ::write(signalPipe[1], "x", 1); });
 }
 
 }  // namespace
@@ -89,6 +103,7 @@ int main(int argc, char** argv) {
     if (parser.isSet(measure) || parser.isSet(pictures)) options.sessionFile = noSession.filePath("session.json");
     ropescope::MainWindow window(options);
     if (parser.isSet(measure)) new ropescope::Measure(window, parser.value(measure));
+    closeOnSignal(window);
     window.show();
     if (parser.isSet(pictures)) return ropescope::Pictures(window, parser.value(pictures)).take();
     return QApplication::exec();

@@ -42,7 +42,7 @@ namespace {
 constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awaited
 constexpr int kSessionMs = 1500;
 constexpr int kHeadPanelWidth = 264;  // the longest name of a number and its value
-constexpr int kTreeWidth = 196;
+constexpr int kTreeWidth = 224;
 
 }  // namespace
 
@@ -258,6 +258,7 @@ void MainWindow::connectViews() {
         connect(m_docks.views[static_cast<qsizetype>(i)], &QDockWidget::visibilityChanged, this,
                 &MainWindow::followVisibleView, Qt::QueuedConnection);
     }
+    connect(m_panels.measure, &MeasureBar::measureRequested, this, [this] { m_active->setFocus(); });
     connect(m_panels.head, &HeadPanel::measureRequested, this, &MainWindow::offerMeasurement);
     connect(m_panels.run, &RunBar::againRequested, m_generation.get(), &Generation::runAgain);
     connect(m_panels.run, &RunBar::decodeRequested, m_generation.get(), &Generation::decode);
@@ -300,8 +301,10 @@ void MainWindow::connectViews() {
     m_saveSession.setSingleShot(true);
     m_saveSession.setInterval(kSessionMs);
     connect(&m_saveSession, &QTimer::timeout, this, [this] { saveSession(m_sessionFile, currentSession()); });
-    connect(m_models.get(), &OpenModels::calibrationChanged, this, [this](int model) {
-        if (const OpenModel* open = m_models->find(model)) m_measured.keep(open->ref, *open->calibration);
+    connect(m_dataJobs.get(), &DataJobs::measured, this, [this](int model) {
+        const OpenModel* open = m_models->find(model);
+        const QString problem = open ? m_measured.keep(open->ref, *open->calibration) : QString();
+        if (!problem.isEmpty()) m_panels.messages->showNote(QString("The measurement is not kept: %1").arg(problem));
     });
     connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
         for (QWidget* widget = now; widget; widget = widget->parentWidget()) {
@@ -332,6 +335,7 @@ void MainWindow::setActiveView(View* view) {
 
 /// The active view can be seen: where it is hidden by another tab, one that can be seen takes its place.
 void MainWindow::followVisibleView() {
+    saveSoon();
     const auto seen = [](const View* view) { return view->isVisible() && !view->visibleRegion().isEmpty(); };
     if (m_active && seen(m_active)) return;
     for (View* view : m_panels.views)
@@ -346,11 +350,15 @@ void MainWindow::goTo(QDockWidget* dock) {
 }
 
 void MainWindow::fillEmptyView(const ViewRow& row) {
-    const OpenModel* open = m_models->find(currentModel());
+    // Of the heads that the view is about; a file without heads may be the current one.
+    const int selected = m_selection->current().model, model = m_models->find(selected) ? selected : currentModel();
+    const OpenModel* open = m_models->find(model);
     if (!open) return openWithDialog();
     if (row.needs == ViewNeeds::Model) return m_loader->selectInteresting(m_models->all().begin()->first);
-    if (!open->runs()) return tellState(currentModel());
+    if (!open->runs()) return tellState(model);
+    showMakerOf(model);
     if (open->card.objective == "classify") return m_panels.classify->openWithDialog();
+    if (m_panels.generate->model() != model) m_panels.generate->setModel(model);
     m_panels.generate->requestGenerate();
 }
 

@@ -73,6 +73,7 @@ public:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -137,6 +138,7 @@ private:
     QString m_obituary;  ///< of the engine that is being replaced
     QStringList m_opening;  ///< files on their way
     int m_chosenModel = -1;                      ///< until a head is selected
+    bool m_placed = false;                       ///< the docks, once the window has its size
     bool m_sawAtlas = false, m_closing = false;  ///< m_closing: the user has said so, whatever still runs
 };
 

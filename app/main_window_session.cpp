@@ -10,13 +10,14 @@
 #include <QMimeData>
 #include <QSaveFile>
 #include <QScreen>
+#include <utility>
 
 #include "app/ask_bar.h"
 #include "app/engine_status.h"
 #include "app/export_format.h"
 #include "app/main_window.h"
 #include "app/resources.h"
-#include "core/data/command_line.h"
+#include "widgets/command_lines.h"
 #include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
@@ -57,7 +58,6 @@ void MainWindow::restore(const QStringList& files) {
     if (!m_session.geometry.isEmpty()) restoreGeometry(m_session.geometry);
     const QScreen* screen = this->screen();
     if (screen && !screen->availableGeometry().intersects(geometry())) move(screen->availableGeometry().topLeft());
-    if (!restoreDocks(m_docks, m_session.layout)) applyLayout(m_docks, Layout::Explore);
     m_appearance.set(m_session.appearance);
     for (int kind = 0; kind < kPictureKinds; ++kind)
         m_panels.generate->settings().setKept(static_cast<PictureKind>(kind), m_session.generate[kind]);
@@ -76,6 +76,13 @@ void MainWindow::restore(const QStringList& files) {
         m_loader->open(ref);
     }
     if (m_session.models.empty()) openFiles(shippedModels().mid(0, 1));
+}
+
+/// Sizes of docks mean something in a window that has its own.
+void MainWindow::showEvent(QShowEvent* event) {
+    QMainWindow::showEvent(event);
+    if (std::exchange(m_placed, true)) return;
+    if (!restoreDocks(m_docks, m_session.layout)) applyLayout(m_docks, Layout::Explore);
 }
 
 void MainWindow::saveSoon() {
@@ -127,11 +134,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
 
 void MainWindow::updateCommandLines() {
     const OpenModel* open = m_models->find(currentModel());
-    QString line;
-    if (open && open->hasHeads()) {
-        line = QString::fromStdString("ropescope inspect " + shellWord(open->ref.path) + modelOptions(open->ref) +
-                                      " --out heads.safetensors");
-    }
+    const QString line = open ? inspectLine(*open) : QString();
     for (std::size_t i = 0; i < m_panels.views.size(); ++i)
         if (viewTable()[i].line == ViewLine::Inspect) m_panels.views[i]->setCommandLine(line);
 }

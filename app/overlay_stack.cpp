@@ -2,6 +2,7 @@
 #include "app/overlay_stack.h"
 
 #include <QEvent>
+#include <QPainter>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -15,7 +16,7 @@ constexpr int kMargin = 8;
 
 OverlayStack::OverlayStack(QWidget* below) : QWidget(below), m_below(below) {
     auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(0, 0, 0, 0);
+    column->setContentsMargins(1, 1, 1, 1);
     column->setSpacing(4);
     below->installEventFilter(this);
     m_pause.setSingleShot(true);
@@ -42,6 +43,16 @@ bool OverlayStack::eventFilter(QObject* watched, QEvent* event) {
             break;
     }
     return QWidget::eventFilter(watched, event);
+}
+
+/// A frame around each bar, so that it stands out from what it lies over.
+void OverlayStack::paintEvent(QPaintEvent*) {
+    QPainter painter(this);
+    painter.setPen(palette().color(QPalette::PlaceholderText));
+    for (int i = 0; i < layout()->count(); ++i) {
+        const QWidget* bar = layout()->itemAt(i)->widget();
+        if (!bar->isHidden()) painter.drawRect(bar->geometry().adjusted(-1, -1, 0, 0));
+    }
 }
 
 void OverlayStack::place() {

@@ -17,6 +17,7 @@
 #include "app/key_sheet.h"
 #include "app/main_window.h"
 #include "app/resources.h"
+#include "widgets/classify_view.h"
 #include "widgets/generate_settings.h"
 #include "widgets/generate_view.h"
 #include "widgets/message_bar.h"
@@ -85,6 +86,11 @@ void WindowActions::buildEdit() {
     QMenu* menu = m_window.menuBar()->addMenu("&Edit");
     add(menu, "&Copy figure", QKeySequence("Ctrl+C"), [this] { m_window.activeView()->copyFigure(); });
     add(menu, "Copy &numbers", QKeySequence("Ctrl+Shift+C"), [this] { m_window.activeView()->copyNumbers(); });
+    QAction* undo = add(menu, "&Undo restored settings", QKeySequence("Ctrl+Z"),
+                        [this] { m_window.panels().generate->settings().undoRestore(); });
+    connect(menu, &QMenu::aboutToShow, undo,
+            [this, undo] { undo->setEnabled(m_window.panels().generate->settings().canUndo()); });
+    connect(menu, &QMenu::aboutToHide, undo, [undo] { undo->setEnabled(true); });  // the key looks by itself
     add(menu, "Copy equal command &line", {},
         [this] { m_window.activeView()->copyCommandLine(); });
 }
@@ -222,6 +228,7 @@ void WindowActions::buildGenerate() {
 
 void WindowActions::escape() {
     if (m_window.generation().isRunning()) return m_window.panels().generate->requestCancel();
+    if (m_window.panels().classify->isRunning()) return emit m_window.panels().classify->cancelRequested();
     m_window.panels().messages->clear();
     m_window.activeView()->messages().clear();
 }

@@ -209,7 +209,7 @@ void AtlasGrid::drawLabels(QPainter& painter, const Layout& layout, const Looks&
     // Labels thin out when the cells are too small to hold one each.
     const int rowStep = std::max(1, static_cast<int>(std::ceil(metrics.height() / layout.height)));
     const int columnStep = std::max(
-        1, static_cast<int>(std::ceil((metrics.horizontalAdvance(QStringLiteral("H%1").arg(m_figure.heads - 1)) + 3) /
+        1, static_cast<int>(std::ceil((metrics.horizontalAdvance(QStringLiteral("H%1").arg(m_figure.heads - 1)) + 8) /
                                       layout.width)));
     for (int row = 0; row < m_figure.layers; row += rowStep) {
         const QRectF cell = layout.cell({0, row});

@@ -221,7 +221,13 @@ void AtlasView::refresh() {
     const bool sound = atlas->problems.empty() || std::ranges::any_of(atlas->problems, &std::string::empty);
     if (sound && std::ranges::none_of(figure.values, [](double v) { return std::isfinite(v); }))
         figure.nothing = tr("%1 has no such number").arg(QString::fromStdString(m_models.find(m_model)->card.name));
+    const OpenModel& shown = *m_models.find(m_model);
+    if (!difference && chosen->about == About::Map && shown.card.convention == Convention::None)
+        figure.nothing = tr("%1 has no HARoPE map: of every head this is the value of plain rotary positions, %2")
+                             .arg(shown.name(), numberText(chosen->neutral, chosen->unit));
     figure.title = (difference ? tr("Difference: ") : QString()) + titleWithUnit(*chosen);
+    const QString kept = figure.title;  // a locked range holds for all models
+    if (m_models.all().size() > 1) figure.title += tr(" of %1").arg(shown.name());
     auto [low, high] = rangeOf(figure.values);
     if (difference) {
         high = std::max({std::abs(low), std::abs(high), 1e-9});
@@ -229,7 +235,7 @@ void AtlasView::refresh() {
         figure.map = ColourMap::Diverging;
     }
     if (m_lock->isChecked()) {
-        const auto held = m_fixed.try_emplace(figure.title, low, high).first;
+        const auto held = m_fixed.try_emplace(kept, low, high).first;
         std::tie(low, high) = held->second;
     }
     figure.low = low;

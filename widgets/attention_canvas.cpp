@@ -41,7 +41,7 @@ struct AttentionCanvas::Layout {
 
 AttentionCanvas::AttentionCanvas(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
-    setMinimumSize(120, 120);
+    setMinimumSize(1, 1);  // several share the place of one
 }
 
 void AttentionCanvas::setFigure(AttentionFigure figure) {
@@ -178,17 +178,24 @@ void AttentionCanvas::drawPicture(QPainter& painter, const Layout& layout, const
 void AttentionCanvas::drawShares(QPainter& painter, const QRectF& place, const Looks& looks) const {
     const JointShares& s = m_figure.shares;
     const double line = QFontMetricsF(looks.font).height();
-    const auto bar = [&](double y, const QString& from, double toText) {
+    const QFontMetricsF metrics(looks.font);
+    const auto bar = [&](double y, const QString& from, double share) {
+        const QString value = tr("%1 %").arg(100 * share, 0, 'f', 1);
+        const QStringList texts = {tr("%1 to %2 %3").arg(from, m_figure.other, value),
+                                   tr("to %1 %2").arg(m_figure.other, value), value};
+        const auto text = std::ranges::find_if(
+            texts, [&](const QString& words) { return metrics.horizontalAdvance(words) <= place.width(); });
         painter.setPen(looks.text);
-        painter.drawText(QRectF(place.left(), y, place.width(), line), Qt::AlignLeft,
-                         from.arg(100 * toText, 0, 'f', 1));
+        if (text != texts.end()) painter.drawText(QRectF(place.left(), y, place.width(), line), Qt::AlignLeft, *text);
         const QRectF whole(place.left(), y + line + 1, place.width(), kShareBar);
         painter.fillRect(whole, looks.grid);
-        painter.fillRect(QRectF(whole.left(), whole.top(), whole.width() * std::clamp(toText, 0.0, 1.0), kShareBar),
+        painter.fillRect(QRectF(whole.left(), whole.top(), whole.width() * std::clamp(share, 0.0, 1.0), kShareBar),
                          looks.accent);
     };
-    bar(place.top(), tr("Picture to text %1 %"), s.imageToText);
-    bar(place.top() + place.height() / 2, tr("Text to text %1 %"), 1 - s.textToImage);
+    bar(place.top(), tr("Picture"), s.imageToText);
+    QString from = m_figure.other;
+    if (!from.isEmpty()) from[0] = from[0].toUpper();
+    bar(place.top() + place.height() / 2, from, 1 - s.textToImage);
 }
 
 void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, const Looks& looks) const {
@@ -272,8 +279,12 @@ void AttentionCanvas::paintEvent(QPaintEvent*) {
         painter.drawRoundedRect(layout.chips[m_overWord], 3, 3);
     }
     painter.setPen(looks.text);
-    painter.drawText(QRectF(layout.legend.left(), layout.legend.bottom() + 2, layout.picture.width(), kReading),
-                     Qt::AlignLeft | Qt::AlignVCenter, reading());
+    // Below the picture, or, where that is narrow, as far as the room goes.
+    const QString words = reading();
+    const double wanted = QFontMetricsF(looks.font).horizontalAdvance(words);
+    const double left = std::max(4.0, std::min(layout.legend.left(), width() - 4 - wanted));
+    painter.drawText(QRectF(left, layout.legend.bottom() + 2, width() - left, kReading),
+                     Qt::AlignLeft | Qt::AlignVCenter, words);
 }
 
 QString AttentionCanvas::reading() const {

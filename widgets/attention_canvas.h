@@ -24,6 +24,7 @@ struct AttentionFigure {
     std::vector<int> wordNumber;  ///< their numbers among the T
     std::vector<std::pair<int, QString>> groups;  ///< index of an encoder's first word, and its name
     JointShares shares;
+    QString other;  ///< what the tokens beside the picture are: "text", "class token"
     std::set<int> patches, chosenWords;  ///< chosen tokens
     double high = 0;                     ///< of the colours; 0 to it
     QString scaleTitle;

@@ -6,7 +6,6 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QGridLayout>
-#include <QLabel>
 #include <QPushButton>
 #include <QSlider>
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "widgets/number_table.h"
 #include "widgets/run_text.h"
 #include "widgets/runs.h"
+#include "widgets/status_text.h"
 #include "widgets/tool_row.h"
 
 namespace ropescope {
@@ -55,7 +55,7 @@ AttentionView::AttentionView(OpenModels& models, Selection& selection, Runs& run
       m_fixed(new QCheckBox(tr("Fixed range"), this)),
       m_all(new QPushButton(tr("All patches"), this)),
       m_grid(new QGridLayout),
-      m_hint(new QLabel(this)) {
+      m_hint(new StatusText(this)) {
     buildControls();
     auto* content = new QWidget(this);
     auto* column = new QVBoxLayout(content);
@@ -64,8 +64,6 @@ AttentionView::AttentionView(OpenModels& models, Selection& selection, Runs& run
     column->addLayout(m_grid, 1);
     column->addWidget(m_hint);
     m_grid->setSpacing(4);
-    m_hint->setWordWrap(true);
-    m_hint->setTextFormat(Qt::PlainText);
     m_hint->setForegroundRole(QPalette::PlaceholderText);
     setContent(content);
     placeCanvases(1);
@@ -163,9 +161,12 @@ std::vector<HeadRef> AttentionView::heads() const {
     const Run* run = m_runs.current();
     const HeadRef current = m_selection.current();
     if (run == nullptr || run->model < 0 || current.model != run->model) return {};
-    std::vector<HeadRef> all{current};
+    std::vector<HeadRef> all;
     for (HeadRef head : m_selection.shown())
-        if (head.model == run->model && head != current && all.size() < kMostHeads) all.push_back(head);
+        if (head.model == run->model && all.size() < kMostHeads) all.push_back(head);
+    if (std::ranges::find(all, current) != all.end()) return all;
+    if (all.size() == kMostHeads) all.pop_back();
+    all.push_back(current);
     return all;
 }
 
@@ -212,7 +213,9 @@ void AttentionView::resizeEvent(QResizeEvent* event) {
 /// Only what can be seen is computed, one head after the other.
 void AttentionView::ask() {
     if (!canAsk() || !isVisible()) return;
-    for (HeadRef head : heads()) {
+    std::vector<HeadRef> order = heads();
+    std::ranges::stable_partition(order, [this](HeadRef head) { return head == m_selection.current(); });
+    for (HeadRef head : order) {
         if (answers(head)) continue;
         m_asked.start();
         m_patience.start();
@@ -256,9 +259,7 @@ QString AttentionView::emptyText() const {
         return tr("%1 was made with %2, which is not open.").arg(runName(*run), run->modelName);
     const OpenModel* model = m_models.find(m_selection.current().model);
     if (model != nullptr && model->card.objective == "classify")
-        return tr("Where a head of %1 looks, from a patch or its class token, over the picture. Open a picture in "
-                  "Classify "
-                  "below.")
+        return tr("Where a head of %1 looks, from a patch or its class token, over the picture that it is shown.")
             .arg(model->name());
     return tr(
         "Where heads look, from a patch or a word that you click, over the picture and the words. It needs a picture "
@@ -298,6 +299,7 @@ AttentionFigure AttentionView::figureOf(HeadRef head, double high) const {
     figure.scaleTitle = looks ? tr("Attention (share)") : tr("Share of attention");
     if (head != m_selection.current()) return figure;  // words stand beside the current head alone
     figure.shares = report.shares;
+    figure.other = !run.isClassified() ? tr("text") : report.shares.text == 1 ? tr("class token") : tr("prefix tokens");
     for (const int number : drawnWords(report)) {
         if (static_cast<int>(figure.words.size()) >= kMostWords) break;
         figure.words.push_back(wordText(report, number));
@@ -314,7 +316,11 @@ QString AttentionView::hintText(const Run& run) const {
     if (found == m_answers.end()) return {};
     const auto& [request, report] = found->second;
     const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
-    QString text = (looks ? tr("From %1") : tr("To %1")).arg(chosenText(request, report));
+    const auto all = std::ranges::count(m_selection.shown(), run.model, &HeadRef::model);
+    QString text = static_cast<std::size_t>(all) > kMostHeads
+                       ? tr("%1 of %2 heads are drawn. ").arg(kMostHeads).arg(all)
+                       : QString();
+    text += (looks ? tr("From %1") : tr("To %1")).arg(chosenText(request, report));
     const double padding = paddingShare(report, report.looks.text);
     if (looks && padding > 0) text += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
     if (request.patches.empty() && request.words.empty())
@@ -326,7 +332,10 @@ QString AttentionView::hintText(const Run& run) const {
 void AttentionView::refresh() {
     const Run* run = m_runs.current();
     const bool open = run != nullptr && m_models.find(run->model) != nullptr;
-    setEmptyText(emptyText(), m_models.all().empty() ? tr("Open a model ...") : tr("Make a picture"));
+    const OpenModel* chosen = m_models.find(m_selection.current().model);
+    setEmptyText(emptyText(), m_models.all().empty()                                      ? tr("Open a model ...")
+                              : chosen != nullptr && chosen->card.objective == "classify" ? tr("Show it a picture ...")
+                                                                                          : tr("Make a picture"));
     showEmpty(!open);
     if (!open) {
         setCommandLine({});
@@ -343,9 +352,7 @@ void AttentionView::refresh() {
         m_canvases.front()->setFigure(std::move(figure));
     }
     for (std::size_t i = 0; i < drawn.size(); ++i) m_canvases[i]->setFigure(figureOf(drawn[i], m_high));
-    const QString hint = hintText(*run);
-    m_hint->setText(hint);
-    m_hint->setVisible(!hint.isEmpty());
+    m_hint->say(hintText(*run));
     showCommand();
 }
 
@@ -355,12 +362,19 @@ void AttentionView::showCommand() {
     setCommandLine(attentionCommand(m_runs.current()->command, found->second.request, found->second.report.grid));
 }
 
-AttentionCanvas* AttentionView::canvas(int place) const {
-    return m_canvases[static_cast<std::size_t>(place)];
+AttentionCanvas* AttentionView::canvas() const {
+    AttentionCanvas* own = canvasOf(m_selection.current());
+    return own == nullptr ? m_canvases.front() : own;
+}
+
+AttentionCanvas* AttentionView::canvasOf(HeadRef head) const {
+    const std::vector<HeadRef> drawn = heads();
+    const auto found = std::ranges::find(drawn, head);
+    return found == drawn.end() ? nullptr : m_canvases[static_cast<std::size_t>(found - drawn.begin())];
 }
 
 QString AttentionView::hint() const {
-    return m_hint->text();
+    return m_hint->said();
 }
 
 QString AttentionView::subject() const {

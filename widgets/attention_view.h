@@ -13,7 +13,6 @@
 class QCheckBox;
 class QComboBox;
 class QGridLayout;
-class QLabel;
 class QPushButton;
 class QSlider;
 
@@ -21,6 +20,7 @@ namespace ropescope {
 
 class AttentionCanvas;
 class Runs;
+class StatusText;
 struct AttentionFigure;
 struct Run;
 
@@ -31,7 +31,7 @@ class AttentionView : public View {
     Q_OBJECT
 public:
     enum class Direction { Looks, Seen };         ///< what the chosen tokens look at; who looks at them
-    static constexpr std::size_t kMostHeads = 8;  ///< side by side, the current one first
+    static constexpr std::size_t kMostHeads = 8;  ///< side by side
     AttentionView(OpenModels& models, Selection& selection, Runs& runs, QWidget* parent = nullptr);
 
     void choose(const std::set<int>& patches, const std::set<int>& words);
@@ -43,8 +43,8 @@ public:
     void fail(const Error& error);
     void cancelled();  ///< what is shown stays
 
-    /// The canvas of the current head, resp. of the head at a place (0: the current one).
-    [[nodiscard]] AttentionCanvas* canvas(int place = 0) const;
+    [[nodiscard]] AttentionCanvas* canvas() const;                ///< of the current head
+    [[nodiscard]] AttentionCanvas* canvasOf(HeadRef head) const;  ///< nullptr: not drawn
     [[nodiscard]] QString hint() const;  ///< what was asked and what can be done, below the pictures
     [[nodiscard]] bool canAsk() const;   ///< the selected picture is finished and its model open
 
@@ -74,7 +74,7 @@ private:
     void showCommand();
     void placeCanvases(int count);
     [[nodiscard]] int step() const;
-    [[nodiscard]] std::vector<HeadRef> heads() const;  ///< drawn, the current one first
+    [[nodiscard]] std::vector<HeadRef> heads() const;  ///< drawn, in the order of all views
     [[nodiscard]] AttentionRequest question(HeadRef head) const;
     [[nodiscard]] bool answers(HeadRef head) const;  ///< what is asked now
     [[nodiscard]] AttentionFigure figureOf(HeadRef head, double high) const;
@@ -88,7 +88,7 @@ private:
     QCheckBox* m_fixed;
     QPushButton* m_all;
     QGridLayout* m_grid;
-    QLabel* m_hint;
+    StatusText* m_hint;
     std::vector<AttentionCanvas*> m_canvases;
     std::pair<int, int> m_placed{0, 0};  ///< canvases shown, and their columns
     QTimer m_pause;                      ///< a drag asks when it rests

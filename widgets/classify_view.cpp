@@ -12,12 +12,17 @@
 #include <algorithm>
 
 #include "widgets/class_bars.h"
-#include "widgets/flow_layout.h"
 #include "widgets/message_bar.h"
 #include "widgets/plot_style.h"
 #include "widgets/preview_image.h"
+#include "widgets/status_text.h"
 
 namespace ropescope {
+namespace {
+
+constexpr int kFormWidth = 300;
+
+}  // namespace
 
 ClassifyView::ClassifyView(OpenModels& models, Selection& selection, QWidget* parent)
     : QWidget(parent),
@@ -25,17 +30,19 @@ ClassifyView::ClassifyView(OpenModels& models, Selection& selection, QWidget* pa
       m_selection(selection),
       m_open(new QPushButton(tr("Open image ..."), this)),
       m_classify(new QPushButton(tr("Classify"), this)),
-      m_cancel(new QPushButton(tr("Cancel"), this)),
-      m_status(new QLabel(this)),
+      m_status(new StatusText(this)),
       m_head(new QLabel(this)),
       m_preview(new PreviewImage(this)),
       m_bars(new ClassBars(this)),
       m_messages(new MessageBar(this)) {
-    auto* row = new QWidget(this);
-    auto* flow = new FlowLayout(row);
-    for (QPushButton* button : {m_open, m_classify, m_cancel}) flow->addWidget(button);
-    flow->addWidget(m_status);
-    m_status->setTextFormat(Qt::PlainText);
+    auto* form = new QWidget(this);
+    form->setFixedWidth(kFormWidth);
+    auto* left = new QVBoxLayout(form);
+    left->setContentsMargins(0, 0, 0, 0);
+    for (QPushButton* button : {m_open, m_classify}) left->addWidget(button, 0, Qt::AlignLeft);
+    left->addWidget(m_status);
+    left->addWidget(m_head);
+    left->addStretch();
     m_head->setTextFormat(Qt::PlainText);
     m_head->setWordWrap(true);
     m_head->setToolTip(
@@ -43,23 +50,22 @@ ClassifyView::ClassifyView(OpenModels& models, Selection& selection, QWidget* pa
            "measured field holds the rest"));
     m_preview->setCaption(tr("Drop an image here, or open one"));
     m_preview->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Expanding);
-    auto* right = new QVBoxLayout;
-    right->addWidget(m_bars, 1);
-    right->addWidget(m_head);
-    auto* stage = new QHBoxLayout;
-    stage->setSpacing(16);
-    stage->addWidget(m_preview);
-    stage->addLayout(right, 1);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(8, 8, 8, 8);
-    layout->setSpacing(8);
-    layout->addWidget(row);
-    layout->addWidget(m_messages);
-    layout->addLayout(stage, 1);
+    m_messages->floatOver(m_bars);
+    auto* layout = new QHBoxLayout(this);
+    layout->setContentsMargins(8, 4, 8, 4);
+    layout->setSpacing(12);
+    layout->addWidget(form);
+    layout->addWidget(m_preview);
+    layout->addWidget(m_bars, 1);
     setAcceptDrops(true);
     connect(m_open, &QPushButton::clicked, this, &ClassifyView::openWithDialog);
-    connect(m_classify, &QPushButton::clicked, this, &ClassifyView::requestClassify);
-    connect(m_cancel, &QPushButton::clicked, this, &ClassifyView::cancelRequested);
+    connect(m_classify, &QPushButton::clicked, this, [this] {
+        if (m_running) return emit cancelRequested();
+        requestClassify();
+    });
+    connect(&m_models, &OpenModels::modelsChanged, this, [this] {
+        std::erase_if(m_seen, [this](const auto& seen) { return m_models.find(seen.first) == nullptr; });
+    });
     connect(&m_selection, &Selection::changed, this, &ClassifyView::showHead);
     setRunning(false);
     showHead();
@@ -68,10 +74,33 @@ ClassifyView::ClassifyView(OpenModels& models, Selection& selection, QWidget* pa
 void ClassifyView::setModel(int model) {
     if (model == m_model) return;
     m_model = model;
-    m_result.reset();
-    m_bars->setScores({});
-    m_preview->setImage({});
+    m_messages->setCurrentModel(model);
+    showResult();
     setRunning(m_running);
+}
+
+/// What this model has said of the last picture that it was shown.
+void ClassifyView::showResult() {
+    const auto seen = m_seen.find(m_model);
+    if (seen == m_seen.end()) {
+        m_result.reset();
+        m_bars->setScores({});
+        m_preview->setImage({});
+        m_preview->setToolTip({});
+        m_status->say({});
+        return showHead();
+    }
+    const auto& [image, result] = seen->second;
+    m_image = image;
+    m_result = result;
+    m_bars->setScores(result.top);
+    m_preview->setImage(imageOf(result.input));
+    m_preview->setToolTip(tr("What the model saw: resized, the middle cut out; %1 \u00d7 %2 patches")
+                              .arg(result.grid.rows)
+                              .arg(result.grid.cols));
+    m_status->say(
+        tr("%1  \u00b7  %2 s  \u00b7  %3")
+            .arg(QFileInfo(image).fileName(), shortNumber(result.seconds), QString::fromStdString(result.device)));
     showHead();
 }
 
@@ -100,31 +129,25 @@ void ClassifyView::requestClassify() {
 }
 
 void ClassifyView::start() {
+    m_asked = m_model;
+    m_askedImage = m_image;
     setRunning(true);
 }
 
 void ClassifyView::finish(const ClassifyResult& result) {
-    m_result = result;
+    m_seen[m_asked] = {m_askedImage, result};
     setRunning(false);
-    m_bars->setScores(result.top);
-    m_preview->setImage(imageOf(result.input));
-    m_preview->setToolTip(tr("What the model saw: resized, the middle cut out; %1 \u00d7 %2 patches")
-                              .arg(result.grid.rows)
-                              .arg(result.grid.cols));
-    m_status->setText(
-        tr("%1  \u00b7  %2 s  \u00b7  %3")
-            .arg(QFileInfo(m_image).fileName(), shortNumber(result.seconds), QString::fromStdString(result.device)));
-    showHead();
+    if (m_asked == m_model) showResult();
 }
 
 void ClassifyView::cancelled() {
     setRunning(false);
-    m_status->setText(tr("Cancelled"));
+    m_status->say(tr("Cancelled"));
 }
 
 void ClassifyView::fail(const Error& error) {
     setRunning(false);
-    m_messages->showError(error);
+    m_messages->showError(error, ofModel(m_asked));
 }
 
 QString ClassifyView::obstacle() const {
@@ -137,20 +160,21 @@ void ClassifyView::setRunning(bool running) {
     m_running = running;
     const QString why = obstacle();
     m_open->setEnabled(why.isEmpty());
-    m_classify->setEnabled(!running && !m_image.isEmpty() && why.isEmpty());
-    m_classify->setToolTip(plainTip(!why.isEmpty()      ? why
+    m_classify->setText(running ? tr("Cancel") : tr("Classify"));
+    m_classify->setEnabled(running || (!m_image.isEmpty() && why.isEmpty()));
+    m_classify->setToolTip(plainTip(running             ? tr("End this run (Esc)")
+                                    : !why.isEmpty()    ? why
                                     : m_image.isEmpty() ? tr("Open an image first")
                                                         : tr("Classify %1 again").arg(m_image)));
-    m_cancel->setEnabled(running);
     m_bars->setHint(why);
     if (running) {
-        m_status->setText(tr("Classifying %1").arg(QFileInfo(m_image).fileName()));
+        m_status->say(tr("Classifying %1").arg(QFileInfo(m_image).fileName()));
     } else if (!why.isEmpty()) {
-        m_status->setText(tr("This model cannot classify"));
+        m_status->say(tr("Cannot be run; its card says why"));
     } else if (m_image.isEmpty()) {
-        m_status->setText(tr("Ready: open an image or drop one here"));
+        m_status->say(tr("Ready: open an image or drop one here"));
     } else if (!m_result) {
-        m_status->setText(tr("Ready to classify %1").arg(QFileInfo(m_image).fileName()));
+        m_status->say(tr("Ready to classify %1").arg(QFileInfo(m_image).fileName()));
     }
 }
 

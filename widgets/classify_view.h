@@ -2,7 +2,9 @@
 #pragma once
 
 #include <QWidget>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "core/data/classification.h"
 #include "core/data/error.h"
@@ -17,6 +19,7 @@ namespace ropescope {
 class ClassBars;
 class MessageBar;
 class PreviewImage;
+class StatusText;
 
 /// An image dropped or opened, what the model sees of it, and its best classes as bars. The window runs what
 /// classifyRequested asks for and feeds the result back.
@@ -38,7 +41,7 @@ public:
     [[nodiscard]] MessageBar& messages() { return *m_messages; }
     [[nodiscard]] const std::optional<ClassifyResult>& result() const { return m_result; }
     [[nodiscard]] QString headText() const;  ///< the class token's share of the current head
-    [[nodiscard]] QPushButton* classifyButton() const { return m_classify; }
+    [[nodiscard]] QPushButton* classifyButton() const { return m_classify; }  ///< Cancel while it runs
     [[nodiscard]] QImage shownImage() const;
 
 public slots:
@@ -57,17 +60,20 @@ private:
     void setRunning(bool running);
     [[nodiscard]] QString obstacle() const;  ///< why the model at hand does not classify; empty: it does
     void showHead();
+    void showResult();
 
     OpenModels& m_models;
     Selection& m_selection;
     int m_model = -1;
     bool m_running = false;
     QString m_image;
-    std::optional<ClassifyResult> m_result;
+    int m_asked = -1;                                          ///< the model that classifies now, or did last ...
+    QString m_askedImage;                                      ///< ... and what it was shown
+    std::map<int, std::pair<QString, ClassifyResult>> m_seen;  ///< the last picture of each model
+    std::optional<ClassifyResult> m_result;                    ///< of the model at hand
     QPushButton* m_open;
     QPushButton* m_classify;
-    QPushButton* m_cancel;
-    QLabel* m_status;
+    StatusText* m_status;
     QLabel* m_head;
     PreviewImage* m_preview;
     ClassBars* m_bars;

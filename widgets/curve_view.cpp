@@ -19,6 +19,7 @@ namespace {
 constexpr int kMargin = 8;
 constexpr int kLegendPart = 4;  // of the view's height, for the heads' legend
 constexpr int kLeastLegend = 48;
+constexpr int kLeastPlot = 240;  // on paper
 
 }  // namespace
 
@@ -92,6 +93,14 @@ void CurveView::replot() {
 
 void CurveView::fit() const {
     fitAxes(*m_plot);
+}
+
+/// On paper nothing scrolls: the whole legend stands above a plot that can be read.
+QSize CurveView::figureSize() const {
+    const QSize size = View::figureSize();
+    const int words =
+        m_chips->heightForWidth(size.width() - 2 * kMargin) + m_key->heightForWidth(size.width() - 2 * kMargin);
+    return size.expandedTo(QSize(0, words + kLeastPlot));
 }
 
 void CurveView::drawFigure(QCPPainter& painter, QSize size) const {

@@ -32,6 +32,7 @@ protected:
     /// Suits titles, ticks and labels to the plot's present size; called before every drawing.
     virtual void fit() const;
     void drawFigure(QCPPainter& painter, QSize size) const override;
+    [[nodiscard]] QSize figureSize() const override;
     void resizeEvent(QResizeEvent* event) override;
     void showEvent(QShowEvent* event) override;
 

@@ -8,8 +8,6 @@
 namespace ropescope {
 namespace {
 
-constexpr qreal kNarrow = 120;  ///< pixels: less says less
-
 const OffsetMap& mapOf(const FieldsPanel& panel, FieldKind kind) {
     return kind == FieldKind::Measured ? panel.measured : panel.analytic;
 }
@@ -64,19 +62,20 @@ void drawProfile(QPainter& painter, const QRectF& place, const FieldsFigure& fig
     small.setPointSizeF(std::max(7.0, looks.font.pointSizeF() * 0.85));
     painter.setFont(small);
     const QFontMetricsF metrics(small);
-    const QRectF plot =
-        place.adjusted(place.width() < kNarrow ? 40 : 56, metrics.height() + 4, -8, -metrics.height() - 4);
+    const qreal margin = 8 + std::max(metrics.horizontalAdvance(shortNumber(scale.low)),
+                                      metrics.horizontalAdvance(shortNumber(scale.high)));
+    const QRectF plot = place.adjusted(margin + 4, metrics.height() + 4, -8, -metrics.height() - 4);
     const bool columns = direction == ProfileDirection::AlongColumns;
-    const QString what = kind == FieldKind::Measured ? QObject::tr("measured") : QObject::tr("analytic");
-    QString title = columns ? QObject::tr("%1, column offset (tokens), row %2").arg(what).arg(crosshair.y())
-                            : QObject::tr("%1, row offset (tokens), column %2").arg(what).arg(crosshair.x());
-    if (metrics.horizontalAdvance(title) > place.width() - 8) {
-        title = columns ? QObject::tr("columns (tokens)") : QObject::tr("rows (tokens)");
-    }
-    if (place.width() < kNarrow) title = columns ? QObject::tr("columns") : QObject::tr("rows");
+    const QStringList titles = columns ? QStringList{QObject::tr("column offset (tokens), row %1").arg(crosshair.y()),
+                                                     QObject::tr("columns (tokens)"), QObject::tr("columns")}
+                                       : QStringList{QObject::tr("row offset (tokens), column %1").arg(crosshair.x()),
+                                                     QObject::tr("rows (tokens)"), QObject::tr("rows")};
+    const auto title = std::ranges::find_if(
+        titles, [&](const QString& text) { return metrics.horizontalAdvance(text) <= place.width() - 8; });
     painter.setPen(looks.text);
-    painter.drawText(QRectF(place.left() + 8, place.top(), place.width() - 8, metrics.height()), Qt::AlignRight,
-                     metrics.elidedText(title, Qt::ElideMiddle, place.width() - 16));
+    if (title != titles.end())
+        painter.drawText(QRectF(place.left(), place.top(), place.width() - 8, metrics.height()), Qt::AlignRight,
+                         *title);
     drawFrame(painter, plot, reach, low, high, scale, looks);
     painter.setClipRect(plot.adjusted(-1, -2, 1, 2));
     for (const FieldsPanel& panel : figure.panels) {

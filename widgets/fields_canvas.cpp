@@ -13,9 +13,10 @@ namespace {
 
 constexpr qreal kGap = 8;  ///< between analytic and measured
 constexpr qreal kBetween = 20;
-constexpr qreal kNarrow = 620;         ///< below this the legends take two lines
 constexpr qreal kLeastProfiles = 420;  ///< pixels of height below which the maps take all of it
 constexpr qreal kTallestProfiles = 240;
+constexpr qreal kLeastMap = 48;  // smaller ones make the canvas scroll
+constexpr int kLeastHeight = 180;
 constexpr qreal kLeastTicks = 64;  ///< of a map's side
 
 /// The first of these that has room; nothing where none has.
@@ -23,6 +24,11 @@ QString fitting(const QStringList& texts, const QFontMetricsF& metrics, qreal wi
     for (const QString& text : texts)
         if (metrics.horizontalAdvance(text) <= width) return text;
     return {};
+}
+
+qreal legendHeightOf(const FieldScale& scale, const QFont& font, qreal width) {
+    return legendHeight(scale.low, scale.high, scale.log ? scale.title + QObject::tr(", log") : scale.title, font,
+                        width);
 }
 
 }  // namespace
@@ -55,7 +61,7 @@ struct FieldsCanvas::Layout {
 
 FieldsCanvas::FieldsCanvas(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
-    setMinimumSize(240, 180);
+    setMinimumSize(240, kLeastHeight);
     setAccessibleName(tr("Receptive fields over offsets"));
     // Every pixel is painted below: Qt need not clear the widget first.
     setAttribute(Qt::WA_OpaquePaintEvent);
@@ -63,6 +69,7 @@ FieldsCanvas::FieldsCanvas(QWidget* parent) : QWidget(parent) {
 
 void FieldsCanvas::setFigure(FieldsFigure figure) {
     m_figure = std::move(figure);
+    fitHeight();
     update();
 }
 
@@ -72,32 +79,73 @@ void FieldsCanvas::setCrosshair(QPoint offset) {
     update();
 }
 
+/// What surrounds the maps, in pixels.
+struct FieldsCanvas::Frame {
+    qreal line, left, top, below, between;  ///< between: the two maps of a stacked pair
+
+    explicit Frame(const QFontMetricsF& metrics)
+        : line(metrics.height()),
+          left(metrics.horizontalAdvance(QStringLiteral("\u221288")) + 4),
+          top(2 * line + 6),
+          below(2 * line + 8),
+          between(2 * line + kGap) {}
+    [[nodiscard]] qreal width(qreal map, bool stacked) const { return left + (stacked ? map : 2 * map + kGap); }
+    [[nodiscard]] qreal height(qreal map, bool stacked) const {
+        return top + (stacked ? 2 * map + between : map) + below;
+    }
+};
+
+/// Height that maps of a readable size need at this width; 0 where they fit anyway.
+int FieldsCanvas::heightFor(int width, int height) const {
+    const Layout layout = layoutIn(QRectF(0, 0, width, height), font());
+    if (layout.analytic.empty() || layout.analytic.front().height() >= kLeastMap) return 0;
+    const Frame frame{QFontMetricsF(font())};
+    const auto count = static_cast<int>(m_figure.panels.size());
+    const qreal step = frame.width(kLeastMap, false) + kBetween;
+    const int columns = std::max(1, static_cast<int>((width - 16 + kBetween) / step));
+    const int rows = (count + columns - 1) / columns;
+    const qreal others = height - (layout.profiles.top() - 4) + 12;  // profiles, words and legends stay as they are
+    return static_cast<int>(std::ceil(rows * frame.height(kLeastMap + 1, false) + others));
+}
+
+void FieldsCanvas::fitHeight() {
+    const QWidget* area = parentWidget();
+    const int room = area == nullptr ? height() : area->height();
+    setMinimumHeight(std::max(kLeastHeight, heightFor(width(), room)));
+}
+
+void FieldsCanvas::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    fitHeight();
+}
+
 /// Pairs side by side or stacked, in as many columns as make the maps largest.
 FieldsCanvas::Layout FieldsCanvas::layoutIn(const QRectF& place, const QFont& font) const {
     const QFontMetricsF metrics(font);
-    const qreal line = metrics.height();
+    const Frame frame(metrics);
+    const qreal line = frame.line;
     const int count = std::max<int>(1, static_cast<int>(m_figure.panels.size()));
     Layout layout;
-    const qreal legendHeight = place.width() < kNarrow ? 2 * line + 8 : line + 8;
+    const qreal legendWidth = place.width() / 2 - 24;
+    const qreal legendHeight = std::max(legendHeightOf(m_figure.analytic, font, legendWidth),
+                                        legendHeightOf(m_figure.measured, font, legendWidth));
     layout.legends = QRectF(place.left() + 8, place.bottom() - legendHeight - 4, place.width() - 16, legendHeight);
     const int lines = (m_figure.source.isEmpty() ? 0 : 1) + (m_figure.letters.isEmpty() ? 0 : 1);
     layout.words = QRectF(place.left() + 8, layout.legends.top() - lines * line - 2, place.width() - 16, lines * line);
-    const qreal profileHeight = place.height() < kLeastProfiles ? 0 : std::clamp(place.height() * 0.22, 84.0, 180.0);
+    const qreal profileHeight = place.height() < kLeastProfiles ? 0 : std::clamp(place.height() * 0.22, 100.0, 180.0);
     layout.profiles =
         QRectF(place.left() + 8, layout.words.top() - profileHeight - 4, place.width() - 16, profileHeight);
     const QRectF room(place.left() + 8, place.top() + 4, place.width() - 16, layout.profiles.top() - place.top() - 8);
     const Grid extent = m_figure.extent();
     const qreal shape = (2.0 * extent.cols - 1) / (2.0 * extent.rows - 1);  // width of a map over its height
-    const qreal left = metrics.horizontalAdvance(QStringLiteral("\u221288")) + 4;
-    layout.top = line + 6;
     int bestColumns = 1;
-    qreal best = 0;
+    qreal best = 1;
     for (const bool stacked : {false, true}) {
         for (int columns = 1; columns <= count; ++columns) {
             const int rows = (count + columns - 1) / columns;
-            const qreal width = (room.width() + kBetween) / columns - kBetween - left;
-            const qreal height = room.height() / rows - layout.top - 2 * line - 8;
-            const qreal side = stacked ? std::min(width / shape, (height - 2 * line - kGap) / 2)
+            const qreal width = (room.width() + kBetween) / columns - kBetween - frame.left;
+            const qreal height = room.height() / rows - frame.top - frame.below;
+            const qreal side = stacked ? std::min(width / shape, (height - frame.between) / 2)
                                        : std::min((width - kGap) / 2 / shape, height);
             if (side <= best) continue;
             best = side, bestColumns = columns, layout.stacked = stacked;
@@ -105,21 +153,20 @@ FieldsCanvas::Layout FieldsCanvas::layoutIn(const QRectF& place, const QFont& fo
     }
     const QSizeF map(best * shape, best);
     layout.ticks = std::min(map.width(), map.height()) >= kLeastTicks;
-    const qreal stepX = left + (layout.stacked ? map.width() : 2 * map.width() + kGap) + kBetween;
-    const qreal stepY =
-        layout.top + (layout.stacked ? 2 * map.height() + 2 * line + kGap : map.height()) + 2 * line + 8;
+    layout.top = frame.top;
+    const qreal stepX = frame.width(map.width(), layout.stacked) + kBetween;
+    const qreal stepY = frame.height(map.height(), layout.stacked);
     // What the maps leave over goes to the profiles, and to both sides.
     const int rows = (count + bestColumns - 1) / bestColumns;
     if (profileHeight > 0)
         layout.profiles.setTop(std::max(room.top() + rows * stepY, layout.profiles.bottom() - kTallestProfiles));
     const qreal spare = std::max(0.0, room.width() - (std::min(bestColumns, count) * stepX - kBetween));
     for (int i = 0; i < count; ++i) {
-        const QPointF at(room.left() + spare / 2 + left + (i % bestColumns) * stepX,
+        const QPointF at(room.left() + spare / 2 + frame.left + (i % bestColumns) * stepX,
                          room.top() + layout.top + (i / bestColumns) * stepY);
         layout.analytic.emplace_back(at, map);
         layout.measured.emplace_back(
-            layout.stacked ? at + QPointF(0, map.height() + 2 * line + kGap) : at + QPointF(map.width() + kGap, 0),
-            map);
+            layout.stacked ? at + QPointF(0, map.height() + frame.between) : at + QPointF(map.width() + kGap, 0), map);
     }
     return layout;
 }
@@ -146,28 +193,27 @@ void FieldsCanvas::draw(QPainter& painter, const QRectF& place, const Looks& loo
     legend(half, m_figure.measured);
 }
 
-/// Colour and name above the pair; what a map is where there is room beside it.
+/// Colour and name above the pair; above each map what it is, where that has room.
 void FieldsCanvas::drawHeading(QPainter& painter, const FieldsPanel& panel, const Layout& layout, const QRectF& left,
                                const QRectF& right, const Looks& looks) const {
     const QFontMetricsF metrics(looks.font);
-    const qreal height = metrics.height(), y = left.top() - height - 3;
+    const qreal height = metrics.height(), y = left.top() - 2 * height - 3;
     painter.setPen(Qt::NoPen);
     painter.setBrush(headColour(panel.colour));
     painter.drawRect(QRectF(left.left(), y + height / 2 - 5, 10, 10));
     const qreal width = (layout.stacked ? left.right() : right.right()) - left.left() - 16;
-    const QString name = fitting(panel.captions, metrics, width);
     painter.setPen(looks.text);
-    painter.drawText(QRectF(left.left() + 16, y, width + 2, height), Qt::AlignLeft | Qt::AlignVCenter, name);
+    painter.drawText(QRectF(left.left() + 16, y, width + 2, height), Qt::AlignLeft | Qt::AlignVCenter,
+                     fitting(panel.captions, metrics, width));
     if (!panel.problem.isEmpty()) return;
     painter.setPen(looks.muted);
-    const auto note = [&](const QRectF& map, qreal taken, const QString& words) {
-        if (taken + metrics.horizontalAdvance(words) > map.width()) return;
-        painter.drawText(QRectF(map.left(), map.top() - height - 3, map.width(), height),
-                         Qt::AlignRight | Qt::AlignVCenter, words);
+    const auto note = [&](const QRectF& map, const QString& words) {
+        if (metrics.horizontalAdvance(words) > map.width()) return;
+        painter.drawText(QRectF(map.left(), map.top() - height - 2, map.width(), height),
+                         Qt::AlignLeft | Qt::AlignVCenter, words);
     };
-    const qreal taken = 16 + metrics.horizontalAdvance(name) + 12;
-    note(left, taken, tr("analytic"));
-    note(right, layout.stacked ? 0 : std::max(0.0, taken - (right.left() - left.left())), tr("measured"));
+    note(left, tr("analytic"));
+    note(right, tr("measured"));
 }
 
 void FieldsCanvas::drawPanel(QPainter& painter, std::size_t index, const Layout& layout, const Looks& looks) const {
@@ -218,7 +264,8 @@ void FieldsCanvas::drawSummary(QPainter& painter, const FieldsPanel& panel, cons
     const QString distance = shortNumber(panel.numbers->meanDistance);
     const QStringList words = {
         tr("mean distance %1 tokens, anisotropy %2").arg(distance, shortNumber(panel.numbers->anisotropy)),
-        tr("mean distance %1").arg(distance), tr("mean %1").arg(distance)};
+        tr("mean distance %1 tokens").arg(distance), tr("distance %1 tokens").arg(distance),
+        tr("%1 tokens").arg(distance)};
     painter.drawText(QRectF(place.left(), place.bottom() + metrics.height() + 2, place.width(), metrics.height()),
                      Qt::AlignRight | Qt::AlignTop, fitting(words, metrics, place.width()));
 }
@@ -301,12 +348,21 @@ void FieldsCanvas::drawNumbers(QPainter& painter, const FieldsPanel& panel, cons
     painter.restore();
 }
 
+/// Two of each kind below its name.
 void FieldsCanvas::drawProfiles(QPainter& painter, const QRectF& place, const Looks& looks) const {
-    const qreal quarter = place.width() / 4;
+    const QFontMetricsF metrics(looks.font);
+    const qreal quarter = place.width() / 4, heading = metrics.height();
     int i = 0;
     for (const bool measured : {false, true}) {
+        const QStringList names = measured ? QStringList{tr("Measured, through the crosshair"), tr("Measured")}
+                                           : QStringList{tr("Analytic, through the crosshair"), tr("Analytic")};
+        painter.setFont(looks.font);
+        painter.setPen(looks.muted);
+        painter.drawText(QRectF(place.left() + quarter * i, place.top(), 2 * quarter - 8, heading),
+                         Qt::AlignLeft | Qt::AlignVCenter, fitting(names, metrics, 2 * quarter - 8));
         for (const ProfileDirection direction : {ProfileDirection::AlongColumns, ProfileDirection::AlongRows}) {
-            const QRectF part(place.left() + quarter * i++, place.top(), quarter - 8, place.height());
+            const QRectF part(place.left() + quarter * i++, place.top() + heading, quarter - 8,
+                              place.height() - heading);
             drawProfile(painter, part, m_figure, measured ? FieldKind::Measured : FieldKind::Analytic, direction,
                         m_cross, looks);
         }

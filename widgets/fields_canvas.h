@@ -86,9 +86,13 @@ protected:
     void paintEvent(QPaintEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;
     void leaveEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     struct Layout;
+    struct Frame;
+    [[nodiscard]] int heightFor(int width, int height) const;
+    void fitHeight();
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
     void drawPanel(QPainter& painter, std::size_t index, const Layout& layout, const Looks& looks) const;
     void drawHeading(QPainter& painter, const FieldsPanel& panel, const Layout& layout, const QRectF& left,

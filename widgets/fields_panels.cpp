@@ -178,7 +178,9 @@ QStringList FieldsView::sourceTexts() const {
         if (model == nullptr || !model->calibration) return {};
         return {tr("Measured: mean over %1 images").arg(model->calibration->images)};
     }
-    if (run->fields.empty()) return {};
+    const std::vector<HeadRef> shown = m_selection.shown();
+    const bool own = std::any_of(shown.begin(), shown.end(), [run](HeadRef head) { return head.model == run->model; });
+    if (run->fields.empty() || !own) return {};
     if (run->isClassified()) return {tr("Measured on %1").arg(run->subject), tr("Measured on the classified image")};
     const QString step = stepText(*run, m_runs.step());
     QStringList texts;

@@ -8,10 +8,12 @@
 #include <QDoubleSpinBox>
 #include <QLabel>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QSlider>
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/command_lines.h"
 #include "widgets/fields_canvas.h"
 #include "widgets/number_table.h"
 #include "widgets/runs.h"
@@ -117,7 +119,12 @@ void FieldsView::buildControls() {
     controls().addGroup({}, {m_difference});
     controls().addGroup({}, {m_fixed, m_highAnalytic, m_highMeasured});
     controls().addGroup({}, {m_gridText, m_rows, m_cols, m_square, m_method});
-    setContent(m_canvas);
+    auto* area = new QScrollArea(this);  // many heads need more height than there is
+    area->setWidget(m_canvas);
+    area->setWidgetResizable(true);
+    area->setFrameShape(QFrame::NoFrame);
+    area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setContent(area);
     connect(m_difference, &QCheckBox::toggled, this, &FieldsView::refresh);
     connect(m_fixed, &QCheckBox::toggled, this, [this](bool fixed) {
         m_highAnalytic->setVisible(fixed);
@@ -271,7 +278,7 @@ QString FieldsView::noFieldText() const {
         return run->steps() > 0 ? tr("This picture was made without measuring fields")
                                 : tr("The fields of this picture are gone: \"Make again\" below brings them back");
     return model != nullptr && model->card.objective == "classify"
-               ? tr("Measured field: open an image in Classify and it fills in")
+               ? tr("Measured field: it fills in when %1 is shown a picture").arg(model->name())
                : tr("Measured field: it fills in while an image is generated");
 }
 
@@ -300,6 +307,22 @@ void FieldsView::refresh() {
     refreshMethod();
     m_gridText->setText(tr("Grid %1 \u00d7 %2").arg(grid().rows).arg(grid().cols));
     m_canvas->setFigure(std::move(figure));
+    showCommand();
+}
+
+/// One line for each kind of map that is drawn.
+void FieldsView::showCommand() {
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    const Run* run = m_runs.current();
+    QStringList lines;
+    if (model != nullptr) {
+        const bool data = m_content->currentIndex() == static_cast<int>(Content::Data);
+        lines << (data ? model->calibrationLine : inspectLine(*model, grid(), extrapolation()));
+        if (run != nullptr && run->model == m_selection.current().model) lines << fieldLine(*run);
+    }
+    lines.removeAll(QString());
+    lines.removeDuplicates();
+    setCommandLine(lines.join(QLatin1Char('\n')));
 }
 
 void FieldsView::showHover(int index, QPoint offset) {
@@ -358,6 +381,10 @@ void FieldsView::writeNumbers(NumberTable& table) const {
             }
         }
     }
+}
+
+QSize FieldsView::figureSize() const {
+    return m_canvas->size().expandedTo(View::figureSize());
 }
 
 void FieldsView::drawFigure(QCPPainter& painter, QSize size) const {

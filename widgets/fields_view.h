@@ -68,12 +68,14 @@ signals:
 
 protected:
     void drawFigure(QCPPainter& painter, QSize size) const override;
+    [[nodiscard]] QSize figureSize() const override;
     void writeNumbers(NumberTable& table) const override;
 
 private:
     void buildControls();
     void refresh();
     void refreshMethod();
+    void showCommand();
     void askScaled();
     [[nodiscard]] const HeadReport* scaledOf(HeadRef head) const;
     void takeDefaults();

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "widgets/command_lines.h"
 #include "widgets/key_line.h"
 #include "widgets/number_table.h"
 #include "widgets/plot_style.h"
@@ -206,6 +207,10 @@ void FrequenciesView::refresh() {
     m_about->setText(chosen() == Energy::Map ? tr("of the map") : tr("of the head"));
     showKey();
     showSummary();
+    const OpenModel* model = m_models.find(m_selection.current().model);
+    setCommandLine(model == nullptr           ? QString()
+                   : chosen() == Energy::Data ? model->calibrationLine
+                                              : inspectLine(*model));
     replot();
 }
 

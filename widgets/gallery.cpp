@@ -272,6 +272,8 @@ void Gallery::openMenu(QPoint position) {
     // Pictures may be added or deleted while the menu is open.
     const QPersistentModelIndex at = index;
     QMenu menu(this);
+    const GalleryPicture& own = picture(rowOf(at));
+    menu.addSection(QObject::tr("%1, seed %2").arg(subjectOf(own).left(40)).arg(own.image.seed));
     const auto entry = [&](const QString& text, auto act) {
         return menu.addAction(text, this, [this, at, act] {
             if (at.isValid()) act(rowOf(at));

@@ -204,7 +204,7 @@ QString tipOf(const GalleryPicture& picture) {
 
 QString searchTextOf(const GalleryPicture& picture) {
     if (!picture.known || !picture.problem.isEmpty()) return QFileInfo(picture.file).fileName();
-    QStringList texts = {subjectOf(picture), picture.modelName, QString::number(picture.image.seed)};
+    QStringList texts = {subjectOf(picture), picture.modelName, QObject::tr("seed %1").arg(picture.image.seed)};
     if (picture.request.text.prompt.empty()) texts << QObject::tr("class %1").arg(picture.image.label);
     return texts.join(QLatin1Char('\n'));
 }

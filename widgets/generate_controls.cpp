@@ -113,7 +113,7 @@ void GenerateSettings::buildControls() {
            "in every step"));
     m_more->setCheckable(true);
     m_more->setToolTip(tr("Sampler, positions, precision, autoencoder, LoRAs, adapter, text encoders, memory"));
-    m_adapter->setHint(tr("none: maps of the model's own file"),
+    m_adapter->setHint(tr("none: the model's own maps"),
                        tr("HARoPE maps in a file of their own. Return opens the model once more with them, so that all "
                           "views show them."));
     m_encoders->setHint(tr("those of the model's folder"),

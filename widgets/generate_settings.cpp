@@ -122,7 +122,15 @@ void GenerateSettings::fillClasses(const OpenModel& open) {
 void GenerateSettings::setModel(int model) {
     m_model = model;
     const OpenModel* open = m_models.find(model);
-    if (open != nullptr && open->makesPictures()) {
+    const bool able = open != nullptr && open->makesPictures();
+    setEnabled(able);
+    if (!able) {  // nothing of the model before
+        m_kind = PictureKind::ByClass;
+        const bool wasShowing = std::exchange(m_showing, true);
+        m_class->clear();
+        m_showing = wasShowing;
+    }
+    if (able) {
         m_kind = kindOf(*open);
         fillClasses(*open);
         m_adapter->setPath(QString::fromStdString(open->ref.adapter));

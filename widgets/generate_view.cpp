@@ -13,6 +13,7 @@
 #include <QVBoxLayout>
 #include <utility>
 
+#include "widgets/elided_label.h"
 #include "widgets/gallery.h"
 #include "widgets/generate_settings.h"
 #include "widgets/message_bar.h"
@@ -43,6 +44,7 @@ GenerateView::GenerateView(OpenModels& models, Runs& runs, QWidget* parent)
       m_settings(new GenerateSettings(models, this)),
       m_generate(new QPushButton(tr("Generate"), this)),
       m_preview(new PreviewImage(this)),
+      m_pictureName(new ElidedLabel(this, Qt::ElideMiddle)),
       m_progress(new QProgressBar(this)),
       m_status(new StatusText(this)),
       m_gallery(new Gallery(this)),
@@ -90,7 +92,13 @@ void GenerateView::buildLayout() {
     layout->setContentsMargins(8, 4, 8, 4);
     layout->setSpacing(12);
     layout->addWidget(form);
-    layout->addWidget(m_preview);
+    auto* picture = new QVBoxLayout;
+    picture->setSpacing(2);
+    picture->addWidget(m_preview, 1);
+    picture->addWidget(m_pictureName);
+    m_pictureName->setAlignment(Qt::AlignCenter);
+    m_pictureName->setForegroundRole(QPalette::PlaceholderText);
+    layout->addLayout(picture);
     layout->addWidget(side, 1);
 }
 
@@ -107,7 +115,9 @@ void GenerateView::connectSignals() {
         m_messages->showNote(text, withAction(tr("Undo"), [this] { m_gallery->undoDelete(); }));
     });
     connect(&m_runs, &Runs::selected, this, [this] {
-        if (m_runs.current() != nullptr) m_gallery->setCurrentRun(m_runs.current()->key);
+        m_gallery->setCurrentRun(m_runs.current() == nullptr ? -1 : m_runs.current()->key);
+        if (!m_running) m_status->say({});  // it was about another picture
+        showButton();
         showPicture();
     });
     connect(&m_runs, &Runs::changed, this, &GenerateView::showPicture);
@@ -238,7 +248,7 @@ void GenerateView::showButton() {
 void GenerateView::showPicture() {
     const Run* run = m_runs.current();
     m_preview->setImage(run == nullptr ? QImage() : run->pictureAt(m_runs.step()));
-    m_preview->setToolTip(run == nullptr ? QString() : plainTip(runName(*run)));
+    m_pictureName->say(run == nullptr ? QString() : runName(*run));
 }
 
 void GenerateView::showSetting(QWidget* control) {

@@ -14,6 +14,7 @@ class QStackedLayout;
 
 namespace ropescope {
 
+class ElidedLabel;
 class Gallery;
 class GenerateSettings;
 class MessageBar;
@@ -82,6 +83,7 @@ private:
     QStackedLayout* m_right = nullptr;  ///< gallery, or the further settings
     QPushButton* m_generate;
     PreviewImage* m_preview;
+    ElidedLabel* m_pictureName;
     QProgressBar* m_progress;
     StatusText* m_status;
     Gallery* m_gallery;

@@ -53,6 +53,9 @@ MeasureBar::MeasureBar(QWidget* parent)
             [this] { m_start->setEnabled(m_makesImages || !m_folder->path().isEmpty()); });
     connect(m_close, &QPushButton::clicked, this, &QWidget::hide);
     connect(m_messages, &MessageBar::cancelRequested, this, &MeasureBar::cancelRequested);
+    connect(m_messages, &MessageBar::changed, this, [this] {
+        if (!m_running && m_row->isHidden() && m_messages->text().isEmpty()) hide();  // nothing is left to say
+    });
     setSettings({});
     hide();
 }

@@ -48,7 +48,7 @@ QString problemOf(const ModelCard& card) {
 
 int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
     const int key = m_nextKey++;
-    m_models[key] = OpenModel{ref, card, {}, {}, {}, {}, {}};
+    m_models[key] = OpenModel{.ref = ref, .card = card};
     emit modelsChanged();
     return key;
 }
@@ -105,10 +105,11 @@ void OpenModels::joinShares(int model, const std::vector<StepFields>& fields) {
     emit atlasChanged(model);
 }
 
-void OpenModels::setCalibration(int model, CalibrationReport report) {
+void OpenModels::setCalibration(int model, CalibrationReport report, const QString& line) {
     const auto found = m_models.find(model);
     if (found == m_models.end()) return;
     found->second.calibration = std::move(report);
+    found->second.calibrationLine = line;
     if (found->second.atlas) {
         join(*found->second.atlas, *found->second.calibration);
         emit atlasChanged(model);

@@ -28,6 +28,7 @@ struct OpenModel {
     std::map<HeadId, HeadReport> heads;            ///< reports that have arrived
     std::vector<HeadNumber> shares;                ///< between picture and text, by head, of the selected picture
     std::optional<CalibrationReport> calibration;  ///< of the latest measurement on images
+    QString calibrationLine;                       ///< the command line that repeats it
     std::optional<SelfCheckReport> check;          ///< whether it computes what it should
 
     /// Other files can be looked at only.
@@ -64,7 +65,8 @@ public:
     void joinShares(int model, const std::vector<StepFields>& fields);
 
     /// Its numbers join those of the Atlas, by their mean over images.
-    void setCalibration(int model, CalibrationReport report);
+    /// `line`: the command line that measures the same; empty where it is not known any more.
+    void setCalibration(int model, CalibrationReport report, const QString& line = {});
     void setCheck(int model, SelfCheckReport report);
 
     [[nodiscard]] const std::map<int, OpenModel>& all() const { return m_models; }

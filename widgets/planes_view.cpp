@@ -175,8 +175,7 @@ void PlanesView::refresh() {
 }
 
 void PlanesView::fitCanvas() {
-    m_canvas->setMinimumHeight(
-        m_canvas->leastHeight(width() - 16 - m_scroll->verticalScrollBar()->sizeHint().width()));
+    m_canvas->setMinimumHeight(m_canvas->leastHeight(width() - 16 - m_scroll->verticalScrollBar()->sizeHint().width()));
 }
 
 void PlanesView::resizeEvent(QResizeEvent* event) {

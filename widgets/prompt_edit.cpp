@@ -131,9 +131,6 @@ QString PromptEdit::tokensText() const {
 
 void PromptEdit::say(const QString& text, bool warning, const QString& more) {
     m_tokens->setForegroundRole(warning ? QPalette::WindowText : QPalette::PlaceholderText);
-    QFont font = m_tokens->font();
-    font.setBold(warning);
-    m_tokens->setFont(font);
     m_tokens->say(text, more);
 }
 

@@ -3,8 +3,10 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMouseEvent>
 #include <QPushButton>
 #include <QSlider>
+#include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -20,6 +22,22 @@ namespace {
 constexpr int kThumbnail = 32;
 constexpr int kPlayMs = 120;  ///< of one step
 
+/// A click on the track goes there.
+class JumpSlider : public QSlider {
+public:
+    using QSlider::QSlider;
+
+protected:
+    void mousePressEvent(QMouseEvent* event) override {
+        if (event->button() == Qt::LeftButton) {
+            const int handle = style()->pixelMetric(QStyle::PM_SliderLength);
+            const int at = static_cast<int>(event->position().x()) - handle / 2;
+            setValue(QStyle::sliderValueFromPosition(minimum(), maximum(), at, width() - handle));
+        }
+        QSlider::mousePressEvent(event);  // a drag goes on from here
+    }
+};
+
 }  // namespace
 
 RunBar::RunBar(Runs& runs, QWidget* parent)
@@ -29,7 +47,7 @@ RunBar::RunBar(Runs& runs, QWidget* parent)
       m_text(new ElidedLabel(this)),
       m_details(new ElidedLabel(this)),
       m_play(new QToolButton(this)),
-      m_slider(new QSlider(Qt::Horizontal, this)),
+      m_slider(new JumpSlider(Qt::Horizontal, this)),
       m_step(new QLabel(this)),
       m_decode(new QToolButton(this)),
       m_again(new QPushButton(tr("Make again"), this)) {
@@ -61,6 +79,7 @@ RunBar::RunBar(Runs& runs, QWidget* parent)
     row->addWidget(m_step);
     row->addWidget(m_decode);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    setFixedHeight(kThumbnail + 8);
     m_clock.setInterval(kPlayMs);
     connect(&m_clock, &QTimer::timeout, this, &RunBar::advance);
     connect(m_play, &QToolButton::clicked, this, &RunBar::play);
@@ -88,9 +107,13 @@ void RunBar::showRun() {
     const int steps = run == nullptr ? 0 : run->steps();
     const bool idle = run != nullptr && run->state != Run::State::Running;
     m_picture->setVisible(run != nullptr);
-    m_again->setVisible(idle && steps == 0);
+    const bool gone = idle && steps == 0;
+    const bool hadFocus = m_again->hasFocus();
+    m_again->setVisible(gone);
+    for (QWidget* control : std::initializer_list<QWidget*>{m_play, m_slider, m_step}) control->setVisible(!gone);
     m_play->setEnabled(steps > 1);
     m_slider->setEnabled(steps > 1);
+    if (hadFocus && !gone) m_slider->setFocus();
     if (run == nullptr) {
         m_text->say(tr("No picture is selected"));
         m_details->say(tr("Make one, or click one in the gallery"));
@@ -105,10 +128,17 @@ void RunBar::showStep() {
     const Run* run = m_runs.current();
     const int steps = run == nullptr ? 0 : run->steps();
     const QSignalBlocker block(m_slider);
-    m_slider->setRange(0, std::max(0, steps - 1));
+    // The whole run while it is made: the handle tells how far it is.
+    const bool running = run != nullptr && run->state == Run::State::Running;
+    m_slider->setRange(0, std::max(0, (running ? std::max(steps, run->asked.steps) : steps) - 1));
     m_slider->setValue(m_runs.step());
-    m_step->setText(run == nullptr || steps == 0 || run->isClassified() ? QString()
-                                                                        : ropescope::stepText(*run, m_runs.step()));
+    QString text;
+    if (run != nullptr && steps > 0 && !run->isClassified()) {
+        text = ropescope::stepText(*run, m_runs.step());
+        const int shown = run->pictureStep(m_runs.step());
+        if (shown >= 0 && shown != m_runs.step()) text += tr("\npreview of step %1").arg(shown + 1);
+    }
+    m_step->setText(text);
     m_decode->setVisible(run != nullptr && run->latents && run->state != Run::State::Running && steps > 0);
     m_decode->setEnabled(run != nullptr && run->model >= 0 && !run->decoded.contains(m_runs.step()));
     if (run == nullptr) return m_picture->clear();
@@ -119,10 +149,10 @@ void RunBar::showStep() {
 
 void RunBar::play(bool on) {
     m_play->setChecked(on);
-    m_play->setText(on ? QStringLiteral("\u23f8") : QStringLiteral("\u25b6"));
+    m_play->setIcon(style()->standardIcon(on ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
     m_play->setToolTip(on ? tr("Stop (Space)") : tr("Play the steps (Space)"));
     if (!on) return m_clock.stop();
-    if (m_runs.step() >= m_slider->maximum()) m_runs.setStep(0);
+    if (m_runs.current() != nullptr && m_runs.step() >= m_runs.current()->steps() - 1) m_runs.setStep(0);
     m_clock.start();
 }
 
@@ -136,8 +166,9 @@ void RunBar::stepBy(int steps) {
 }
 
 void RunBar::advance() {
-    if (m_runs.step() >= m_slider->maximum()) return play(false);
-    m_runs.setStep(m_runs.step() + 1);
+    const int before = m_runs.step();
+    m_runs.setStep(before + 1);
+    if (m_runs.step() == before) play(false);
 }
 
 QString RunBar::text() const {

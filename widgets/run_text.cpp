@@ -28,8 +28,9 @@ QString runDetails(const Run& run) {
 QString stepText(const Run& run, int step) {
     const StepFields* fields = run.at(step);
     const int of = fields != nullptr ? fields->steps : std::max(run.asked.steps, run.steps());
-    const QString text = QObject::tr("step %1 of %2").arg(step + 1).arg(of);
-    return fields == nullptr ? text : text + QObject::tr(", t = %1").arg(shortNumber(fields->time));
+    QString text = QObject::tr("step %1 of %2").arg(step + 1).arg(of);
+    if (fields != nullptr) text += QObject::tr(", t = %1").arg(shortNumber(fields->time));
+    return text;
 }
 
 }  // namespace ropescope

@@ -37,10 +37,15 @@ const HeadField* Run::field(HeadId head, int step) const {
     return found == all->heads.end() ? nullptr : &*found;
 }
 
-QImage Run::pictureAt(int step) const {
-    if (previews.empty() || (!picture.isNull() && step >= steps() - 1)) return picture;
+int Run::pictureStep(int step) const {
+    if (previews.empty() || (!picture.isNull() && step >= steps() - 1)) return -1;
     const auto later = previews.upper_bound(step);
-    return later == previews.begin() ? later->second : std::prev(later)->second;
+    return later == previews.begin() ? later->first : std::prev(later)->first;
+}
+
+QImage Run::pictureAt(int step) const {
+    const int shown = pictureStep(step);
+    return shown < 0 ? picture : previews.at(shown);
 }
 
 std::size_t Run::bytes() const {
@@ -101,10 +106,12 @@ void Runs::closeModel(int model) {
     if (shown) select(-1);
 }
 
-void Runs::openModel(int model, const std::function<bool(const Run&)>& isOf) {
+void Runs::openModel(int model, const std::function<bool(const Run&)>& isOf,
+                     const std::function<Grid(const Run&)>& patchesOf) {
     for (auto& [key, run] : m_runs) {
         if (run.model >= 0 || !isOf(run)) continue;
         run.model = model;
+        if (run.patches.tokens() == 0) run.patches = patchesOf(run);
         emit changed(key);
     }
 }

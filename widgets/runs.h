@@ -41,7 +41,8 @@ struct Run {
     [[nodiscard]] const StepFields* at(int step) const;
     /// Newest picture up to a step; the finished one at the last step and where no preview is left.
     [[nodiscard]] QImage pictureAt(int step) const;
-    [[nodiscard]] std::size_t bytes() const;  ///< of the data by step
+    [[nodiscard]] int pictureStep(int step) const;  ///< the step that pictureAt() is of; -1: the finished picture
+    [[nodiscard]] std::size_t bytes() const;        ///< of the data by step
 };
 
 /// The pictures of this session and the selected one, which the preview, the time slider, Fields and Attention all
@@ -62,7 +63,8 @@ public:
     /// The model is closed: its runs keep their pictures, nothing of it is selected.
     void closeModel(int model);
     /// A model is open (again): runs of it, as `isOf` tells, belong to it.
-    void openModel(int model, const std::function<bool(const Run&)>& isOf);
+    void openModel(int model, const std::function<bool(const Run&)>& isOf,
+                   const std::function<Grid(const Run&)>& patchesOf);
 
     /// A preview and the fields of one step; the slider follows while it stands on the newest.
     void addSteps(int run, const std::vector<GenerateProgress>& steps);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/data/colour.h"
+
 namespace ropescope {
 namespace {
 
@@ -102,8 +104,13 @@ void Selection::settle() {
     std::erase_if(m_colours, [&all](const auto& entry) { return !holds(all, entry.first); });
     std::set<int> taken;
     for (const auto& [head, colour] : m_colours) taken.insert(colour);
+    // A repeated colour gives way where one of its own is free.
+    const auto repeats = [&](HeadRef head) {
+        return m_colours.at(head) >= kCategoricalColours && static_cast<int>(all.size()) <= kCategoricalColours;
+    };
     for (HeadRef head : all) {
-        if (m_colours.contains(head)) continue;
+        if (m_colours.contains(head) && !repeats(head)) continue;
+        if (m_colours.contains(head)) taken.erase(m_colours.at(head));
         int free = 0;
         while (taken.contains(free)) ++free;
         m_colours[head] = free;

@@ -110,6 +110,7 @@ void View::buildCorner() {
     });
     m_limit = new QLabel(this);
     m_limit->setForegroundRole(QPalette::PlaceholderText);
+    m_limit->setMinimumWidth(1);  // its coming must not move the views
     m_limit->hide();
     connect(&m_selection, &Selection::changed, this, [this] {
         const std::size_t drawn = m_selection.shown().size(), chosen = m_selection.heads().size();
@@ -291,7 +292,7 @@ void View::copyNumbers() {
 }
 
 void View::copyCommandLine() {
-    if (m_commandLine.isEmpty()) return;
+    if (m_commandLine.isEmpty()) return m_messages->showNote(tr("No command line computes exactly what is shown here."));
     QApplication::clipboard()->setText(m_commandLine);
     emit copied(tr("the command line of %1").arg(m_title));
 }

@@ -12,6 +12,8 @@
 namespace ropescope {
 namespace {
 
+constexpr int kMostWaiting = 64;  // progresses of one job: short runs arrive whole
+
 bool writeAll(int descriptor, const Bytes& bytes) {
     std::size_t done = 0;
     while (done < bytes.size()) {
@@ -45,12 +47,12 @@ void OutQueue::push(Message message) {
     const std::scoped_lock lock(m_mutex);
     if (m_broken) return;
     if (message.kind == MessageKind::Progress) {
-        const auto older = std::ranges::find_if(m_waiting, [&](const Message& waiting) {
+        const auto same = [&](const Message& waiting) {
             return waiting.kind == MessageKind::Progress && waiting.job == message.job &&
                    waiting.body.index() == message.body.index();
-        });
-        if (older != m_waiting.end()) {
-            *older = std::move(message);
+        };
+        if (std::ranges::count_if(m_waiting, same) >= kMostWaiting) {
+            *std::find_if(m_waiting.rbegin(), m_waiting.rend(), same) = std::move(message);
             return;
         }
     }

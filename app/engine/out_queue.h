@@ -11,8 +11,8 @@
 
 namespace ropescope {
 
-/// Messages on their way to the window. One thread writes them; whoever pushes never waits for the pipe. A progress
-/// that has not been written yet is replaced by a newer one of the same job, so a slow reader sees the newest preview.
+/// Messages on their way to the window. One thread writes them; whoever pushes never waits for the pipe. Where many
+/// progresses of a job wait, the last of them is replaced by a newer one, so a slow reader holds nothing up.
 class OutQueue {
 public:
     explicit OutQueue(int descriptor);

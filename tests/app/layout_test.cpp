@@ -2,6 +2,7 @@
 #include <QAbstractButton>
 #include <QDir>
 #include <QDockWidget>
+#include <QImage>
 #include <QPainter>
 #include <QStandardPaths>
 #include <QTemporaryDir>
@@ -15,6 +16,7 @@
 #include "app/main_window.h"
 #include "tests/app/text_faults.h"
 #include "tests/app/view_turns.h"
+#include "widgets/classify_view.h"
 #include "widgets/generate_view.h"
 #include "widgets/measure_bar.h"
 #include "widgets/message_bar.h"
@@ -128,6 +130,7 @@ class LayoutTest : public QObject {
             settle();
             state.views = views.join(" and ");
             note(state);
+            noteSize(state);
         });
     }
     /// What opens at a button: further settings, controls for which a row has no room.
@@ -159,7 +162,6 @@ class LayoutTest : public QObject {
                 QVERIFY(select(count));
                 clearMessages();
                 lookAtViews({what, size, count, layout, {}});
-                noteSize({what, size, count, layout, "any view"});
             }
         }
     }
@@ -309,6 +311,12 @@ private slots:
         lookAtFurtherSettings("with a text model");
         QVERIFY(open({golden("vit_harope_svd_same_patches")}));
         look("with a classifier", Layout::Explore, few(kFewSizes), {1, 6});
+        QImage picture(64, 64, QImage::Format_RGB32);
+        picture.fill(Qt::darkCyan);
+        QVERIFY(picture.save(m_folder.filePath("kitten.png")));
+        m_window->panels().classify->setImage(m_folder.filePath("kitten.png"));
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->panels().classify->result().has_value(), kPatienceMs);
+        look("with a classified picture", Layout::Explore, few(kFewSizes), {1, 3});
         QVERIFY(report());
     }
     void nothingIsOpen() {

@@ -4,11 +4,14 @@
 #include <QAction>
 #include <QComboBox>
 #include <QDockWidget>
+#include <QElapsedTimer>
+#include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMimeData>
 #include <QPushButton>
 #include <QTest>
+#include <QTreeWidget>
 
 #include "app/ask_bar.h"
 #include "app/command_palette.h"
@@ -48,6 +51,25 @@ private slots:
         QCOMPARE(w->panels().view<SpectrumView>()->drawnValues(w->selection().current()),
                  std::vector<double>({1.4, 1.2, 1.0, 0.8}));
         QVERIFY(!w->panels().messages->showsError());
+    }
+
+    /// Fault 20: an empty window for the first seconds.
+    void theSkeletonIsThereBeforeTheFirstAnswer() {
+        script(R"({"OpenRequest":"wait:1500 reply"})");
+        QElapsedTimer timer;
+        timer.start();
+        const auto w = window({"/m/first.safetensors"});
+        QVERIFY(QTest::qWaitForWindowExposed(w.get()));
+        QVERIFY(timer.elapsed() < 1000);
+        QVERIFY(w->models().all().empty());
+        bool said = false;
+        for (const QLabel* label : w->panels().view<AtlasView>()->findChildren<QLabel*>())
+            said |= label->isVisible() && label->text().contains("Opening first.safetensors");
+        QVERIFY(said);
+        QCOMPARE(w->panels().tree->tree()->topLevelItemCount(), 1);
+        QVERIFY(w->panels().tree->tree()->topLevelItem(0)->text(0).contains("first.safetensors"));
+        QTRY_VERIFY(ready(*w));
+        QVERIFY(w->models().opening().isEmpty());
     }
 
     void severalModelsShareTheSelection() {

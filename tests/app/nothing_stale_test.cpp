@@ -11,6 +11,7 @@
 #include "tests/app/stale_texts.h"
 #include "tests/app/window_fixture.h"
 #include "widgets/generate_view.h"
+#include "widgets/message_bar.h"
 
 namespace ropescope {
 
@@ -172,8 +173,13 @@ private slots:
         QTRY_VERIFY(ready(*w));
         QVERIFY(settle(*w));
         const QSignalSpy again(&w->engine(), &EngineClient::ready);
+        bool told = false;
+        connect(&w->engine(), &EngineClient::died, w.get(), [&] {
+            for (const MessageBar* bar : w->findChildren<MessageBar*>()) told |= bar->text().contains("started again");
+        });
         w->panels().generate->requestGenerate();
         QTRY_COMPARE(again.count(), 1);
+        QVERIFY2(told, "the death of the engine is not told");
         QVERIFY(settle(*w));
         QVERIFY(isFresh(*w, "the restart"));
     }

@@ -150,7 +150,7 @@ public:
             if (said.text.contains(word) && !isWrittenByUser(said.by))
                 complain(said, "tells of a run whose model is closed: " + word);
         }
-        if (m_window.engine().state() == EngineClient::State::Ready && said.text.contains("being started"))
+        if (m_window.engine().state() == EngineClient::State::Ready && said.text.contains("started again"))
             complain(said, "waits for an engine that is there");
     }
     [[nodiscard]] QStringList complaints() const { return m_complaints; }

@@ -51,7 +51,8 @@ struct Shown : OpenedSample {
         runs.setStep(2);
     }
     void answer() { view.take(asked, report()); }
-    [[nodiscard]] const AttentionFigure& figure(int place = 0) const { return view.canvas(place)->figure(); }
+    [[nodiscard]] const AttentionFigure& figure() const { return view.canvas()->figure(); }
+    [[nodiscard]] const AttentionFigure& figureOf(HeadRef h) const { return view.canvasOf(h)->figure(); }
 };
 
 }  // namespace
@@ -102,11 +103,12 @@ private slots:
         second.looks.image[0] = 0.7f;
         s.view.take(s.asked, second);
         QCOMPARE(s.count, 2);  // all are answered
-        QVERIFY(s.figure(0).titles.first().startsWith("L2.H1") && s.figure(1).titles.first().startsWith("L1.H0"));
-        QCOMPARE(s.figure(0).high, double(0.7f));
-        QCOMPARE(s.figure(1).high, double(0.7f));
-        QVERIFY(!s.figure(0).words.empty());
-        QVERIFY(s.figure(1).words.empty());  // words stand beside the current head
+        QVERIFY(s.figure().titles.first().startsWith("L2.H1") &&
+                s.figureOf(s.head(1, 0)).titles.first().startsWith("L1.H0"));
+        QCOMPARE(s.figure().high, double(0.7f));
+        QCOMPARE(s.figureOf(s.head(1, 0)).high, double(0.7f));
+        QVERIFY(!s.figure().words.empty());
+        QVERIFY(s.figureOf(s.head(1, 0)).words.empty());  // words stand beside the current head
         QCOMPARE(s.view.contents(FigureFormat::Csv), QString("Attention, 2 heads, 40 numbers"));
     }
     void aClassifiedPictureIsAskedWithItsFile() {

@@ -77,6 +77,17 @@ private slots:
         const QByteArray paper = view.figure(FigureFormat::Svg);
         QVERIFY(paper.contains("plain RoPE"));
     }
+    void paperHoldsTheWholeLegend() {
+        OpenedSample sample;
+        SpectrumView view(sample.models, sample.selection);
+        std::vector<HeadRef> all;
+        for (int i = 0; i < 24; ++i) all.push_back(sample.head(i / 4, i % 4));
+        sample.selection.selectAll({sample.head(3, 1)});
+        view.resize(340, 300);
+        const int one = view.figureImage(1).height();
+        sample.selection.selectAll(all);
+        QVERIFY(view.figureImage(1).height() >= one + 3 * view.fontMetrics().height());
+    }
     void wrappedTextKeepsEveryWord() {
         const QString text = "Wavelength along the flattened index (tokens)";
         const QFont font;

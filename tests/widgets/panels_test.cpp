@@ -156,12 +156,20 @@ private slots:
         head.field.id = {1, 2};
         head.classShare = 0.25;
         result.heads = {head};
+        view.start();
+        QCOMPARE(view.classifyButton()->text(), QString("Cancel"));
         view.finish(result);
+        QCOMPARE(view.classifyButton()->text(), QString("Classify"));
         QVERIFY(view.headText().isEmpty());
         sample.selection.select({view.model(), {1, 2}});
         QVERIFY2(view.headText().contains("25.0 %"), qPrintable(view.headText()));
         QVERIFY(!view.shownImage().isNull());
         QVERIFY(coloursShown(view) > 30);
+        const int vit = view.model();
+        view.setModel(sample.models.add({}, card));  // of another model nothing is said
+        QVERIFY(!view.result() && view.shownImage().isNull());
+        view.setModel(vit);
+        QCOMPARE(view.result()->top.front().label, std::string("Dress"));
         view.fail({ErrorKind::Refused, "EX-03", "/tmp/cat.png", "not an image", {}, {}, {}});
         QVERIFY(view.messages().showsError());
     }

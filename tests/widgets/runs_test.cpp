@@ -73,7 +73,7 @@ private slots:
         s.runs.closeModel(s.model);
         QCOMPARE(selected.count(), 1);
         QVERIFY(s.runs.current() == nullptr);
-        s.runs.openModel(7, [](const Run&) { return true; });
+        s.runs.openModel(7, [](const Run&) { return true; }, [](const Run&) { return Grid{3, 3}; });
         QCOMPARE(s.runs.find(run)->model, 7);
     }
     void theBarSaysWhichPictureAndStep() {

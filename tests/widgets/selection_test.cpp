@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QSignalSpy>
 #include <QTest>
+#include <set>
 
+#include "core/data/colour.h"
 #include "tests/widgets/opened_sample.h"
 
 using namespace ropescope;
@@ -73,23 +75,24 @@ private slots:
         OpenedSample sample;
         QCOMPARE(sample.models.headName(sample.head(4, 2)), QStringLiteral("L4.H2"));
         const int second = sample.models.add({}, sampleCard("second"));
-        QCOMPARE(sample.models.headName({second, {4, 2}}), QStringLiteral("second L4.H2"));
+        QCOMPARE(sample.models.headName({second, {4, 2}}), QStringLiteral("L4.H2 of second"));
         QCOMPARE(sample.models.missing({sample.head(0, 1), {second, {0, 1}}}),
                  (std::vector<HeadRef>{{second, {0, 1}}}));
         sample.models.remove(second);
         QCOMPARE(sample.models.headName(sample.head(4, 2)), QStringLiteral("L4.H2"));
     }
-    void fieldsAreKeptByStep() {
-        OpenedSample sample;
-        QSignalSpy changed(&sample.models, &OpenModels::fieldsChanged);
-        sample.models.putFields(sample.model, sampleFields(2, 8));
-        sample.models.putFields(sample.model, sampleFields(1, 8));
-        sample.models.putFields(sample.model, sampleFields(1, 8));
-        sample.models.putFields(sample.model, StepFields{3, 8, 0, {}});  // nothing recorded
-        QCOMPARE(sample.models.find(sample.model)->fields.size(), std::size_t(2));
-        QCOMPARE(sample.models.field(sample.head(1, 1), 1)->sum, sampleFields(1, 8).heads[5].sum);
-        QVERIFY(sample.models.field(sample.head(1, 1), 3) == nullptr);
-        QCOMPARE(changed.count(), 3);
+    void coloursAreNotSharedWhileSomeAreFree() {
+        Selection selection;
+        std::vector<HeadRef> many;
+        for (int i = 0; i < 24; ++i) many.push_back({0, {i / 4, i % 4}});
+        selection.selectAll(many);
+        const std::vector<HeadRef> few(many.begin() + 5, many.begin() + 5 + kCategoricalColours);
+        selection.selectAll(few);
+        std::set<int> colours;
+        for (HeadRef head : few) colours.insert(selection.colourIndex(head));
+        QCOMPARE(static_cast<int>(colours.size()), kCategoricalColours);
+        QCOMPARE(*colours.rbegin(), kCategoricalColours - 1);
+        QCOMPARE(selection.colourIndex(many[5]), 5);  // it had one of its own before
     }
 };
 
