@@ -43,6 +43,7 @@ constexpr int kStaleMs = 100;  // an answer that takes longer is seen to be awai
 constexpr int kSessionMs = 1500;
 constexpr int kHeadPanelWidth = 264;  // the longest name of a number and its value
 constexpr int kTreeWidth = 224;
+constexpr QSize kFrame(8, 40);  // what a window manager puts around, before it is known
 
 }  // namespace
 
@@ -58,15 +59,13 @@ MainWindow::MainWindow(const WindowOptions& options)
     m_session = std::move(loaded.session);
     setObjectName("mainWindow");
     setAcceptDrops(true);
-    resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
+    resize(QSize(1440, 900).boundedTo(screen()->availableSize() - kFrame));
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
-    m_generation =
-        std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.generate);
+    m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.generate);
     m_pictureStore = std::make_unique<PictureStore>(*m_engine, options.keepFolder);
     m_attention = std::make_unique<AttentionProbe>(*m_engine, *m_generation, *m_panels.view<AttentionView>());
-    m_dataJobs =
-        std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.view<CompareView>());
+    m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.view<CompareView>());
     m_classification =
         std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.classify);
     buildDocks();
@@ -193,9 +192,8 @@ void MainWindow::connectLoader() {
     auto* fields = m_panels.view<FieldsView>();
     connect(fields, &FieldsView::scaledRequested, m_loader.get(), &ModelLoader::askScaled);
     connect(m_loader.get(), &ModelLoader::scaledArrived, fields, &FieldsView::takeScaled);
-    connect(m_loader.get(), &ModelLoader::scaledFailed, this, [this, fields](const Error& error) {
-        fields->messages().showError(error, ofModel(currentModel()));
-    });
+    connect(m_loader.get(), &ModelLoader::scaledFailed, this,
+            [this, fields](const Error& error) { fields->messages().showError(error, ofModel(currentModel())); });
     m_stale.setSingleShot(true);
     m_stale.setInterval(kStaleMs);
     connect(&m_stale, &QTimer::timeout, this, [this] {
@@ -353,6 +351,8 @@ void MainWindow::fillEmptyView(const ViewRow& row) {
     // Of the heads that the view is about; a file without heads may be the current one.
     const int selected = m_selection->current().model, model = m_models->find(selected) ? selected : currentModel();
     const OpenModel* open = m_models->find(model);
+    const Run* run = m_runs->current();
+    if (row.needs == ViewNeeds::Picture && run && !m_models->find(run->model)) return m_generation->runAgain(run->key);
     if (!open) return openWithDialog();
     if (row.needs == ViewNeeds::Model) return m_loader->selectInteresting(m_models->all().begin()->first);
     if (!open->runs()) return tellState(model);

@@ -107,6 +107,7 @@ private:
     void setViewsStale(bool stale);
     void fillEmptyView(const ViewRow& row);
     void followVisibleView();
+    void stayOnScreen();
     void exportFigure(View* view, FigureFormat preferred);
     void writeFigure(View* view, const QString& path, FigureFormat format);
     void savePicture(int row);

@@ -24,6 +24,12 @@
 #include "widgets/message_bar.h"
 
 namespace ropescope {
+namespace {
+
+constexpr int kFrameMs = 200;  // until a window manager has framed the window
+
+}  // namespace
+
 Session MainWindow::currentSession() const {
     Session session = m_session;
     session.models.clear();
@@ -83,6 +89,20 @@ void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
     if (std::exchange(m_placed, true)) return;
     if (!restoreDocks(m_docks, m_session.layout)) applyLayout(m_docks, Layout::Explore);
+    QTimer::singleShot(kFrameMs, this, &MainWindow::stayOnScreen);
+}
+
+/// With the frame that the window manager has put around it.
+void MainWindow::stayOnScreen() {
+    if (isMaximized() || isFullScreen() || screen() == nullptr) return;
+    const QRect room = screen()->availableGeometry();
+    const QSize around = frameGeometry().size() - size();
+    resize(size().boundedTo(room.size() - around));
+    const QPoint corner(std::clamp(frameGeometry().left(), room.left(),
+                                   std::max(room.left(), room.right() + 1 - frameGeometry().width())),
+                        std::clamp(frameGeometry().top(), room.top(),
+                                   std::max(room.top(), room.bottom() + 1 - frameGeometry().height())));
+    if (corner != frameGeometry().topLeft()) move(corner);
 }
 
 void MainWindow::saveSoon() {

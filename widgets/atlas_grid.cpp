@@ -21,11 +21,12 @@ QColor readableOn(const QColor& ground) {
     return qGray(ground.rgb()) > 130 ? QColor(0x1a, 0x1a, 0x1a) : QColor(0xff, 0xff, 0xff);
 }
 
-qreal widest(const std::vector<double>& values, const QFont& font) {
+qreal widest(const std::vector<double>& values, const AtlasFigure& figure, const QFont& font) {
     const QFontMetricsF metrics(font);
     qreal width = 0;
     for (double value : values)
-        if (std::isfinite(value)) width = std::max(width, metrics.horizontalAdvance(shortNumber(value)));
+        if (std::isfinite(value))
+            width = std::max(width, metrics.horizontalAdvance(rangeNumber(value, figure.low, figure.high)));
     return width;
 }
 
@@ -143,14 +144,14 @@ double AtlasGrid::meanOfHead(int head) const {
 }
 
 qreal AtlasGrid::widestNumber(const QFont& font) const {
-    return widest(m_figure.values, font);
+    return widest(m_figure.values, m_figure, font);
 }
 
 qreal AtlasGrid::widestMean(const QFont& font) const {
     std::vector<double> means = meansOf(m_figure, true);
     const std::vector<double> ofHeads = meansOf(m_figure, false);
     means.insert(means.end(), ofHeads.begin(), ofHeads.end());
-    return widest(means, font);
+    return widest(means, m_figure, font);
 }
 
 QSize AtlasGrid::least() const {
@@ -197,7 +198,7 @@ void AtlasGrid::drawCells(QPainter& painter, const Layout& layout, const Looks& 
             painter.fillRect(cell, ground);
             if (!withText) continue;
             painter.setPen(readableOn(ground));
-            painter.drawText(cell, Qt::AlignCenter, shortNumber(value(layer, head)));
+            painter.drawText(cell, Qt::AlignCenter, rangeNumber(value(layer, head), m_figure.low, m_figure.high));
         }
     }
     painter.setRenderHint(QPainter::Antialiasing, true);
@@ -243,7 +244,8 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
         painter.fillRect(bar, tint(mean));
         if (layout.height < metrics.height()) continue;
         painter.setPen(looks.muted);
-        painter.drawText(QPointF(bar.right() + 6, cell.center().y() + metrics.ascent() / 2 - 1), shortNumber(mean));
+        painter.drawText(QPointF(bar.right() + 6, cell.center().y() + metrics.ascent() / 2 - 1),
+                         rangeNumber(mean, m_figure.low, m_figure.high));
         painter.setPen(Qt::NoPen);
     }
     const qreal y = layout.matrix.bottom() + 10;
@@ -257,7 +259,7 @@ void AtlasGrid::drawMeans(QPainter& painter, const Layout& layout, const Looks& 
         if (layout.width < widestMean(looks.font) + kAround) continue;
         painter.setPen(looks.muted);
         painter.drawText(QRectF(cell.center().x() - 40, y + tall + 2, 80, metrics.height()), Qt::AlignCenter,
-                         shortNumber(mean));
+                         rangeNumber(mean, m_figure.low, m_figure.high));
         painter.setPen(Qt::NoPen);
     }
     painter.setPen(looks.muted);

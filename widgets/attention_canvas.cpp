@@ -49,6 +49,7 @@ void AttentionCanvas::setFigure(AttentionFigure figure) {
     if (figure.words != m_figure.words) m_scrolled = 0, m_overWord = -1;
     m_figure = std::move(figure);
     update();
+    if (underMouse() && (m_overPatch >= 0 || m_overWord >= 0)) emit hovered(reading());  // the numbers are others now
 }
 
 AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFont& font) const {

@@ -256,7 +256,7 @@ void AttentionView::cancelled() {
 QString AttentionView::emptyText() const {
     const Run* run = m_runs.current();
     if (run != nullptr && m_models.find(run->model) == nullptr)
-        return tr("%1 was made with %2, which is not open.").arg(runName(*run), run->modelName);
+        return tr("%1 was made with %2, which is not open. Making it again opens it.").arg(runName(*run), run->modelName);
     const OpenModel* model = m_models.find(m_selection.current().model);
     if (model != nullptr && model->card.objective == "classify")
         return tr("Where a head of %1 looks, from a patch or its class token, over the picture that it is shown.")
@@ -324,8 +324,8 @@ QString AttentionView::hintText(const Run& run) const {
     const double padding = paddingShare(report, report.looks.text);
     if (looks && padding > 0) text += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
     if (request.patches.empty() && request.words.empty())
-        text += looks ? tr("; click a patch or a word to ask about it (Shift adds, a drag takes an area)")
-                      : tr("; choose a patch or a word to see who looks at it");
+        text += run.isClassified() ? tr("; click a patch or the class token (Shift adds, a drag takes an area)")
+                                   : tr("; click a patch or a word (Shift adds, a drag takes an area)");
     return text + QLatin1Char('.');
 }
 
@@ -333,7 +333,8 @@ void AttentionView::refresh() {
     const Run* run = m_runs.current();
     const bool open = run != nullptr && m_models.find(run->model) != nullptr;
     const OpenModel* chosen = m_models.find(m_selection.current().model);
-    setEmptyText(emptyText(), m_models.all().empty()                                      ? tr("Open a model ...")
+    setEmptyText(emptyText(), run != nullptr                                              ? tr("Make again")
+                              : m_models.all().empty()                                      ? tr("Open a model ...")
                               : chosen != nullptr && chosen->card.objective == "classify" ? tr("Show it a picture ...")
                                                                                           : tr("Make a picture"));
     showEmpty(!open);

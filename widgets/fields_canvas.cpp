@@ -14,7 +14,7 @@ namespace {
 constexpr qreal kGap = 8;  ///< between analytic and measured
 constexpr qreal kBetween = 20;
 constexpr qreal kLeastProfiles = 420;  ///< pixels of height below which the maps take all of it
-constexpr qreal kTallestProfiles = 240;
+constexpr qreal kTallestProfiles = 240, kLeastProfile = 100;
 constexpr qreal kLeastMap = 48;  // smaller ones make the canvas scroll
 constexpr int kLeastHeight = 180;
 constexpr qreal kLeastTicks = 64;  ///< of a map's side
@@ -158,8 +158,9 @@ FieldsCanvas::Layout FieldsCanvas::layoutIn(const QRectF& place, const QFont& fo
     const qreal stepY = frame.height(map.height(), layout.stacked);
     // What the maps leave over goes to the profiles, and to both sides.
     const int rows = (count + bestColumns - 1) / bestColumns;
-    if (profileHeight > 0)
-        layout.profiles.setTop(std::max(room.top() + rows * stepY, layout.profiles.bottom() - kTallestProfiles));
+    const qreal left = layout.profiles.bottom() - (room.top() + rows * stepY);
+    if (profileHeight > 0 || left >= kLeastProfile)
+        layout.profiles.setTop(layout.profiles.bottom() - std::min(left, kTallestProfiles));
     const qreal spare = std::max(0.0, room.width() - (std::min(bestColumns, count) * stepX - kBetween));
     for (int i = 0; i < count; ++i) {
         const QPointF at(room.left() + spare / 2 + frame.left + (i % bestColumns) * stepX,

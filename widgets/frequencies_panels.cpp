@@ -48,7 +48,7 @@ void FrequenciesView::buildPanels(const std::vector<int>& axes) {
             x->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
             x->setNumberFormat(QStringLiteral("g"));
             setTitle(*x, tr("Wavelength along %1 (tokens)").arg(axisName(axis)),
-                     {tr("Wavelength, %1").arg(axisName(axis)), tr("\u03bb, %1").arg(axisName(axis))});
+                     {tr("Along %1 (tokens)").arg(axisName(axis)), tr("%1 (tokens)").arg(axisName(axis))});
             setTitle(*panel->axis(QCPAxis::atLeft), place == 0 ? tr("Energy (share of all planes)") : QString(),
                      {place == 0 ? tr("Energy") : QString()});
         }
@@ -181,9 +181,10 @@ void FrequenciesView::showKey() {
             painter.setPen(QPen(looks.reference, 1.5));
             painter.drawLine(place.topLeft(), place.topRight());
         };
-        const QString name = m_models.shortHeadName(current);
-        entries.push_back({outline, chosen() == Energy::Data ? tr("the same data of %1 with B = I").arg(name)
-                                                             : tr("%1 with B = I").arg(name)});
+        const QString name = m_models.headName(current);
+        entries.push_back({outline, chosen() == Energy::Data
+                                        ? tr("the same data of %1 without its map (B = I)").arg(name)
+                                        : tr("%1 without its map (B = I)").arg(name)});
     }
     if (m_panels.count(kMixedAxis) > 0) {
         const auto ring = [](QPainter& painter, const QRectF& place, const Looks& looks) {

@@ -228,7 +228,7 @@ QStringList FrequenciesView::summary(HeadRef head) const {
         return {
             tr("shift from a flat ladder %1 (1-Wasserstein over ln |\u03c9|)").arg(shortNumber(energy.wassersteinMap))};
     QStringList parts{
-        tr("shift from B = I %1 (1-Wasserstein over ln |\u03c9|)").arg(shortNumber(energy.wasserstein)),
+        tr("shift from no map (B = I) %1 (1-Wasserstein over ln |\u03c9|)").arg(shortNumber(energy.wasserstein)),
         tr("mean ln |\u03c9| %1 \u00b1 %2").arg(shortNumber(energy.meanLogOmega), shortNumber(energy.stdLogOmega))};
     for (std::size_t a = 0; a < energy.axisShare.size(); ++a)
         parts << axisName(static_cast<int>(a)) + QLatin1Char(' ') + percent(energy.axisShare[a]);

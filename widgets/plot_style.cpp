@@ -243,6 +243,12 @@ QString shortNumber(double value) {
     return text;
 }
 
+QString rangeNumber(double value, double low, double high) {
+    const double size = std::max(std::abs(low), std::abs(high));
+    if (std::isnan(value) || !(size >= 1e-3 && size < 1e4)) return shortNumber(value);
+    return QString::number(value, 'f', std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 5));
+}
+
 QString numberText(double value, const std::string& unit) {
     if (std::isnan(value)) return QObject::tr("not known");
     const QString text = shortNumber(value);

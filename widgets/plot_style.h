@@ -68,6 +68,8 @@ void drawLegend(QPainter& painter, const QRectF& place, ColourMap map, double lo
 /// "2.4 tokens", "0.27", "12.3\u00b0"; "not known" for NaN.
 [[nodiscard]] QString numberText(double value, const std::string& unit);
 [[nodiscard]] QString shortNumber(double value);
+/// As many decimals as the larger end of a range needs for three digits, so that numbers side by side line up.
+[[nodiscard]] QString rangeNumber(double value, double low, double high);
 /// "Mean distance (tokens)".
 [[nodiscard]] QString titleWithUnit(const HeadNumber& number);
 /// "of the map" or "of the head", with the gauge mark where the number is not invariant.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/prompt_edit.h"
 
+#include <QFileInfo>
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QPlainTextEdit>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kPauseMs = 350;
 constexpr int kLines = 2;
+constexpr int kLongestFolder = 16;                       // letters; a longer name stands in the tool tip
 constexpr const char* kMissingEncoder = "text-encoder";  // Error::code
 
 QPlainTextEdit* newEdit(QWidget* parent, const QString& placeholder) {
@@ -112,10 +114,13 @@ void PromptEdit::showTokens(const TokensReport& tokens) {
 void PromptEdit::showProblem(const Error& error) {
     const QString message = QString::fromStdString(error.message());
     if (error.code != kMissingEncoder) return say(message, true);
-    const QString name = QString::fromStdString(error.place).section(QStringLiteral(" > "), -1);
-    const QString words = name.isEmpty() ? tr("A text encoder is missing") : tr("Missing: %1").arg(name);
+    const QStringList places = QString::fromStdString(error.place).split(QStringLiteral(" > "));
+    const QString folder = QFileInfo(places.value(0)).fileName();
+    const QString words = places.size() < 2                ? tr("A text encoder is missing")
+                          : folder.size() > kLongestFolder ? tr("No %1 found").arg(places.last())
+                                                           : tr("%1 holds no %2").arg(folder, places.last());
     say(words, true, message);
-    setMissing(tr("%1. Choose the folder of the text encoders beside the prompt.").arg(words));
+    setMissing(tr("%1. Choose the text encoders beside the prompt.").arg(words));
 }
 
 void PromptEdit::setMissing(const QString& missing) {

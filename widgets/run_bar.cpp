@@ -49,6 +49,7 @@ RunBar::RunBar(Runs& runs, QWidget* parent)
       m_play(new QToolButton(this)),
       m_slider(new JumpSlider(Qt::Horizontal, this)),
       m_step(new QLabel(this)),
+      m_latest(new QPushButton(this)),
       m_decode(new QToolButton(this)),
       m_again(new QPushButton(tr("Make again"), this)) {
     setObjectName(QStringLiteral("runBar"));
@@ -58,8 +59,8 @@ RunBar::RunBar(Runs& runs, QWidget* parent)
     m_play->setCheckable(true);
     m_slider->setToolTip(tr("Sampling steps of this picture: the preview, Fields and Attention follow"));
     m_slider->setAccessibleName(tr("Sampling step"));
-    m_slider->setMinimumWidth(96);
-    m_step->setMinimumWidth(fontMetrics().horizontalAdvance(tr("step 888 of 888, t = 0.00000")));
+    m_slider->setMinimumWidth(120);
+    m_step->setMinimumWidth(fontMetrics().horizontalAdvance(tr("step 8888 of 8888")));
     m_decode->setText(tr("Decode"));
     m_decode->setToolTip(tr("What this step saw, through the autoencoder; previews are linear"));
     m_again->setToolTip(tr("Its fields and previews are no longer here; the same settings bring them back"));
@@ -73,9 +74,10 @@ RunBar::RunBar(Runs& runs, QWidget* parent)
     lines->addWidget(m_details);
     m_details->setForegroundRole(QPalette::PlaceholderText);
     row->addLayout(lines, 3);
+    row->addWidget(m_latest);
     row->addWidget(m_again);
     row->addWidget(m_play);
-    row->addWidget(m_slider, 2);
+    row->addWidget(m_slider, 1);
     row->addWidget(m_step);
     row->addWidget(m_decode);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
@@ -89,6 +91,8 @@ RunBar::RunBar(Runs& runs, QWidget* parent)
         m_decode->setEnabled(false);
         if (m_runs.current() != nullptr) emit decodeRequested(m_runs.current()->key, m_runs.step());
     });
+    m_latest->setToolTip(tr("Select the picture that was begun last"));
+    connect(m_latest, &QPushButton::clicked, this, [this] { m_runs.select(m_runs.latest()); });
     connect(m_again, &QPushButton::clicked, this, [this] {
         if (m_runs.current() != nullptr) emit againRequested(m_runs.current()->key);
     });
@@ -107,6 +111,12 @@ void RunBar::showRun() {
     const int steps = run == nullptr ? 0 : run->steps();
     const bool idle = run != nullptr && run->state != Run::State::Running;
     m_picture->setVisible(run != nullptr);
+    // A run that is no finished picture of the gallery is reached from here alone.
+    const Run* latest = m_runs.find(m_runs.latest());
+    const bool running = latest != nullptr && latest->state == Run::State::Running;
+    const bool cancelled = latest != nullptr && latest->state == Run::State::Cancelled && latest->model >= 0;
+    m_latest->setVisible((running || cancelled) && latest != run);
+    m_latest->setText(running ? tr("To the running one") : tr("To the cancelled one"));
     const bool gone = idle && steps == 0;
     const bool hadFocus = m_again->hasFocus();
     m_again->setVisible(gone);
@@ -116,7 +126,7 @@ void RunBar::showRun() {
     if (hadFocus && !gone) m_slider->setFocus();
     if (run == nullptr) {
         m_text->say(tr("No picture is selected"));
-        m_details->say(tr("Make one, or click one in the gallery"));
+        m_details->say(tr("Make or classify one"));
     } else {
         m_text->say(tr("%1  \u00b7  %2").arg(runName(*run), run->modelName));
         m_details->say(runDetails(*run));
@@ -135,8 +145,9 @@ void RunBar::showStep() {
     QString text;
     if (run != nullptr && steps > 0 && !run->isClassified()) {
         text = ropescope::stepText(*run, m_runs.step());
+        text.replace(QStringLiteral(", "), QStringLiteral("\n"));  // in two lines
         const int shown = run->pictureStep(m_runs.step());
-        if (shown >= 0 && shown != m_runs.step()) text += tr("\npreview of step %1").arg(shown + 1);
+        if (shown >= 0 && shown != m_runs.step()) text += tr(", preview of step %1").arg(shown + 1);
     }
     m_step->setText(text);
     m_decode->setVisible(run != nullptr && run->latents && run->state != Run::State::Running && steps > 0);

@@ -25,6 +25,7 @@ public:
     void stepBy(int steps);
     [[nodiscard]] QSlider* slider() const { return m_slider; }
     [[nodiscard]] QToolButton* playButton() const { return m_play; }
+    [[nodiscard]] QPushButton* latestButton() const { return m_latest; }
     [[nodiscard]] QToolButton* decodeButton() const { return m_decode; }
     [[nodiscard]] QPushButton* againButton() const { return m_again; }
     [[nodiscard]] QString text() const;      ///< which picture
@@ -48,6 +49,7 @@ private:
     QToolButton* m_play;
     QSlider* m_slider;
     QLabel* m_step;
+    QPushButton* m_latest;
     QToolButton* m_decode;
     QPushButton* m_again;
 };

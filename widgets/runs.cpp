@@ -68,6 +68,7 @@ const Run* Runs::find(int run) const {
 
 int Runs::add(Run run) {
     const int key = addBeside(std::move(run));
+    m_latest = key;
     select(key);
     return key;
 }
@@ -85,6 +86,7 @@ void Runs::restart(int run, int model) {
     if (own == nullptr) return;
     own->state = Run::State::Running;
     own->model = model;
+    m_latest = run;
     own->previews.clear(), own->decoded.clear(), own->fields.clear();
     if (run != m_current) return select(run);
     m_step = 0;

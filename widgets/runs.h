@@ -74,6 +74,7 @@ public:
 
     [[nodiscard]] const Run* current() const { return find(m_current); }  ///< nullptr: none
     [[nodiscard]] const Run* find(int run) const;
+    [[nodiscard]] int latest() const { return m_latest; }  ///< begun last; -1: none
     [[nodiscard]] int step() const { return m_step; }  ///< shown, from 0
     void setStep(int step);
     /// Of the selected run at the shown step; nullptr for heads of other models.
@@ -90,6 +91,7 @@ private:
 
     std::map<int, Run> m_runs;
     int m_current = -1;
+    int m_latest = -1;
     int m_step = 0;
     int m_nextKey = 0;
     std::size_t m_budget;

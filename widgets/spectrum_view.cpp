@@ -202,7 +202,7 @@ void SpectrumView::showKey() {
             painter.fillRect(QRectF(place.center().x() - 3, place.top(), 6, place.height()), fill);
         };
         entries.push_back(
-            {upright, tr("values of %1 too close to tell apart").arg(m_models.shortHeadName(m_selection.current()))});
+            {upright, tr("values of %1 too close to tell apart").arg(m_models.headName(m_selection.current()))});
     }
     const auto dashes = [](QPainter& painter, const QRectF& place, const Looks& looks) {
         painter.setPen(QPen(looks.reference, 1, Qt::DashLine));

@@ -257,6 +257,29 @@ private slots:
         look("one model", Layout::Publish, few(kFewSizes), few(kFewHeads));
         QVERIFY(report());
     }
+    /// Places of the docks of the views that are in front.
+    [[nodiscard]] QList<QRect> places() const {
+        QList<QRect> all;
+        for (const QDockWidget* dock : m_window->docks().views)
+            if (!dock->visibleRegion().isEmpty()) all << QRect(dock->mapTo(m_window.get(), QPoint()), dock->size());
+        return all;
+    }
+    void selectingHeadsMovesNothing() {
+        for (const QSize size : {kSizes[0], kSizes[2]}) {
+            m_window->resize(size);
+            m_window->setLayout(Layout::Explore);
+            QVERIFY(select(1));
+            test::raiseInTurn(*m_window->docks().centre, [&](const QStringList& views) {
+                settle();
+                const QList<QRect> before = places();
+                for (const int count : {6, 24, 1}) {
+                    QVERIFY(select(count));
+                    settle();
+                    QVERIFY2(places() == before, qPrintable(QString("%1 heads, %2").arg(count).arg(views.join(" and "))));
+                }
+            });
+        }
+    }
     void aPictureIsMade() {
         m_window->setLayout(Layout::Explore);
         m_window->panels().generate->requestGenerate();

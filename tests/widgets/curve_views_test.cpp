@@ -144,7 +144,7 @@ private slots:
         QTRY_VERIFY(summary()->text() != all);
         QVERIFY(all.startsWith(summary()->text()));
         QVERIFY(summary()->toolTip().contains("longer than 4"));
-        QVERIFY(summary()->text().contains("shift from B = I"));
+        QVERIFY(summary()->text().contains("shift from no map (B = I)"));
     }
     void frequenciesSplitByAxis() {
         OpenedSample sample;

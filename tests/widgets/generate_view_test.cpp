@@ -436,11 +436,11 @@ private slots:
         GenerateView view(models, runs);
         view.setModel(models.add({}, fluxCard()));
         QVERIFY(view.generateButton()->isEnabled());
-        view.settings().prompt().showProblem({ErrorKind::Refused, "text-encoder", "m > text_encoder_2",
+        view.settings().prompt().showProblem({ErrorKind::Refused, "text-encoder", "/x/m > text_encoder_2",
                                               "this part is missing", "", "", "Give --encoders"});
         QVERIFY(!view.generateButton()->isEnabled());
         QVERIFY(view.generateButton()->toolTip().contains("text_encoder_2"));
-        QCOMPARE(view.settings().prompt().tokensText(), QString("Missing: text_encoder_2"));
+        QCOMPARE(view.settings().prompt().tokensText(), QString("m holds no text_encoder_2"));
         QPushButton* choose = nullptr;
         for (auto* button : view.findChildren<QPushButton*>())
             if (button->text().startsWith("Choose text encoders")) choose = button;

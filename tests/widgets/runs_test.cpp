@@ -91,6 +91,33 @@ private slots:
         QVERIFY(bar.stepText().startsWith("step 3 of 8"));
         QVERIFY(bar.againButton()->isHidden());
     }
+    void theRunningOneIsFoundAgain() {
+        OpenedSample s;
+        RunBar bar(s.runs);
+        const int first = s.addRun();
+        s.runs.finish(first, Run::State::Done, imageOf(samplePicture(9)), "c", {});
+        const int second = s.addRun();
+        s.addStep(second, sampleFields(0, 8), samplePicture(0));
+        QVERIFY(bar.latestButton()->isHidden());
+        s.runs.select(first);
+        QVERIFY(!bar.latestButton()->isHidden());
+        QTest::mouseClick(bar.latestButton(), Qt::LeftButton);
+        QCOMPARE(s.runs.current()->key, second);
+        s.runs.select(first);
+        s.runs.finish(second, Run::State::Cancelled, {}, {}, {});
+        QVERIFY(!bar.latestButton()->isHidden());  // its steps stay reachable
+    }
+    void aPreviewThatWasSkippedIsSaid() {
+        OpenedSample s;
+        RunBar bar(s.runs);
+        const int run = s.addRun();
+        s.addStep(run, sampleFields(0, 8), samplePicture(0));
+        s.addStep(run, sampleFields(3, 8), samplePicture(3));
+        s.runs.setStep(2);
+        QVERIFY2(bar.stepText().contains("preview of step 1"), qPrintable(bar.stepText()));
+        s.runs.setStep(3);
+        QVERIFY(!bar.stepText().contains("preview"));
+    }
     void playGoesThroughAllSteps() {
         OpenedSample s;
         RunBar bar(s.runs);
