@@ -7,8 +7,8 @@
 #include <QToolButton>
 #include <algorithm>
 
-#include "widgets/flow_layout.h"
-#include "widgets/plot_style.h"
+#include "widgets/frame/flow_layout.h"
+#include "widgets/frame/plot_style.h"
 
 namespace ropescope {
 namespace {

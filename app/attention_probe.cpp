@@ -2,7 +2,7 @@
 #include "app/attention_probe.h"
 
 #include "app/generation.h"
-#include "widgets/attention_view.h"
+#include "widgets/attention/attention_view.h"
 
 namespace ropescope {
 

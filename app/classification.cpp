@@ -3,9 +3,9 @@
 
 #include <QFileInfo>
 
-#include "widgets/classify_view.h"
-#include "widgets/preview_image.h"
-#include "widgets/runs.h"
+#include "widgets/classify/classify_view.h"
+#include "widgets/state/image.h"
+#include "widgets/state/runs.h"
 
 namespace ropescope {
 namespace {

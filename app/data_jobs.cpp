@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "widgets/command_lines.h"
-#include "widgets/compare_view.h"
-#include "widgets/measure_bar.h"
+#include "widgets/compare/compare_view.h"
+#include "widgets/measure/measure_bar.h"
+#include "widgets/state/command_lines.h"
 
 namespace ropescope {
 

@@ -5,7 +5,7 @@
 #include <QString>
 
 #include "app/engine_client.h"
-#include "widgets/open_models.h"
+#include "widgets/state/open_models.h"
 
 namespace ropescope {
 

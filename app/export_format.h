@@ -4,7 +4,7 @@
 #include <QStringList>
 #include <optional>
 
-#include "widgets/view.h"
+#include "widgets/frame/view.h"
 
 namespace ropescope {
 

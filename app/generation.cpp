@@ -6,13 +6,13 @@
 #include <QJsonObject>
 #include <utility>
 
-#include "widgets/gallery.h"
-#include "widgets/gallery_picture.h"
-#include "widgets/generate_settings.h"
-#include "widgets/kept_settings.h"
-#include "widgets/lora_list.h"
-#include "widgets/message_bar.h"
-#include "widgets/preview_image.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/gallery/gallery_picture.h"
+#include "widgets/generate/generate_settings.h"
+#include "widgets/generate/lora_list.h"
+#include "widgets/state/image.h"
+#include "widgets/state/kept_settings.h"
 
 namespace ropescope {
 namespace {
@@ -50,6 +50,7 @@ Run newRun(const OpenModel& model, int key, const GenerateRequest& request) {
     run.patches = patchesOf(model, request);
     run.pictures = request.batch;
     run.latents = drawsLatents(model);
+    run.trained = model.takesText() ? Grid{} : model.card.grid;
     return run;
 }
 
@@ -203,7 +204,8 @@ void Generation::finish(const GenerateRequest& request, const Result<Reply>& rep
     m_job = 0;
     m_stepsPause.stop();
     if (reply) begin(request);
-    if (!m_newSteps.empty()) m_runs.addSteps(m_run, std::exchange(m_newSteps, {}));
+    showNewSteps();
+    m_stepsPause.stop();
     if (reply) {
         takePictures(request, std::get<GenerateResult>(*reply));
     } else if (reply.error().kind == ErrorKind::Cancelled) {

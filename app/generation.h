@@ -7,11 +7,11 @@
 #include <optional>
 
 #include "app/engine_client.h"
-#include "widgets/generate_view.h"
-#include "widgets/message_bar.h"
-#include "widgets/open_models.h"
-#include "widgets/runs.h"
-#include "widgets/selection.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/state/open_models.h"
+#include "widgets/state/runs.h"
+#include "widgets/state/selection.h"
 
 namespace ropescope {
 

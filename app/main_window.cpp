@@ -21,20 +21,20 @@
 #include "app/overlay_stack.h"
 #include "app/resources.h"
 #include "app/window_actions.h"
-#include "widgets/atlas_view.h"
-#include "widgets/attention_view.h"
-#include "widgets/classify_view.h"
-#include "widgets/compare_view.h"
-#include "widgets/fields_view.h"
-#include "widgets/gallery.h"
-#include "widgets/generate_settings.h"
-#include "widgets/generate_view.h"
-#include "widgets/head_panel.h"
-#include "widgets/measure_bar.h"
-#include "widgets/message_bar.h"
-#include "widgets/model_tree.h"
-#include "widgets/run_bar.h"
-#include "widgets/tensors_view.h"
+#include "widgets/atlas/atlas_view.h"
+#include "widgets/attention/attention_view.h"
+#include "widgets/classify/classify_view.h"
+#include "widgets/compare/compare_view.h"
+#include "widgets/fields/fields_view.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/generate/generate_settings.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/generate/run_bar.h"
+#include "widgets/heads/head_panel.h"
+#include "widgets/measure/measure_bar.h"
+#include "widgets/models/model_tree.h"
+#include "widgets/tensors/tensors_view.h"
 
 namespace ropescope {
 namespace {
@@ -391,6 +391,7 @@ void MainWindow::showCurrentModel() {
     const OpenModel* open = m_models->find(model);
     setWindowTitle(open ? QString("%1 \u2014 ropescope").arg(QString::fromStdString(open->card.name)) : "ropescope");
     if (!m_generation->isRunning() && m_panels.generate->model() != model) m_panels.generate->setModel(model);
+    if (!open) m_speed->clear();
     showMakerOf(model);
     m_panels.view<TensorsView>()->setModel(model);
     m_panels.messages->setCurrentModel(model);

@@ -18,9 +18,9 @@
 #include "app/session.h"
 #include "app/window_docks.h"
 #include "app/window_options.h"
-#include "widgets/open_models.h"
-#include "widgets/runs.h"
-#include "widgets/selection.h"
+#include "widgets/state/open_models.h"
+#include "widgets/state/runs.h"
+#include "widgets/state/selection.h"
 
 class QLabel;
 class QStackedWidget;
@@ -136,8 +136,8 @@ private:
     QTimer m_stale, m_saveSession;  ///< m_stale: views are dimmed when an answer takes longer
     View* m_active = nullptr;
     int m_headsAsked = 0;
-    QString m_obituary;  ///< of the engine that is being replaced
-    QStringList m_opening;  ///< files on their way
+    QString m_obituary;                          ///< of the engine that is being replaced
+    QStringList m_opening;                       ///< files on their way
     int m_chosenModel = -1;                      ///< until a head is selected
     bool m_placed = false;                       ///< the docks, once the window has its size
     bool m_sawAtlas = false, m_closing = false;  ///< m_closing: the user has said so, whatever still runs

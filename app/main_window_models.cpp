@@ -8,9 +8,9 @@
 #include "app/engine_status.h"
 #include "app/file_questions.h"
 #include "app/main_window.h"
-#include "widgets/atlas_view.h"
-#include "widgets/message_bar.h"
-#include "widgets/model_tree.h"
+#include "widgets/atlas/atlas_view.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/models/model_tree.h"
 
 namespace ropescope {
 namespace {

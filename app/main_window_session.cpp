@@ -17,11 +17,11 @@
 #include "app/export_format.h"
 #include "app/main_window.h"
 #include "app/resources.h"
-#include "widgets/command_lines.h"
-#include "widgets/gallery.h"
-#include "widgets/generate_settings.h"
-#include "widgets/generate_view.h"
-#include "widgets/message_bar.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/generate/generate_settings.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/state/command_lines.h"
 
 namespace ropescope {
 namespace {

@@ -16,8 +16,8 @@
 #include <sstream>
 
 #include "app/main_window.h"
-#include "widgets/fields_view.h"
-#include "widgets/generate_view.h"
+#include "widgets/fields/fields_view.h"
+#include "widgets/generate/generate_view.h"
 
 namespace ropescope {
 namespace {

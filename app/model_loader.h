@@ -7,8 +7,8 @@
 #include <set>
 
 #include "app/engine_client.h"
-#include "widgets/open_models.h"
-#include "widgets/selection.h"
+#include "widgets/state/open_models.h"
+#include "widgets/state/selection.h"
 
 namespace ropescope {
 

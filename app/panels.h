@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "widgets/view.h"
+#include "widgets/frame/view.h"
 
 namespace ropescope {
 

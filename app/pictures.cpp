@@ -12,19 +12,19 @@
 
 #include "app/main_window.h"
 #include "app/resources.h"
-#include "widgets/attention_canvas.h"
-#include "widgets/attention_view.h"
-#include "widgets/compare_view.h"
-#include "widgets/fields_view.h"
-#include "widgets/frequencies_view.h"
-#include "widgets/gallery.h"
-#include "widgets/generate_view.h"
-#include "widgets/measure_bar.h"
-#include "widgets/planes_view.h"
-#include "widgets/tensor_list.h"
-#include "widgets/tensor_panel.h"
-#include "widgets/tensors_view.h"
-#include "widgets/view.h"
+#include "widgets/attention/attention_canvas.h"
+#include "widgets/attention/attention_view.h"
+#include "widgets/compare/compare_view.h"
+#include "widgets/fields/fields_view.h"
+#include "widgets/frame/view.h"
+#include "widgets/frequencies/frequencies_view.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/measure/measure_bar.h"
+#include "widgets/planes/planes_view.h"
+#include "widgets/tensors/tensor_list.h"
+#include "widgets/tensors/tensor_panel.h"
+#include "widgets/tensors/tensors_view.h"
 
 namespace ropescope {
 namespace {
@@ -144,7 +144,8 @@ void Pictures::takeViews() {
         if (view == m_window.panels().view<TensorsView>()) chooseTensor();
         if (view->isShowingEmpty()) m_failures.append(dock->windowTitle() + " is empty");
         // "compare" is the name of the picture of two models.
-        save(*view, view == m_window.panels().view<CompareView>() ? QString("heads-compared") : dock->windowTitle().toLower());
+        save(*view,
+             view == m_window.panels().view<CompareView>() ? QString("heads-compared") : dock->windowTitle().toLower());
     }
 }
 

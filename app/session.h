@@ -11,7 +11,7 @@
 
 #include "core/data/generation.h"
 #include "core/data/model.h"
-#include "widgets/kept_settings.h"
+#include "widgets/state/kept_settings.h"
 
 namespace ropescope {
 
@@ -37,7 +37,7 @@ struct Session {
     Appearance appearance = Appearance::Desktop;
     QString device = "auto";
     bool keepPictures = true;  ///< finished ones, as they are made
-    // Settings as widgets/kept_settings.h has them; of their models only the LoRAs are kept, no noise of files.
+    // Settings as widgets/state/kept_settings.h has them; of their models only the LoRAs are kept, no noise of files.
     std::array<GenerateRequest, kPictureKinds> generate;  ///< by kind
 };
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/view_table.h"
 
-#include "widgets/atlas_view.h"
-#include "widgets/attention_view.h"
-#include "widgets/compare_view.h"
-#include "widgets/fields_view.h"
-#include "widgets/frequencies_view.h"
-#include "widgets/planes_view.h"
-#include "widgets/spectrum_view.h"
-#include "widgets/tensors_view.h"
+#include "widgets/atlas/atlas_view.h"
+#include "widgets/attention/attention_view.h"
+#include "widgets/compare/compare_view.h"
+#include "widgets/fields/fields_view.h"
+#include "widgets/frequencies/frequencies_view.h"
+#include "widgets/planes/planes_view.h"
+#include "widgets/spectrum/spectrum_view.h"
+#include "widgets/tensors/tensors_view.h"
 
 namespace ropescope {
 namespace {

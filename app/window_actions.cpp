@@ -17,12 +17,12 @@
 #include "app/key_sheet.h"
 #include "app/main_window.h"
 #include "app/resources.h"
-#include "widgets/classify_view.h"
-#include "widgets/generate_settings.h"
-#include "widgets/generate_view.h"
-#include "widgets/message_bar.h"
-#include "widgets/run_bar.h"
-#include "widgets/view.h"
+#include "widgets/classify/classify_view.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/frame/view.h"
+#include "widgets/generate/generate_settings.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/generate/run_bar.h"
 
 namespace ropescope {
 
@@ -91,8 +91,7 @@ void WindowActions::buildEdit() {
     connect(menu, &QMenu::aboutToShow, undo,
             [this, undo] { undo->setEnabled(m_window.panels().generate->settings().canUndo()); });
     connect(menu, &QMenu::aboutToHide, undo, [undo] { undo->setEnabled(true); });  // the key looks by itself
-    add(menu, "Copy equal command &line", {},
-        [this] { m_window.activeView()->copyCommandLine(); });
+    add(menu, "Copy equal command &line", {}, [this] { m_window.activeView()->copyCommandLine(); });
 }
 
 void WindowActions::buildView() {

@@ -9,56 +9,36 @@
 namespace ropescope {
 namespace {
 
-constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {"",
-                                                                                "Hello",
-                                                                                "Alive",
-                                                                                "ShareProgress",
-                                                                                "GenerateProgress",
-                                                                                "Part",
-                                                                                "Error",
-                                                                                "OpenRequest",
-                                                                                "AtlasRequest",
-                                                                                "HeadsRequest",
-                                                                                "DevicesRequest",
-                                                                                "GenerateRequest",
-                                                                                "SavePngRequest",
-                                                                                "ModelCard",
-                                                                                "AtlasReport",
-                                                                                "HeadsReport",
-                                                                                "DevicesReport",
-                                                                                "GenerateResult",
-                                                                                "SavedFile",
-                                                                                "SelfCheckRequest",
-                                                                                "SelfCheckReport",
-                                                                                "AtlasProgress",
-                                                                                "CalibrateRequest",
-                                                                                "CalibrationReport",
-                                                                                "CompareRequest",
-                                                                                "CompareReport",
-                                                                                "ClassifyRequest",
-                                                                                "ClassifyResult",
-                                                                                "TokensRequest",
-                                                                                "TokensReport",
-                                                                                "AttentionRequest",
-                                                                                "AttentionReport",
-                                                                                "ReadSettingsRequest",
-                                                                                "PictureSettings",
-                                                                                "LorasRequest",
-                                                                                "LorasReport",
-                                                                                "DecodeRequest",
-                                                                                "DecodedStep",
-                                                                                "TensorsRequest",
-                                                                                "TensorsReport"};
+struct BodyEntry {
+    std::string_view name;
+    MessageKind kind = MessageKind::Cancel;
+};
+using BodyEntries = std::array<BodyEntry, std::variant_size_v<Body>>;
+
+template <class T, class... Members>
+consteval std::size_t indexIn(const std::variant<Members...>*) {
+    std::size_t index = 0;
+    static_cast<void>(((std::is_same_v<T, Members> || (++index, false)) || ...));
+    return index;
+}
+template <class T>
+constexpr std::size_t kIndex = indexIn<T>(static_cast<const Body*>(nullptr));
+
+/// Name and kind of every alternative of Body.
+constexpr BodyEntries kEntries = [] {
+    BodyEntries entries;
+    forEachRow(kNotices, [&]<class Said>(const Notice<Said>& row) { entries[kIndex<Said>] = {row.name, row.kind}; });
+    forEachRow(kExchanges, [&]<class Asked, class Answered>(const Exchange<Asked, Answered>& row) {
+        entries[kIndex<Asked>] = {row.request, MessageKind::Request};
+        entries[kIndex<Answered>] = {row.reply, MessageKind::Result};
+    });
+    return entries;
+}();
 
 template <class T, class Variant>
 struct IsMember;
 template <class T, class... Members>
 struct IsMember<T, std::variant<Members...>> : std::disjunction<std::is_same<T, Members>...> {};
-
-template <class Target>
-bool holdsOneOf(const Body& body) {
-    return std::visit([](const auto& value) { return IsMember<std::decay_t<decltype(value)>, Target>::value; }, body);
-}
 
 template <class Target>
 Target narrowed(const Body& body) {
@@ -89,10 +69,10 @@ Reply replyOf(const Body& body) {
     return narrowed<Reply>(body);
 }
 bool isRequest(const Body& body) {
-    return holdsOneOf<Request>(body);
+    return kindOf(body) == MessageKind::Request;
 }
 bool isReply(const Body& body) {
-    return holdsOneOf<Reply>(body);
+    return kindOf(body) == MessageKind::Result;
 }
 Body bodyOf(const Request& request) {
     return std::visit([](const auto& value) -> Body { return value; }, request);
@@ -101,13 +81,16 @@ Body bodyOf(const Reply& reply) {
     return std::visit([](const auto& value) -> Body { return value; }, reply);
 }
 
+MessageKind kindOf(const Body& body) {
+    return kEntries[body.index()].kind;
+}
 std::string_view bodyName(const Body& body) {
-    return kBodyNames[body.index()];
+    return kEntries[body.index()].name;
 }
 
 Result<Body> bodyFromName(std::string_view name) {
-    for (std::size_t i = 0; i < kBodyNames.size(); ++i) {
-        if (kBodyNames[i] == name) return madeAt(i, std::make_index_sequence<std::variant_size_v<Body>>());
+    for (std::size_t i = 0; i < kEntries.size(); ++i) {
+        if (kEntries[i].name == name) return madeAt(i, std::make_index_sequence<std::variant_size_v<Body>>());
     }
     return failure({.code = "WIRE-02", .place = "wire", .reason = "unknown message type", .found = printable(name)});
 }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 
 #include "core/data/error.h"
@@ -43,13 +45,27 @@ struct Part {
 /// The six kinds of DESIGN; Part is a result that has not come whole yet.
 enum class MessageKind { Hello, Request, Progress, Part, Result, Error, Cancel };
 
-using Body =
-    std::variant<std::monostate, Hello, Alive, ShareProgress, GenerateProgress, Part, Error, OpenRequest, AtlasRequest,
-                 HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest, ModelCard, AtlasReport, HeadsReport,
-                 DevicesReport, GenerateResult, SavedFile, SelfCheckRequest, SelfCheckReport, AtlasProgress,
-                 CalibrateRequest, CalibrationReport, CompareRequest, CompareReport, ClassifyRequest, ClassifyResult,
-                 TokensRequest, TokensReport, AttentionRequest, AttentionReport, ReadSettingsRequest, PictureSettings,
-                 LorasRequest, LorasReport, DecodeRequest, DecodedStep, TensorsRequest, TensorsReport>;
+/// A row of what the engine says beside replies: its name on the wire and the kind of message it comes in.
+template <class Said>
+struct Notice {
+    std::string_view name;
+    MessageKind kind;
+};
+inline constexpr RowTable kNotices{
+    Notice<Hello>{"Hello", MessageKind::Hello},
+    Notice<Alive>{"Alive", MessageKind::Progress},
+    Notice<ShareProgress>{"ShareProgress", MessageKind::Progress},
+    Notice<GenerateProgress>{"GenerateProgress", MessageKind::Progress},
+    Notice<AtlasProgress>{"AtlasProgress", MessageKind::Progress},
+    Notice<Part>{"Part", MessageKind::Part},
+    Notice<Error>{"Error", MessageKind::Error},
+};
+
+// Declared for its type only: nothing, a notice, a request or a reply.
+template <class... Said, class... Asked, class... Answered>
+auto bodiesIn(const RowTable<Notice<Said>...>&, const std::variant<Asked...>&, const std::variant<Answered...>&)
+    -> std::variant<std::monostate, Said..., Asked..., Answered...>;
+using Body = decltype(bodiesIn(kNotices, std::declval<Request>(), std::declval<Reply>()));
 
 struct Message {
     MessageKind kind = MessageKind::Hello;
@@ -65,6 +81,8 @@ struct Message {
 [[nodiscard]] bool isReply(const Body& body);
 [[nodiscard]] Body bodyOf(const Request& request);
 [[nodiscard]] Body bodyOf(const Reply& reply);
+/// The kind of message such a body comes in; Cancel for an empty one.
+[[nodiscard]] MessageKind kindOf(const Body& body);
 
 /// The C++ name of what a body holds, e.g. "GenerateRequest"; the `type` on the wire. Empty for an empty body.
 [[nodiscard]] std::string_view bodyName(const Body& body);

@@ -11,6 +11,7 @@
 #include "core/data/classification.h"
 #include "core/data/comparison.h"
 #include "core/data/error.h"
+#include "core/data/exchange.h"
 #include "core/data/extrapolation.h"
 #include "core/data/generation.h"
 #include "core/data/head_report.h"
@@ -23,8 +24,8 @@
 
 namespace ropescope {
 
-// Every request is complete, so that a restarted engine can replay it. Lanes: what samples or runs a network
-// (Generate, Attention, Classify, Calibrate, Compare with data) goes to the heavy lane, all others to the light lane.
+// Every request is complete, so that a restarted engine can replay it. What samples or runs a network goes to the heavy
+// lane, all others to the light lane.
 
 /// Header only: what is this file?
 struct OpenRequest {
@@ -56,20 +57,34 @@ struct DevicesReport {
     std::int64_t residentBytes = 0;   ///< of the engine process
 };
 
-using Request = std::variant<OpenRequest, AtlasRequest, HeadsRequest, DevicesRequest, GenerateRequest, SavePngRequest,
-                             SelfCheckRequest, CalibrateRequest, CompareRequest, ClassifyRequest, TokensRequest,
-                             AttentionRequest, ReadSettingsRequest, LorasRequest, DecodeRequest, TensorsRequest>;
-using Reply = std::variant<ModelCard, AtlasReport, HeadsReport, DevicesReport, GenerateResult, SavedFile,
-                           SelfCheckReport, CalibrationReport, CompareReport, ClassifyResult, TokensReport,
-                           AttentionReport, PictureSettings, LorasReport, DecodedStep, TensorsReport>;
+/// All that can be asked: one row for each request. The variants, the names on the wire and the lanes follow from it.
+inline constexpr RowTable kExchanges{
+    Exchange<OpenRequest, ModelCard>{"OpenRequest", "ModelCard", lane::light},
+    Exchange<AtlasRequest, AtlasReport>{"AtlasRequest", "AtlasReport", lane::light},
+    Exchange<HeadsRequest, HeadsReport>{"HeadsRequest", "HeadsReport", lane::light},
+    Exchange<DevicesRequest, DevicesReport>{"DevicesRequest", "DevicesReport", lane::light},
+    Exchange<GenerateRequest, GenerateResult>{"GenerateRequest", "GenerateResult", lane::heavy},
+    Exchange<SavePngRequest, SavedFile>{"SavePngRequest", "SavedFile", lane::light},
+    Exchange<SelfCheckRequest, SelfCheckReport>{"SelfCheckRequest", "SelfCheckReport", lane::light},
+    Exchange<CalibrateRequest, CalibrationReport>{"CalibrateRequest", "CalibrationReport", lane::heavy},
+    Exchange<CompareRequest, CompareReport>{"CompareRequest", "CompareReport", lane::heavyWithData},
+    Exchange<ClassifyRequest, ClassifyResult>{"ClassifyRequest", "ClassifyResult", lane::heavy},
+    Exchange<TokensRequest, TokensReport>{"TokensRequest", "TokensReport", lane::light},
+    Exchange<AttentionRequest, AttentionReport>{"AttentionRequest", "AttentionReport", lane::heavy},
+    Exchange<ReadSettingsRequest, PictureSettings>{"ReadSettingsRequest", "PictureSettings", lane::light},
+    Exchange<LorasRequest, LorasReport>{"LorasRequest", "LorasReport", lane::light},
+    Exchange<DecodeRequest, DecodedStep>{"DecodeRequest", "DecodedStep", lane::heavy},
+    Exchange<TensorsRequest, TensorsReport>{"TensorsRequest", "TensorsReport", lane::light},
+};
+
+using Request = decltype(requestsIn(kExchanges));
+using Reply = decltype(repliesIn(kExchanges));
+/// The reply to a request of that type, e.g. ModelCard for OpenRequest.
+template <class Asked>
+using ReplyOf = decltype(replyIn<Asked>(kExchanges));
 
 /// Does it run a network? Then it belongs to the heavy lane.
-[[nodiscard]] inline bool isHeavy(const Request& request) {
-    const auto* compare = std::get_if<CompareRequest>(&request);
-    return std::holds_alternative<GenerateRequest>(request) || std::holds_alternative<CalibrateRequest>(request) ||
-           std::holds_alternative<ClassifyRequest>(request) || std::holds_alternative<AttentionRequest>(request) ||
-           std::holds_alternative<DecodeRequest>(request) || (compare && compare->needsData());
-}
+[[nodiscard]] bool isHeavy(const Request& request);
 
 template <class V>
 void fields(V& v, OpenRequest& r) {

@@ -17,7 +17,7 @@ struct SelfCheckRequest {
     ModelRef model;
 };
 
-/// One property. All keys: core/engine/self_check.h.
+/// One property. All keys: core/engine/check/self_check.h.
 struct SelfCheckRow {
     std::string key;    ///< stable: "relative", "orthogonal", "inverse", "parity"
     std::string title;  ///< a few words

@@ -32,28 +32,6 @@ std::uint64_t lengthAt(const std::byte* bytes) {
     return length;
 }
 
-bool kindFits(const Message& m) {
-    const Body& b = m.body;
-    switch (m.kind) {
-        case MessageKind::Hello:
-            return std::holds_alternative<Hello>(b);
-        case MessageKind::Request:
-            return isRequest(b);
-        case MessageKind::Progress:
-            return std::holds_alternative<Alive>(b) || std::holds_alternative<ShareProgress>(b) ||
-                   std::holds_alternative<GenerateProgress>(b) || std::holds_alternative<AtlasProgress>(b);
-        case MessageKind::Part:
-            return std::holds_alternative<Part>(b);
-        case MessageKind::Result:
-            return isReply(b);
-        case MessageKind::Error:
-            return std::holds_alternative<Error>(b);
-        case MessageKind::Cancel:
-            return std::holds_alternative<std::monostate>(b);
-    }
-    return false;
-}
-
 }  // namespace
 
 Bytes encodeBlob(const Message& message) {
@@ -67,7 +45,8 @@ Result<Message> decodeBlob(std::span<const std::byte> blob) {
     const auto json = contents->metadata.find(std::string(kMessageKey));
     if (json == contents->metadata.end()) return failure(wireError("WIRE-01", "a frame holds no message"));
     Result<Message> message = unpack({std::move(json->second), std::move(contents->arrays)});
-    if (message && !kindFits(*message)) return failure(wireError("WIRE-02", "a body does not match its kind"));
+    if (message && message->kind != kindOf(message->body))
+        return failure(wireError("WIRE-02", "a body does not match its kind"));
     return message;
 }
 

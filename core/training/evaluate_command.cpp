@@ -12,8 +12,8 @@
 
 #include "core/data/atomic_file.h"
 #include "core/data/enum_names.h"
+#include "core/engine/machine/media_library.h"
 #include "core/training/evaluation.h"
-#include "core/training/media_library.h"
 #include "core/training/model_card.h"
 #include "core/training/resolution.h"
 #include "core/training/tensor_array.h"
@@ -91,7 +91,7 @@ Result<Classifier> classifierOf(const EvaluationSettings& s, const Dataset& trai
 
 // Pictures [n,1,h,w] or [n,3,h,w] as one, rows of `columns`.
 Result<void> writeSheet(const fs::path& path, const at::Tensor& pictures, int columns) {
-    const Result<MediaApi*> media = trainingMedia();
+    const Result<MediaApi*> media = openMediaLibrary();
     if (!media) return failure(media.error());
     std::vector<Array> arrays;
     for (const at::Tensor& picture : pictures.unbind(0))

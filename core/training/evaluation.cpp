@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/engine/generate.h"
+#include "core/engine/run/generate.h"
 #include "core/training/counter_random.h"
 #include "core/training/quality.h"
 #include "core/training/tensor_array.h"

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "core/checkpoint/model_folder.h"
+#include "core/engine/machine/media_library.h"
 #include "core/training/dataset.h"
-#include "core/training/media_library.h"
 #include "core/training/tensor_array.h"
 
 namespace ropescope {
@@ -50,7 +50,7 @@ bool isFile(const fs::directory_entry& e) {
 }  // namespace
 
 Result<Dataset> readImageFolder(const std::string& folder) {
-    const Result<MediaApi*> media = trainingMedia();
+    const Result<MediaApi*> media = openMediaLibrary();
     if (!media) return failure(media.error());
     Dataset data;
     std::vector<at::Tensor> images;

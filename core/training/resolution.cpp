@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "core/encoding/extrapolation.h"
-#include "core/engine/device.h"
-#include "core/engine/loaded_model.h"
+#include "core/engine/machine/device.h"
+#include "core/engine/network/loaded_model.h"
 
 namespace ropescope {
 namespace {

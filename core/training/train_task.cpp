@@ -4,7 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "core/engine/device.h"
+#include "core/engine/machine/device.h"
 
 namespace ropescope {
 

@@ -20,7 +20,7 @@
 #include <thread>
 
 #include "core/data/atomic_file.h"
-#include "core/engine/device.h"
+#include "core/engine/machine/device.h"
 #include "core/training/train_files.h"
 #include "core/training/train_task.h"
 

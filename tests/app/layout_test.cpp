@@ -16,10 +16,10 @@
 #include "app/main_window.h"
 #include "tests/app/text_faults.h"
 #include "tests/app/view_turns.h"
-#include "widgets/classify_view.h"
-#include "widgets/generate_view.h"
-#include "widgets/measure_bar.h"
-#include "widgets/message_bar.h"
+#include "widgets/classify/classify_view.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/measure/measure_bar.h"
 
 namespace ropescope {
 
@@ -275,7 +275,8 @@ private slots:
                 for (const int count : {6, 24, 1}) {
                     QVERIFY(select(count));
                     settle();
-                    QVERIFY2(places() == before, qPrintable(QString("%1 heads, %2").arg(count).arg(views.join(" and "))));
+                    QVERIFY2(places() == before,
+                             qPrintable(QString("%1 heads, %2").arg(count).arg(views.join(" and "))));
                 }
             });
         }

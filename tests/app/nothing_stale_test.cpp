@@ -10,8 +10,8 @@
 #include "app/main_window.h"
 #include "tests/app/stale_texts.h"
 #include "tests/app/window_fixture.h"
-#include "widgets/generate_view.h"
-#include "widgets/message_bar.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/generate/generate_view.h"
 
 namespace ropescope {
 

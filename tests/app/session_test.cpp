@@ -7,7 +7,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "widgets/kept_settings.h"
+#include "widgets/state/kept_settings.h"
 
 namespace ropescope {
 

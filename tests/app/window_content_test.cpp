@@ -3,9 +3,9 @@
 #include <QImage>
 #include <QProcess>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QStandardPaths>
 #include <QTemporaryDir>
-#include <QSignalSpy>
 #include <QTest>
 #include <algorithm>
 #include <cmath>
@@ -13,15 +13,15 @@
 
 #include "app/main_window.h"
 #include "core/data/safetensors.h"
-#include "widgets/atlas_view.h"
-#include "widgets/fields_view.h"
-#include "widgets/frequencies_view.h"
-#include "widgets/gallery.h"
-#include "widgets/generate_view.h"
-#include "widgets/head_panel.h"
-#include "widgets/message_bar.h"
-#include "widgets/planes_view.h"
-#include "widgets/spectrum_view.h"
+#include "widgets/atlas/atlas_view.h"
+#include "widgets/fields/fields_view.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/frequencies/frequencies_view.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/generate/generate_view.h"
+#include "widgets/heads/head_panel.h"
+#include "widgets/planes/planes_view.h"
+#include "widgets/spectrum/spectrum_view.h"
 
 namespace ropescope {
 

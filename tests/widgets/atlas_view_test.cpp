@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/atlas_view.h"
+#include "widgets/atlas/atlas_view.h"
 
 #include <QComboBox>
 #include <QSignalSpy>
@@ -8,8 +8,8 @@
 
 #include "core/data/colour.h"
 #include "tests/widgets/opened_sample.h"
-#include "widgets/atlas_grid.h"
-#include "widgets/scatter_plot.h"
+#include "widgets/atlas/atlas_grid.h"
+#include "widgets/atlas/scatter_plot.h"
 
 using namespace ropescope;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/attention_view.h"
+#include "widgets/attention/attention_view.h"
 
 #include <QApplication>
 #include <QSignalSpy>
@@ -7,9 +7,9 @@
 #include <QWheelEvent>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/attention_canvas.h"
-#include "widgets/message_bar.h"
-#include "widgets/preview_image.h"
+#include "widgets/attention/attention_canvas.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/state/image.h"
 
 using namespace ropescope;
 
@@ -90,6 +90,34 @@ private slots:
         QTest::qWait(100);
         QCOMPARE(s.count, 3);  // nobody looks
     }
+    void theRangeDoesNotShrinkFromStepToStep() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        s.answer();
+        QCOMPARE(s.figure().high, double(0.1f));
+        s.runs.setStep(1);
+        QTRY_COMPARE(s.count, 2);
+        AttentionReport faint = report();
+        for (float& v : faint.looks.image) v *= 0.5f;
+        s.view.take(s.asked, faint);
+        QCOMPARE(s.figure().high, double(0.1f));
+        s.view.choose({2}, {});  // another question
+        QTRY_COMPARE(s.count, 3);
+        s.view.take(s.asked, faint);
+        QCOMPARE(s.figure().high, double(0.05f));
+    }
+    void theChoiceStaysOnPicturesOfOneGrid() {
+        Shown s;
+        s.run();
+        s.view.choose({4}, {});
+        QTRY_VERIFY(s.asked.patches == std::vector<int>{4});
+        s.run();
+        QTRY_COMPARE(s.asked.run.seed, 9u);
+        QVERIFY(s.figure().patches == std::set<int>{4});
+        s.addRun({3, 3}, 4);
+        QVERIFY(s.figure().patches.empty());
+    }
     void severalHeadsSideBySideOnOneScale() {
         Shown s;
         s.selection.selectAll({s.head(1, 0), s.head(2, 1)});
@@ -147,8 +175,12 @@ private slots:
         QVERIFY(s.view.commandLine().contains("--step 3"));    // steps count from 1 everywhere
         QVERIFY(s.view.hint().contains("10.0 % on padding"));  // of the fourth token, which stands for no word
         s.view.setDirection(AttentionView::Direction::Seen);
-        QCOMPARE(s.figure().image, report().seen.image);
+        QVERIFY(s.figure().image.empty());  // who looks at all of them together: everything, by definition
         QVERIFY(s.view.hint().contains("all patches"));
+        s.view.choose({4}, {});
+        QTRY_COMPARE(s.count, 2);
+        s.answer();
+        QCOMPARE(s.figure().image, report().seen.image);
         QVERIFY(coloursShown(s.view) > 30);
     }
     void clicksChoosePatchesAndWords() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/compare_view.h"
+#include "widgets/compare/compare_view.h"
 
 #include <QApplication>
 #include <QLabel>
@@ -11,11 +11,11 @@
 
 #include "core/data/command_line.h"
 #include "tests/widgets/opened_sample.h"
-#include "widgets/compare_matrix.h"
-#include "widgets/head_map.h"
-#include "widgets/key_line.h"
-#include "widgets/message_bar.h"
-#include "widgets/two_parts.h"
+#include "widgets/compare/compare_matrix.h"
+#include "widgets/compare/head_map.h"
+#include "widgets/frame/key_line.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/frame/two_parts.h"
 
 using namespace ropescope;
 

@@ -7,10 +7,10 @@
 #include <numbers>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/frequencies_view.h"
-#include "widgets/key_line.h"
-#include "widgets/plot_style.h"
-#include "widgets/spectrum_view.h"
+#include "widgets/frame/key_line.h"
+#include "widgets/frame/plot_style.h"
+#include "widgets/frequencies/frequencies_view.h"
+#include "widgets/spectrum/spectrum_view.h"
 
 using namespace ropescope;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/fields_view.h"
+#include "widgets/fields/fields_view.h"
 
 #include <QElapsedTimer>
 #include <QSignalSpy>
@@ -9,8 +9,8 @@
 
 #include "core/data/kernel_series.h"
 #include "tests/widgets/opened_sample.h"
-#include "widgets/field_profiles.h"
-#include "widgets/fields_canvas.h"
+#include "widgets/fields/field_profiles.h"
+#include "widgets/fields/fields_canvas.h"
 
 using namespace ropescope;
 

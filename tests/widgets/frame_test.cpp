@@ -10,10 +10,10 @@
 #include <QToolButton>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/message_bar.h"
-#include "widgets/number_table.h"
-#include "widgets/spectrum_view.h"
-#include "widgets/tool_row.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/frame/number_table.h"
+#include "widgets/frame/tool_row.h"
+#include "widgets/spectrum/spectrum_view.h"
 
 using namespace ropescope;
 

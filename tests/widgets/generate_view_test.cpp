@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/generate_view.h"
+#include "widgets/generate/generate_view.h"
 
 #include <QApplication>
 #include <QComboBox>
@@ -13,12 +13,12 @@
 
 #include "core/data/codec.h"
 #include "tests/widgets/opened_sample.h"
-#include "widgets/gallery.h"
-#include "widgets/generate_settings.h"
-#include "widgets/kept_settings.h"
-#include "widgets/lora_list.h"
-#include "widgets/message_bar.h"
-#include "widgets/preview_image.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/generate/generate_settings.h"
+#include "widgets/generate/lora_list.h"
+#include "widgets/state/image.h"
+#include "widgets/state/kept_settings.h"
 
 using namespace ropescope;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/head_rows.h"
+#include "widgets/heads/head_rows.h"
 
 #include <QTest>
 #include <algorithm>
 #include <cmath>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/undefined_reason.h"
+#include "widgets/heads/undefined_reason.h"
 
 using namespace ropescope;
 

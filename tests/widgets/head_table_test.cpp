@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/head_table.h"
+#include "widgets/heads/head_table.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/head_panel.h"
+#include "widgets/heads/head_panel.h"
 
 using namespace ropescope;
 

@@ -17,9 +17,9 @@
 
 #include "core/data/codec.h"
 #include "tests/widgets/sample_reports.h"
-#include "widgets/gallery.h"
-#include "widgets/gallery_list.h"
-#include "widgets/preview_image.h"
+#include "widgets/gallery/gallery.h"
+#include "widgets/gallery/gallery_list.h"
+#include "widgets/state/image.h"
 
 namespace ropescope {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/model_tree.h"
+#include "widgets/models/model_tree.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -18,10 +18,10 @@
 #include <algorithm>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/model_card_panel.h"
-#include "widgets/model_card_text.h"
-#include "widgets/plot_style.h"
-#include "widgets/tree_parts.h"
+#include "widgets/frame/plot_style.h"
+#include "widgets/models/model_card_panel.h"
+#include "widgets/models/model_card_text.h"
+#include "widgets/models/tree_parts.h"
 
 using namespace ropescope;
 

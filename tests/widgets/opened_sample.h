@@ -6,9 +6,9 @@
 #include <set>
 
 #include "tests/widgets/sample_reports.h"
-#include "widgets/open_models.h"
-#include "widgets/runs.h"
-#include "widgets/selection.h"
+#include "widgets/state/open_models.h"
+#include "widgets/state/runs.h"
+#include "widgets/state/selection.h"
 
 namespace ropescope {
 

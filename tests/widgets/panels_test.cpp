@@ -10,13 +10,13 @@
 #include <QUrl>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/classify_view.h"
-#include "widgets/elided_label.h"
-#include "widgets/head_chips.h"
-#include "widgets/head_panel.h"
-#include "widgets/measure_bar.h"
-#include "widgets/message_bar.h"
-#include "widgets/plot_style.h"
+#include "widgets/classify/classify_view.h"
+#include "widgets/frame/elided_label.h"
+#include "widgets/frame/head_chips.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/frame/plot_style.h"
+#include "widgets/heads/head_panel.h"
+#include "widgets/measure/measure_bar.h"
 
 using namespace ropescope;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/planes_view.h"
+#include "widgets/planes/planes_view.h"
 
 #include <QApplication>
 #include <QSignalSpy>
@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/planes_canvas.h"
+#include "widgets/planes/planes_canvas.h"
 
 using namespace ropescope;
 

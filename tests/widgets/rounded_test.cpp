@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/rounded.h"
+#include "widgets/frame/rounded.h"
 
 #include <QTest>
 #include <limits>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/runs.h"
+#include "widgets/state/runs.h"
 
 #include <QPushButton>
 #include <QSignalSpy>
@@ -8,8 +8,8 @@
 #include <QToolButton>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/preview_image.h"
-#include "widgets/run_bar.h"
+#include "widgets/generate/run_bar.h"
+#include "widgets/state/image.h"
 
 using namespace ropescope;
 
@@ -73,7 +73,11 @@ private slots:
         s.runs.closeModel(s.model);
         QCOMPARE(selected.count(), 1);
         QVERIFY(s.runs.current() == nullptr);
-        s.runs.openModel(7, [](const Run&) { return true; }, [](const Run&) { return Grid{3, 3}; });
+        s.runs.openModel(
+            7, [](const Run&) { return true; },
+            [](const Run&) {
+                return Grid{3, 3};
+            });
         QCOMPARE(s.runs.find(run)->model, 7);
     }
     void theBarSaysWhichPictureAndStep() {

@@ -70,6 +70,11 @@ private slots:
         selection.removeModel(1);
         QCOMPARE(selection.shown(), (std::vector<HeadRef>{kA}));
         QCOMPARE(selection.current(), kA);
+        Selection pinned;
+        pinned.togglePin(kA);
+        pinned.select(kOther);
+        pinned.removeModel(1);
+        QCOMPARE(pinned.current(), kA);  // it is still drawn everywhere
     }
     void namesSayTheModelWhenSeveralAreOpen() {
         OpenedSample sample;

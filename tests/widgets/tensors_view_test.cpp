@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/tensors_view.h"
+#include "widgets/tensors/tensors_view.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -12,10 +12,10 @@
 #include <QTest>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/message_bar.h"
-#include "widgets/plot_style.h"
-#include "widgets/tensor_list.h"
-#include "widgets/tensor_panel.h"
+#include "widgets/frame/message_bar.h"
+#include "widgets/frame/plot_style.h"
+#include "widgets/tensors/tensor_list.h"
+#include "widgets/tensors/tensor_panel.h"
 
 using namespace ropescope;
 

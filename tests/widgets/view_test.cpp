@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "widgets/view.h"
+#include "widgets/frame/view.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -12,12 +12,12 @@
 #include <memory>
 
 #include "tests/widgets/opened_sample.h"
-#include "widgets/atlas_view.h"
-#include "widgets/fields_view.h"
-#include "widgets/frequencies_view.h"
-#include "widgets/number_table.h"
-#include "widgets/planes_view.h"
-#include "widgets/spectrum_view.h"
+#include "widgets/atlas/atlas_view.h"
+#include "widgets/fields/fields_view.h"
+#include "widgets/frame/number_table.h"
+#include "widgets/frequencies/frequencies_view.h"
+#include "widgets/planes/planes_view.h"
+#include "widgets/spectrum/spectrum_view.h"
 
 using namespace ropescope;
 

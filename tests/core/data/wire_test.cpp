@@ -12,61 +12,7 @@
 namespace ropescope {
 namespace {
 
-const char* const kTypes[] = {"Hello",
-                              "Alive",
-                              "ShareProgress",
-                              "GenerateProgress",
-                              "Error",
-                              "OpenRequest",
-                              "AtlasRequest",
-                              "HeadsRequest",
-                              "DevicesRequest",
-                              "GenerateRequest",
-                              "SavePngRequest",
-                              "ModelCard",
-                              "AtlasReport",
-                              "HeadsReport",
-                              "DevicesReport",
-                              "GenerateResult",
-                              "SavedFile",
-                              "SelfCheckRequest",
-                              "SelfCheckReport",
-                              "AtlasProgress",
-                              "CalibrateRequest",
-                              "CalibrationReport",
-                              "CompareRequest",
-                              "CompareReport",
-                              "ClassifyRequest",
-                              "ClassifyResult",
-                              "TokensRequest",
-                              "TokensReport",
-                              "AttentionRequest",
-                              "AttentionReport",
-                              "ReadSettingsRequest",
-                              "PictureSettings",
-                              "LorasRequest",
-                              "LorasReport",
-                              "DecodeRequest",
-                              "DecodedStep"};
-
-MessageKind kindOf(const Body& body) {
-    if (isRequest(body)) return MessageKind::Request;
-    if (isReply(body)) return MessageKind::Result;
-    if (std::holds_alternative<Hello>(body)) return MessageKind::Hello;
-    return std::holds_alternative<Error>(body) ? MessageKind::Error : MessageKind::Progress;
-}
-
-Message filled(const std::string& type, int seed) {
-    Message message{MessageKind::Hello, 7u + static_cast<unsigned>(seed), "view", bodyFromName(type).value()};
-    std::visit(
-        [&](auto& value) {
-            test::Filler filler(seed);
-            if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) fields(filler, value);
-        },
-        message.body);
-    message.kind = kindOf(message.body);
-    return message;
-}
+using test::filled;
 
 Result<Message> through(const std::vector<Bytes>& frames, std::size_t chunk) {
     MessageReader reader;
@@ -83,7 +29,8 @@ Result<Message> through(const std::vector<Bytes>& frames, std::size_t chunk) {
 }
 
 TEST(Wire, EveryStructComesBackEqual) {
-    for (const char* type : kTypes) {
+    for (const std::string& type : test::wireTypes()) {
+        if (type == "Part") continue;  // a slice of another message: what comes out is that message
         for (int seed = 0; seed < 12; ++seed) {
             const Message sent = filled(type, seed);
             const Result<Message> got = through(encodeFrames(sent), 1u << 20);
@@ -189,7 +136,7 @@ TEST(Wire, NoPrefixOfABlobIsAMessage) {
 TEST(Wire, FlippedBytesGiveAMessageOrAnErrorAndNothingElse) {
     std::mt19937 random(1);
     int refused = 0;
-    for (const char* type : kTypes) {
+    for (const std::string& type : test::wireTypes()) {
         const Bytes good = encodeFrames(filled(type, 3))[0];
         for (int round = 0; round < 150; ++round) {
             Bytes bad = good;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -115,6 +116,27 @@ inline std::string written(Body body) {
     };
     std::visit(write, body);
     return writer.text;
+}
+
+/// The names of all bodies but the empty one.
+inline std::set<std::string> wireTypes() {
+    std::set<std::string> types;
+    forEachRow(kNotices, [&](const auto& row) { types.emplace(row.name); });
+    forEachRow(kExchanges, [&](const auto& row) { types.emplace(row.request), types.emplace(row.reply); });
+    return types;
+}
+
+/// A message whose body, of that name, has distinct content in every field.
+inline Message filled(const std::string& type, int seed) {
+    Message message{MessageKind::Hello, 7u + static_cast<unsigned>(seed), "view", bodyFromName(type).value()};
+    std::visit(
+        [&](auto& value) {
+            Filler filler(seed);
+            if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) fields(filler, value);
+        },
+        message.body);
+    message.kind = kindOf(message.body);
+    return message;
 }
 
 }  // namespace ropescope::test

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single tokens' attention against the probabilities that the networks' own taps give.
-#include "core/engine/attention.h"
+#include "core/engine/measure/attention.h"
 
 #include <c10/core/InferenceMode.h>
 
-#include "core/engine/draw.h"
-#include "core/engine/drawing.h"
-#include "core/engine/forward.h"
-#include "core/engine/generate.h"
-#include "core/engine/picture.h"
-#include "core/engine/preprocess.h"
-#include "core/engine/run_memory.h"
-#include "core/training/media_library.h"
+#include "core/engine/machine/media_library.h"
+#include "core/engine/measure/forward.h"
+#include "core/engine/measure/preprocess.h"
+#include "core/engine/run/draw.h"
+#include "core/engine/run/drawing.h"
+#include "core/engine/run/generate.h"
+#include "core/engine/run/picture.h"
+#include "core/engine/run/run_memory.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
@@ -234,12 +234,12 @@ protected:
     void write(int shift) const {
         Array pixels = TensorTable::open(goldenPath("pil_resize.safetensors")).value().read("source").value();
         for (std::uint8_t& v : pixels.as<std::uint8_t>()) v = static_cast<std::uint8_t>(v + shift);
-        ASSERT_TRUE(trainingMedia().value()->writePng(path("a.png"), pixels, {}));
+        ASSERT_TRUE(openMediaLibrary().value()->writePng(path("a.png"), pixels, {}));
     }
     /// What forward writes of that layer, [H,N,N].
     at::Tensor written(const AttentionRequest& request) {
         const Preprocessing p = openCard(request.run.model).value().preprocessing;
-        const Array picture = trainingMedia().value()->readImage(request.image).value();
+        const Array picture = openMediaLibrary().value()->readImage(request.image).value();
         const at::Tensor x = normalisedInput(classifierInput(picture, p).value(), p);
         writeWeights(path("in.safetensors"), {{"x", x}});
         ForwardCommand c;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/bench.h"
+#include "core/engine/bench/bench.h"
 
 #include <gtest/gtest.h>
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/calibrate.h"
+#include "core/engine/measure/calibrate.h"
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <stop_token>
 
-#include "core/engine/classify.h"
-#include "core/engine/compare.h"
-#include "core/engine/generate.h"
+#include "core/engine/machine/media_library.h"
+#include "core/engine/measure/classify.h"
+#include "core/engine/measure/compare.h"
+#include "core/engine/run/generate.h"
 #include "core/model/dit.h"
-#include "core/training/media_library.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
@@ -123,7 +123,7 @@ CalibrateRequest onFolder(const std::filesystem::path& folder) {
     for (const auto& [name, shift] : {std::pair{"a.png", 0}, {"b.PNG", 60}, {"sub/c.png", 120}}) {
         Array shifted = source;
         for (std::uint8_t& v : shifted.as<std::uint8_t>()) v = static_cast<std::uint8_t>(v + shift);
-        EXPECT_TRUE(trainingMedia().value()->writePng(folder / name, shifted, {}));
+        EXPECT_TRUE(openMediaLibrary().value()->writePng(folder / name, shifted, {}));
     }
     std::ofstream(folder / "broken.jpg") << "no picture";
     std::ofstream(folder / "notes.txt") << "no picture either";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures through PIL's arithmetic and a model's own preprocessing.
-#include "core/engine/classify.h"
+#include "core/engine/measure/classify.h"
 
 #include <numeric>
 
 #include "core/data/safetensors.h"
-#include "core/engine/preprocess.h"
+#include "core/engine/measure/preprocess.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/device.h"
+#include "core/engine/machine/device.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/engine/picture.h"
+#include "core/engine/run/picture.h"
 #include "tests/core/golden.h"
 
 namespace ropescope {

@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
-#include "core/engine/attention.h"
-#include "core/engine/decoder.h"
-#include "core/engine/draw.h"
-#include "core/engine/flow_inputs.h"
-#include "core/engine/text_prompt.h"
+#include "core/engine/measure/attention.h"
+#include "core/engine/network/flow_inputs.h"
+#include "core/engine/network/text_prompt.h"
+#include "core/engine/run/decoder.h"
+#include "core/engine/run/draw.h"
 #include "tests/core/engine/tiny_pipelines.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // FLUX and SD3 from given embeddings, against the pictures of diffusers' pipelines.
-#include "core/engine/draw.h"
+#include "core/engine/run/draw.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
 #include "core/data/picture_settings.h"
-#include "core/engine/decoder.h"
+#include "core/engine/run/decoder.h"
 #include "core/sampling/flow_schedule.h"
 #include "tests/core/engine/tiny_pipelines.h"
 #include "tests/core/engine/weight_files.h"

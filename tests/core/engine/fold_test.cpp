@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/fold.h"
+#include "core/engine/weights/fold.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 
@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/data/enum_names.h"
-#include "core/engine/convert.h"
+#include "core/engine/weights/convert.h"
 #include "core/model/dit.h"
 #include "core/probe/model_heads.h"
 #include "core/training/tensor_array.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/forward.h"
+#include "core/engine/measure/forward.h"
 
 #include <filesystem>
 #include <fstream>

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/generate.h"
+#include "core/engine/run/generate.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "core/data/picture_settings.h"
 #include "core/data/picture_settings.h"
 #include "core/data/safetensors.h"
 #include "core/model/vae.h"

@@ -2,8 +2,8 @@
 // The same results on a GPU as on the processor. Without one every case skips and says why.
 #include <ATen/ATen.h>
 
-#include "core/engine/device.h"
-#include "core/engine/generate.h"
+#include "core/engine/machine/device.h"
+#include "core/engine/run/generate.h"
 #include "core/kernel/field.h"
 #include "core/kernel/joint_field.h"
 #include "core/kernel/modulate.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/heads.h"
+#include "core/engine/weights/heads.h"
 
 #include <cmath>
 #include <stop_token>

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/engine/heads.h"
+#include "core/engine/weights/heads.h"
 #include "tests/core/engine/weight_files.h"
 
 namespace ropescope {

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "core/data/safetensors.h"
-#include "core/engine/forward.h"
+#include "core/engine/measure/forward.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 

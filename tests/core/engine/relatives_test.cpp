@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
-#include "core/engine/forward.h"
-#include "core/engine/generate.h"
-#include "core/engine/loaded_model.h"
+#include "core/engine/measure/forward.h"
+#include "core/engine/network/loaded_model.h"
+#include "core/engine/run/generate.h"
 #include "core/model/vit_inference.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"

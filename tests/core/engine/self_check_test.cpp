@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/self_check.h"
+#include "core/engine/check/self_check.h"
 
 #include <limits>
 

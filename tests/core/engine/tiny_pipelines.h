@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/engine/draw.h"
+#include "core/engine/run/draw.h"
 #include "tests/core/golden.h"
 
 // Runs of the tiny pipelines in tests/golden.

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/data/model_card.h"
-#include "core/training/media_library.h"
+#include "core/engine/machine/media_library.h"
 #include "core/training/model_card.h"
 #include "core/training/quality.h"
 #include "tests/core/training/idx_folder.h"
@@ -38,7 +38,7 @@ TEST(Dataset, RefusesCutMismatchedAndMissingFiles) {
 }
 
 TEST(Dataset, ReadsAFolderOfImagesByClass) {
-    const auto media = trainingMedia();
+    const auto media = openMediaLibrary();
     if (!media) GTEST_SKIP() << media.error().message();
     const IdxFolder folder("ropescope-images", 4);
     const std::string root = folder.file("images");

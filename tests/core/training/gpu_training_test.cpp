@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "core/engine/device.h"
+#include "core/engine/machine/device.h"
 #include "core/training/parameter_store.h"
 #include "core/training/train_task.h"
 #include "tests/core/training/idx_folder.h"
