@@ -48,9 +48,13 @@ void Classification::finish(int model, const ClassifyRequest& request, const Res
     m_job = 0;
     if (!reply && reply.error().kind == ErrorKind::Cancelled) return m_view.cancelled();
     if (!reply) return m_view.fail(reply.error());
+    const OpenModel* open = m_models.find(model);
+    if (open != nullptr && open->ref != request.model) {  // its heads were changed meanwhile
+        m_view.cancelled();
+        return m_view.requestClassify();
+    }
     const auto& result = std::get<ClassifyResult>(*reply);
     m_view.finish(result);
-    const OpenModel* open = m_models.find(model);
     if (open == nullptr) return;
     Run run;
     run.state = Run::State::Done;

@@ -4,13 +4,31 @@
 #include <algorithm>
 
 #include "widgets/compare/compare_view.h"
+#include "widgets/generate/generate_view.h"
 #include "widgets/measure/measure_bar.h"
 #include "widgets/state/command_lines.h"
 
 namespace ropescope {
 
-DataJobs::DataJobs(EngineClient& engine, OpenModels& models, MeasureBar& bar, CompareView& compare, QObject* parent)
-    : QObject(parent), m_engine(engine), m_models(models), m_bar(bar), m_compare(compare) {
+namespace {
+
+constexpr int kMeasureAllUpTo = 256;  ///< heads of a model that takes text, whose layers have thousands of tokens
+
+int headsOf(const ModelCard& card) {
+    return card.layers * card.heads;
+}
+
+}  // namespace
+
+DataJobs::DataJobs(EngineClient& engine, OpenModels& models, Selection& selection, const GenerateView& generate,
+                   MeasureBar& bar, CompareView& compare, QObject* parent)
+    : QObject(parent),
+      m_engine(engine),
+      m_models(models),
+      m_selection(selection),
+      m_generate(generate),
+      m_bar(bar),
+      m_compare(compare) {
     connect(&m_bar, &MeasureBar::measureRequested, this, &DataJobs::measure);
     connect(&m_bar, &MeasureBar::cancelRequested, this, &DataJobs::cancelMeasurement);
     connect(&m_compare, &CompareView::compareRequested, this, &DataJobs::compare);
@@ -23,9 +41,16 @@ void DataJobs::offerMeasurement(int model) {
     if (m_measureJob == 0) m_model = model;
     const QString name = open->name();
     if (!open->runs()) return m_bar.finish(tr("%1 cannot be measured: %2").arg(name, problemOf(open->card)));
-    if (!open->drawsImages() && open->card.objective != "classify")
-        return m_bar.finish(tr("%1 cannot be measured on images: only class-conditional DiTs and ViTs can.").arg(name));
-    m_bar.offer(name, open->drawsImages());
+    const bool draws = open->makesPictures();
+    if (!draws && open->card.objective != "classify")
+        return m_bar.finish(tr("%1 cannot be measured on images: it neither draws nor classifies any.").arg(name));
+    if (open->takesText()) {
+        CalibrateRequest settings = m_bar.settings();
+        settings.steps = m_generate.request().steps, settings.guidance = m_generate.request().guidance;
+        m_bar.setSettings(settings);
+    }
+    const bool some = open->takesText() && headsOf(open->card) > kMeasureAllUpTo;
+    m_bar.offer(some ? tr("the shown heads of %1").arg(name) : name, draws);
 }
 
 void DataJobs::measure(CalibrateRequest settings) {
@@ -33,8 +58,9 @@ void DataJobs::measure(CalibrateRequest settings) {
     if (!open || m_measureJob != 0) return;
     settings.model = open->ref;
     settings.compute.device = m_device.toStdString();
-    if (open->drawsImages()) settings.folder.clear();
-    if (!open->card.nullClass) settings.guidance = 1;  // there is nothing to lead away from
+    if (open->makesPictures()) settings.folder.clear();
+    if (open->takesText()) takePrompt(m_model, settings);
+    if (open->drawsImages() && !open->card.nullClass) settings.guidance = 1;  // there is nothing to lead away from
     m_bar.showProgress("Measuring: starting", -1);
     m_measureJob = m_engine.request(
         settings, "measure", [this, settings](const Result<Reply>& reply) { finishMeasurement(settings, reply); },
@@ -47,12 +73,28 @@ void DataJobs::measure(CalibrateRequest settings) {
               .atlas = {}});
 }
 
+void DataJobs::takePrompt(int model, CalibrateRequest& settings) const {
+    const GenerateRequest run = m_generate.request();
+    settings.text = run.text, settings.size = run.size;
+    settings.text.prompt.clear();
+    if (run.text.embeddings.empty()) settings.prompts = {run.text.prompt};
+    settings.compute.precision = run.compute.precision;
+    const OpenModel* open = m_models.find(model);
+    if (headsOf(open->card) <= kMeasureAllUpTo || !settings.heads.empty()) return;
+    for (const HeadRef& head : m_selection.shown())
+        if (head.model == model) settings.heads.push_back(head.id);
+}
+
 void DataJobs::cancelMeasurement() {
     m_engine.cancel(m_measureJob);
 }
 
 void DataJobs::finishMeasurement(const CalibrateRequest& request, const Result<Reply>& reply) {
     m_measureJob = 0;
+    const OpenModel* open = m_models.find(m_model);
+    if (reply && open && open->ref.changes != request.model.changes)
+        return m_bar.finish(
+            tr("The heads of %1 were changed while it was measured: measure it again.").arg(open->name()));
     if (!reply && reply.error().kind == ErrorKind::Cancelled) return m_bar.finish({});
     if (!reply) return m_bar.fail(reply.error());
     const auto& report = std::get<CalibrationReport>(*reply);
@@ -70,7 +112,12 @@ void DataJobs::compare(CompareRequest request) {
     request.measure.compute.device = m_device.toStdString();
     for (const auto& [key, model] : m_models.all()) {
         const bool asked = std::ranges::find(request.models, model.ref) != request.models.end();
-        if (asked && !model.card.nullClass) request.measure.guidance = 1;
+        if (!asked) continue;
+        if (model.drawsImages() && !model.card.nullClass) request.measure.guidance = 1;
+        if (!model.takesText() || !request.needsData()) continue;
+        request.measure.heads = request.heads;
+        takePrompt(key, request.measure);
+        request.heads = request.measure.heads;
     }
     m_compare.showProgress(request.needsData() ? "Measuring heads to compare" : "Comparing heads", -1);
     m_compareJob = m_engine.request(

@@ -6,10 +6,12 @@
 
 #include "app/engine_client.h"
 #include "widgets/state/open_models.h"
+#include "widgets/state/selection.h"
 
 namespace ropescope {
 
 class CompareView;
+class GenerateView;
 class MeasureBar;
 
 /// Runs what needs more than one head's weights: measurements on images and comparisons of heads. One of each at a
@@ -17,8 +19,9 @@ class MeasureBar;
 class DataJobs : public QObject {
     Q_OBJECT
 public:
-    DataJobs(EngineClient& engine, OpenModels& models, MeasureBar& bar, CompareView& compare,
-             QObject* parent = nullptr);
+    /// Models that take text are measured with the prompt of `generate`.
+    DataJobs(EngineClient& engine, OpenModels& models, Selection& selection, const GenerateView& generate,
+             MeasureBar& bar, CompareView& compare, QObject* parent = nullptr);
 
     void setDevice(const QString& device) { m_device = device; }  ///< Compute::device
     void offerMeasurement(int model);                             ///< opens the bar for that model
@@ -31,10 +34,13 @@ signals:
     void measured(int model);  ///< its numbers have arrived
 
 private:
+    void takePrompt(int model, CalibrateRequest& settings) const;
     void finishMeasurement(const CalibrateRequest& request, const Result<Reply>& reply);
 
     EngineClient& m_engine;
     OpenModels& m_models;
+    Selection& m_selection;
+    const GenerateView& m_generate;
     MeasureBar& m_bar;
     CompareView& m_compare;
     QString m_device = "auto";

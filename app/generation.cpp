@@ -11,6 +11,7 @@
 #include "widgets/gallery/gallery_picture.h"
 #include "widgets/generate/generate_settings.h"
 #include "widgets/generate/lora_list.h"
+#include "widgets/state/change_text.h"
 #include "widgets/state/image.h"
 #include "widgets/state/kept_settings.h"
 
@@ -21,10 +22,15 @@ constexpr int kLongestSubject = 200;  // letters of a prompt
 constexpr int kRecordAllUpTo = 64;    // heads: small models record every head, so that any selection finds its field
 constexpr int kFieldsPauseMs = 50;    // fields are drawn this often at most, so that a drag stays smooth meanwhile
 
-/// The same file read in the same way; LoRAs are settings of a run.
-bool sameModel(ModelRef a, ModelRef b) {
-    a.loras.clear(), b.loras.clear();
-    return a == b;
+/// As it is opened: LoRAs are settings of a run, changes of heads are put on the open model.
+ModelRef bare(ModelRef model) {
+    model.loras.clear();
+    return withoutChanges(std::move(model));
+}
+
+/// The same file read in the same way.
+bool sameModel(const ModelRef& a, const ModelRef& b) {
+    return bare(a) == bare(b);
 }
 
 QString classNameOf(const OpenModel& model, int label) {
@@ -100,11 +106,23 @@ QString listed(const std::vector<std::string>& kept) {
     return out.join(QStringLiteral(" \u00b7 "));
 }
 
+QString headsWords(const OpenModel& model) {
+    const QString heads = changedHeadsText(model);
+    return heads.isEmpty() ? QString("The heads of %1 are as stored.").arg(model.name())
+                           : QString("%1: %2.").arg(model.name(), heads);
+}
+
 }  // namespace
 
-Generation::Generation(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs, GenerateView& view,
-                       QObject* parent)
-    : QObject(parent), m_engine(engine), m_models(models), m_selection(selection), m_runs(runs), m_view(view) {
+Generation::Generation(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs,
+                       Variations& variations, GenerateView& view, QObject* parent)
+    : QObject(parent),
+      m_engine(engine),
+      m_models(models),
+      m_selection(selection),
+      m_runs(runs),
+      m_variations(variations),
+      m_view(view) {
     connect(&m_view, &GenerateView::generateRequested, this, &Generation::run);
     connect(&m_view, &GenerateView::cancelRequested, this, &Generation::cancel);
     connect(&m_view, &GenerateView::pictureDropped, this, &Generation::restoreFrom);
@@ -182,12 +200,21 @@ void Generation::runAgain(int run) {
     GenerateRequest request = wanted->asked;
     request.record = RecordFields::All;
     for (const auto& [key, model] : m_models.all()) {
-        if (sameModel(model.ref, request.model)) return start(request, key, run);
+        if (!sameModel(model.ref, request.model)) continue;
+        if (takeHeads(key, request.model)) start(request, key, run);
+        return;
     }
     m_waitingAgain = run;
-    ModelRef model = request.model;
-    model.loras.clear();
-    emit modelWanted(model);
+    emit modelWanted(bare(request.model));
+}
+
+bool Generation::takeHeads(int model, const ModelRef& made) {
+    const auto done = m_variations.take(model, made, "this picture", Variations::With::Nothing);
+    if (!done)
+        m_view.messages().showError(done.error(), ofModel(model));
+    else if (*done)
+        m_view.messages().showNote(headsWords(*m_models.find(model)), undo());
+    return done.has_value();
 }
 
 /// At once, then not again before the pause is over: several steps at once are one change for the views.
@@ -253,10 +280,12 @@ void Generation::takePictures(const GenerateRequest& request, const GenerateResu
     emit finished(result);
 }
 
-/// What the selected picture says of picture and text joins the Atlas of its model.
+/// What the selected picture says of picture and text joins the Atlas of its model, if its heads are the same.
 void Generation::joinShares() {
     const Run* run = m_runs.current();
-    if (run != nullptr && run->state != Run::State::Running && !run->isClassified())
+    const OpenModel* open = run == nullptr ? nullptr : m_models.find(run->model);
+    if (open != nullptr && run->state != Run::State::Running && !run->isClassified() &&
+        open->ref.changes == run->asked.model.changes)
         m_models.joinShares(run->model, run->fields);
 }
 
@@ -323,6 +352,7 @@ void Generation::takeSettings(const PictureSettings& found) {
     const QString path = QString::fromStdString(found.path);
     if (!found.complete) {
         const GenerateSettings& settings = m_view.settings();
+        m_variations.forget();
         m_view.restore(overlaid(settings.kept(settings.kind()), found));
         QStringList names;
         for (const std::string& name : found.taken) names.append(QString::fromStdString(name));
@@ -332,14 +362,19 @@ void Generation::takeSettings(const PictureSettings& found) {
         return m_view.messages().showNote(note, undo());
     }
     const OpenModel* open = m_models.find(m_view.model());
-    ModelRef wanted = found.settings.model;
-    wanted.loras.clear();
-    if (open && sameModel(open->ref, wanted)) {
-        m_view.restore(found.settings);
-        return tellRestored(path);
-    }
+    if (open && sameModel(open->ref, found.settings.model)) return restore(found, m_view.model());
     m_waiting = found;
-    emit modelWanted(wanted);
+    emit modelWanted(bare(found.settings.model));
+}
+
+void Generation::restore(const PictureSettings& found, int model) {
+    const QString path = QString::fromStdString(found.path);
+    const auto done = m_variations.take(model, found.settings.model, path, Variations::With::Settings);
+    if (!done) return m_view.messages().showError(done.error(), ofModel(model));
+    m_view.restore(found.settings);
+    QString text = QString("The settings of %1 are restored.").arg(path);
+    if (*done) text += ' ' + headsWords(*m_models.find(model));
+    m_view.messages().showNote(text, undo());
 }
 
 void Generation::modelOpened(int model) {
@@ -353,24 +388,38 @@ void Generation::modelOpened(int model) {
     if (!m_waiting || !open || !sameModel(open->ref, m_waiting->settings.model)) return;
     const PictureSettings found = *std::exchange(m_waiting, std::nullopt);
     m_view.setModel(model);
-    m_view.restore(found.settings);
-    tellRestored(QString::fromStdString(found.path));
+    restore(found, model);
 }
 
 MessageAbout Generation::undo() {
-    return withAction("Undo", [this] { m_view.settings().undoRestore(); });
+    MessageAbout about = withAction("Undo", [this] { undoRestore(); });
+    about.cause = GenerateView::kRestored;
+    return about;
 }
 
-void Generation::tellRestored(const QString& path) {
-    m_view.messages().showNote(QString("The settings of %1 are restored.").arg(path), undo());
+void Generation::undoRestore() {
+    const bool settings = !m_variations.canUndo() || m_variations.undoesSettings();
+    m_variations.undo();
+    m_view.messages().clearCause(GenerateView::kRestored);
+    if (settings) m_view.undoRestore();
+}
+
+void Generation::takeLoras(int model, const std::vector<LoraRef>& loras) {
+    const OpenModel* open = m_models.find(model);
+    if (open == nullptr || !open->takesText()) return;
+    m_view.setModel(model);
+    GenerateRequest settings = m_view.settings().kept(m_view.settings().kind());
+    settings.model.loras = loras;
+    m_view.restore(settings);
 }
 
 void Generation::modelRefused(const QString& path) {
     if (!m_waiting || path.toStdString() != m_waiting->settings.model.path) return;
     const PictureSettings found = *std::exchange(m_waiting, std::nullopt);
+    m_variations.forget();
     m_view.restore(found.settings);
-    m_view.messages().showNote(QString("The model of %1 cannot be opened (%2); its settings are put on the one that is "
-                                       "open.")
+    m_view.messages().showNote(QString("The model of %1 cannot be opened (%2); its settings, without changes of heads, "
+                                       "are put on the one that is open.")
                                    .arg(QString::fromStdString(found.path), path),
                                undo());
 }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "app/engine_client.h"
+#include "app/variations.h"
 #include "widgets/frame/message_bar.h"
 #include "widgets/generate/generate_view.h"
 #include "widgets/state/open_models.h"
@@ -21,8 +22,8 @@ namespace ropescope {
 class Generation : public QObject {
     Q_OBJECT
 public:
-    Generation(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs, GenerateView& view,
-               QObject* parent = nullptr);
+    Generation(EngineClient& engine, OpenModels& models, Selection& selection, Runs& runs, Variations& variations,
+               GenerateView& view, QObject* parent = nullptr);
 
     void setDevice(const QString& device) { m_device = device; }  ///< Compute::device
     [[nodiscard]] bool isRunning() const { return m_job != 0; }
@@ -35,11 +36,14 @@ public:
     void showPicture(int row);
     /// Writes a picture with its recipe; the answer appears in the view's bar.
     void save(const GeneratedImage& image, const QString& path);
-    /// Puts the settings that a PNG carries into the view; its model is asked for where another one is shown.
+    /// Puts the settings that a PNG carries into the view, and its changes of heads into its model, which is asked for
+    /// where another one is shown.
     void restoreFrom(const QString& path);
     /// A model has been opened: settings that waited for it are put back.
     void modelOpened(int model);
     void modelRefused(const QString& path);
+    void undoRestore();                                            ///< of settings, heads, or both at once
+    void takeLoras(int model, const std::vector<LoraRef>& loras);  ///< as settings of that model
 
 signals:
     void runningChanged(bool running);
@@ -59,13 +63,16 @@ private:
     void askTokens(const TokensRequest& request);
     void askLoras(const LorasRequest& request);
     void takeSettings(const PictureSettings& found);
-    void tellRestored(const QString& path);
+    void restore(const PictureSettings& found, int model);
+    /// Its heads become those that a picture was made with. False: they do not fit, which is said.
+    bool takeHeads(int model, const ModelRef& made);
     [[nodiscard]] MessageAbout undo();  ///< of restored settings
 
     EngineClient& m_engine;
     OpenModels& m_models;
     Selection& m_selection;
     Runs& m_runs;
+    Variations& m_variations;
     GenerateView& m_view;
     QString m_device = "auto";
     quint64 m_job = 0;

@@ -28,6 +28,7 @@
 #include "widgets/fields/fields_view.h"
 #include "widgets/frame/message_bar.h"
 #include "widgets/gallery/gallery.h"
+#include "widgets/generate/changes_line.h"
 #include "widgets/generate/generate_settings.h"
 #include "widgets/generate/generate_view.h"
 #include "widgets/generate/run_bar.h"
@@ -62,10 +63,13 @@ MainWindow::MainWindow(const WindowOptions& options)
     resize(QSize(1440, 900).boundedTo(screen()->availableSize() - kFrame));
     m_loader = std::make_unique<ModelLoader>(*m_engine, *m_models, *m_selection);
     buildPanels();
-    m_generation = std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.generate);
+    m_variations = std::make_unique<Variations>(*m_models);
+    m_generation =
+        std::make_unique<Generation>(*m_engine, *m_models, *m_selection, *m_runs, *m_variations, *m_panels.generate);
     m_pictureStore = std::make_unique<PictureStore>(*m_engine, options.keepFolder);
     m_attention = std::make_unique<AttentionProbe>(*m_engine, *m_generation, *m_panels.view<AttentionView>());
-    m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_panels.measure, *m_panels.view<CompareView>());
+    m_dataJobs = std::make_unique<DataJobs>(*m_engine, *m_models, *m_selection, *m_panels.generate, *m_panels.measure,
+                                            *m_panels.view<CompareView>());
     m_classification =
         std::make_unique<Classification>(*m_engine, *m_models, *m_selection, *m_runs, *m_panels.classify);
     buildDocks();
@@ -74,6 +78,7 @@ MainWindow::MainWindow(const WindowOptions& options)
     connectLoader();
     connectEngine();
     connectViews();
+    connectVariations();
     if (!loaded.note.isEmpty()) m_panels.messages->showNote(loaded.note);
     restore(options.files);
 }
@@ -89,6 +94,7 @@ void MainWindow::buildPanels() {
     m_panels.questions = new AskBar(this);
     m_panels.measure = new MeasureBar(this);
     m_panels.run = new RunBar(*m_runs, this);
+    m_panels.changes = new ChangesLine(*m_models, this);
     m_panels.generate = new GenerateView(*m_models, *m_runs);
     m_panels.classify = new ClassifyView(*m_models, *m_selection);
     m_panels.head = new HeadPanel(*m_models, *m_selection);
@@ -107,7 +113,11 @@ void MainWindow::buildDocks() {
     auto* centre = new QMainWindow(middle);
     centre->setWindowFlags(Qt::Widget);  // its constructor always asks for a window of its own
     column->addWidget(centre, 1);
-    column->addWidget(m_panels.run);
+    auto* below = new QHBoxLayout;
+    below->setSpacing(0);
+    below->addWidget(m_panels.run, 1);
+    below->addWidget(m_panels.changes);
+    column->addLayout(below);
     setCentralWidget(middle);
     auto* overlay = new OverlayStack(centre);
     for (QWidget* bar : std::initializer_list<QWidget*>{m_panels.measure, m_panels.questions, m_panels.messages})
@@ -394,6 +404,7 @@ void MainWindow::showCurrentModel() {
     if (!open) m_speed->clear();
     showMakerOf(model);
     m_panels.view<TensorsView>()->setModel(model);
+    m_panels.changes->setModel(model);
     m_panels.messages->setCurrentModel(model);
     for (View* view : m_panels.views) view->messages().setCurrentModel(model);
     updateCommandLines();

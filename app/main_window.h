@@ -16,6 +16,7 @@
 #include "app/panels.h"
 #include "app/picture_store.h"
 #include "app/session.h"
+#include "app/variations.h"
 #include "app/window_docks.h"
 #include "app/window_options.h"
 #include "widgets/state/open_models.h"
@@ -42,8 +43,11 @@ public:
     void openFiles(const QStringList& paths);
     void openWithDialog();
     void openFolderWithDialog();
+    void openVariationWithDialog();
+    void saveVariationWithDialog();
     void closeCurrentModel();
     void activateModel(int model);  ///< its most interesting head; where it has none, itself
+    void undoRestore();             ///< the last restored settings or heads
     void closeNow();                ///< whatever still runs
     void setLayout(Layout layout);
     void setAppearance(Appearance appearance);
@@ -57,6 +61,7 @@ public:
     [[nodiscard]] Selection& selection() { return *m_selection; }
     [[nodiscard]] ModelLoader& loader() { return *m_loader; }
     [[nodiscard]] Generation& generation() { return *m_generation; }
+    [[nodiscard]] Variations& variations() { return *m_variations; }
     [[nodiscard]] Runs& runs() { return *m_runs; }
     [[nodiscard]] PictureStore& pictureStore() { return *m_pictureStore; }
     [[nodiscard]] DataJobs& dataJobs() { return *m_dataJobs; }
@@ -85,6 +90,7 @@ private:
     void connectLoader();
     void connectEngine();
     void connectViews();
+    void connectVariations();
     void restore(const QStringList& files);
     enum class Restored { No, Other, Current };
     /// Whether the model is one of the last session's that is seen for the first time, and the one that was current.
@@ -121,6 +127,7 @@ private:
     std::unique_ptr<Selection> m_selection;
     std::unique_ptr<Runs> m_runs;
     std::unique_ptr<ModelLoader> m_loader;
+    std::unique_ptr<Variations> m_variations;
     std::unique_ptr<Generation> m_generation;
     std::unique_ptr<PictureStore> m_pictureStore;
     MeasuredStore m_measured;

@@ -29,6 +29,10 @@ void MainWindow::openFiles(const QStringList& paths) {
             m_generation->restoreFrom(path);
             continue;
         }
+        if (Variations::isVariation(path)) {
+            m_variations->open(path, currentModel());
+            continue;
+        }
         ModelRef ref;
         ref.path = QFileInfo(path).absoluteFilePath().toStdString();
         opening(ref.path);
@@ -38,9 +42,9 @@ void MainWindow::openFiles(const QStringList& paths) {
 }
 
 void MainWindow::openWithDialog() {
-    auto* dialog = new QFileDialog(
-        this, "Open models", QFileInfo(m_session.recentFiles.value(0)).path(),
-        "Models (*.safetensors *.pt *.pth *.bin *.ckpt);;Pictures with settings (*.png);;All files (*)");
+    auto* dialog = new QFileDialog(this, "Open models", QFileInfo(m_session.recentFiles.value(0)).path(),
+                                   "Models (*.safetensors *.pt *.pth *.bin *.ckpt);;Pictures with settings "
+                                   "(*.png);;Variations (*.json);;All files (*)");
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setFileMode(QFileDialog::ExistingFiles);
     connect(dialog, &QFileDialog::filesSelected, this, &MainWindow::openFiles);
@@ -58,7 +62,7 @@ void MainWindow::openFolderWithDialog() {
 void MainWindow::openWithAdapter(int model, const QString& path) {
     const OpenModel* open = m_models->find(model);
     if (!open) return;
-    ModelRef ref = open->ref;
+    ModelRef ref = withoutChanges(open->ref);  // changes are of the maps it has
     ref.adapter = path.toStdString();
     ref.convention = Convention::Unknown;  // the adapter's own word
     opening(ref.path);
@@ -166,9 +170,9 @@ void MainWindow::openWithWeights(int model, const QString& copy) {
     ModelRef wanted = open->ref;
     wanted.weights = copy.toStdString();
     for (const auto& [key, other] : m_models->all()) {
-        ModelRef same = other.ref;
+        ModelRef same = withoutChanges(other.ref);
         same.weights = wanted.weights;
-        if (same == wanted && other.card.copy == wanted.weights) return activateModel(key);
+        if (same == withoutChanges(wanted) && other.card.copy == wanted.weights) return activateModel(key);
     }
     opening(wanted.path);
     m_loader->open(wanted);
@@ -187,7 +191,7 @@ void MainWindow::openWithoutUnused(int model) {
 MainWindow::Restored MainWindow::restoreSelection(int model) {
     const OpenModel* open = m_models->find(model);
     for (std::size_t i = 0; i < m_session.models.size(); ++i) {
-        if (!(m_session.models[i] == open->ref)) continue;
+        if (withoutChanges(m_session.models[i]) != withoutChanges(open->ref)) continue;
         m_session.models[i].path.clear();
         const auto exists = [&](HeadId id) {
             return id.layer >= 0 && id.layer < open->card.layers && id.head >= 0 && id.head < open->card.heads;

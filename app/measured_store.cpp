@@ -40,6 +40,8 @@ QByteArray stateOf(const std::string& path) {
 /// All that decides how the files are read, as text; the path itself stands in stateOf.
 QByteArray optionsOf(ModelRef model) {
     model.path.clear();
+    model.madeFor = {};
+    std::erase_if(model.changes, [](const HeadChange& change) { return !change.on; });
     return QByteArray::fromStdString(pack({MessageKind::Request, 1, {}, AtlasRequest{std::move(model)}}).json);
 }
 
@@ -67,6 +69,7 @@ QString MeasuredStore::fileOf(const ModelRef& model) const {
     hash.addData(stateOf(model.path));
     for (const std::string& path : {model.config, model.adapter}) hash.addData(stateOf(path));
     for (const LoraRef& lora : model.loras) hash.addData(stateOf(lora.path));
+    for (const HeadChange& change : model.changes) hash.addData(stateOf(change.donor));
     hash.addData(optionsOf(model));
     return QDir(m_folder).filePath(QString::fromLatin1(hash.result().toHex()) + ".bin");
 }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "app/file_questions.h"
+#include "core/data/usual_run.h"
 
 namespace ropescope {
 namespace {
@@ -40,12 +41,13 @@ ModelCard named(ModelCard card, const ModelRef& ref) {
 ModelLoader::ModelLoader(EngineClient& engine, OpenModels& models, Selection& selection, QObject* parent)
     : QObject(parent), m_engine(engine), m_models(models), m_selection(selection) {
     connect(&m_selection, &Selection::changed, this, &ModelLoader::askHeads);
+    connect(&m_models, &OpenModels::changesChanged, this, &ModelLoader::askAnew);
 }
 
 void ModelLoader::open(ModelRef ref, int instead) {
     const QString path = QString::fromStdString(ref.path);
     for (const auto& [key, model] : m_models.all()) {
-        if (!(model.ref == ref)) continue;
+        if (withoutChanges(model.ref) != withoutChanges(ref)) continue;  // it keeps the changes that it has
         emit opened(key);
         if (instead != key && m_models.find(instead)) close(instead);
         return;
@@ -66,6 +68,7 @@ void ModelLoader::remember(const ModelRef& answered) {
     known = answered;
     known.path.clear(), known.adapter.clear(), known.config.clear();
     known.loras.clear(), known.ignore.clear();
+    known = withoutChanges(known);
 }
 
 void ModelLoader::forgetAnswers(int model) {
@@ -81,9 +84,15 @@ void ModelLoader::take(const ModelRef& ref, const ModelCard& card, int instead) 
     if (answered != ref) return open(answered, instead);
     if (mustBeAnswered(card)) return emit answerNeeded(ref, card, instead);
     for (const auto& [key, model] : m_models.all()) {
-        if (model.ref == ref) return emit unanswered(ref.path);  // asked for twice before the first answer came
+        if (withoutChanges(model.ref) == withoutChanges(ref))
+            return emit unanswered(ref.path);  // asked for twice before the first answer came
     }
-    const int model = m_models.add(ref, named(card, ref));
+    ModelRef fitting = ref;
+    if (const auto fits = checkVariation(ref, card, card.name); !fits) {
+        emit changesRefused(fits.error());
+        fitting = withoutChanges(ref);
+    }
+    const int model = m_models.add(fitting, named(card, ref));
     emit opened(model);
     if (m_models.find(instead)) close(instead);
     askAtlas(model);
@@ -92,9 +101,22 @@ void ModelLoader::take(const ModelRef& ref, const ModelCard& card, int instead) 
 void ModelLoader::close(int model) {
     m_selection.removeModel(model);
     m_models.remove(model);
-    m_asked.erase(model);
+    m_asked.erase(model), m_arrived.erase(model);
     std::erase_if(m_failed, [&](const HeadRef& head) { return head.model == model; });
     emit closed(model);
+}
+
+/// Other changes of its heads: nothing that is known or on its way is of them.
+void ModelLoader::askAnew(int model) {
+    m_asked.erase(model);
+    std::erase_if(m_failed, [&](const HeadRef& head) { return head.model == model; });
+    askAtlas(model);
+    askHeads();
+}
+
+bool ModelLoader::isStill(int model, const ModelRef& ref) const {
+    const OpenModel* open = m_models.find(model);
+    return open != nullptr && open->ref == ref;
 }
 
 void ModelLoader::askAtlas(int model) {
@@ -102,18 +124,18 @@ void ModelLoader::askAtlas(int model) {
     if (!open || !open->hasHeads()) return;
     m_engine.request(
         AtlasRequest{open->ref}, QString("atlas:%1").arg(model),
-        [this, model](const Result<Reply>& reply) {
-            if (!m_models.find(model)) return;
+        [this, model, ref = open->ref](const Result<Reply>& reply) {
+            if (!isStill(model, ref)) return;
             if (!reply) {
                 if (reply.error().kind != ErrorKind::Cancelled) emit atlasFailed(model, reply.error());
                 return;
             }
             m_models.setAtlas(model, std::get<AtlasReport>(*reply));
-            emit atlasArrived(model);
+            if (m_arrived.insert(model).second) emit atlasArrived(model);
             checkSoon(model);
         },
-        Watch{.picture = {}, .share = {}, .atlas = [this, model](const AtlasProgress& progress) {
-                  m_models.setAtlas(model, progress.atlas);  // layer by layer, for large models
+        Watch{.picture = {}, .share = {}, .atlas = [this, model, ref = open->ref](const AtlasProgress& progress) {
+                  if (isStill(model, ref)) m_models.setAtlas(model, progress.atlas);  // layer by layer, of large models
               }});
 }
 
@@ -125,7 +147,7 @@ void ModelLoader::checkSoon(int model) {
 void ModelLoader::check(int model) {
     const OpenModel* open = m_models.find(model);
     if (!open || open->check || !open->runs()) return;
-    m_engine.request(SelfCheckRequest{open->ref}, QString("check:%1").arg(model),
+    m_engine.request(SelfCheckRequest{withoutChanges(open->ref)}, QString("check:%1").arg(model),
                      [this, model](const Result<Reply>& reply) {
                          if (reply) return m_models.setCheck(model, std::get<SelfCheckReport>(*reply));
                          if (reply.error().kind == ErrorKind::Cancelled) return;
@@ -161,13 +183,14 @@ void ModelLoader::askScaled(int model, const std::vector<HeadId>& heads, Grid gr
     if (!open) return;
     HeadsRequest request{open->ref, heads, {}};
     request.extrapolate.method = method;
-    request.extrapolate.trained = open->card.grid;
+    request.extrapolate.trained = trainedGrid(open->card);
     request.model.grid = grid;
-    m_engine.request(request, QString("scaled:%1").arg(model), [this, model, grid, method](const Result<Reply>& reply) {
-        if (!m_models.find(model)) return;
+    const auto take = [this, model, ref = open->ref, grid, method](const Result<Reply>& reply) {
+        if (!isStill(model, ref)) return;
         if (reply) return emit scaledArrived(model, grid, method, std::get<HeadsReport>(*reply));
         if (reply.error().kind != ErrorKind::Cancelled) emit scaledFailed(reply.error());
-    });
+    };
+    m_engine.request(request, QString("scaled:%1").arg(model), take);
 }
 
 void ModelLoader::askHeadsOf(int model, const std::vector<HeadId>& heads) {
@@ -175,8 +198,11 @@ void ModelLoader::askHeadsOf(int model, const std::vector<HeadId>& heads) {
     emit headsAsked(static_cast<int>(heads.size()));
     const ModelRef ref = m_models.find(model)->ref;
     m_engine.request(HeadsRequest{ref, heads}, QString("heads:%1").arg(model),
-                     [this, model, heads](const Result<Reply>& reply) {
-                         if (!m_models.find(model)) return;
+                     [this, model, ref, heads](const Result<Reply>& reply) {
+                         if (!isStill(model, ref)) {
+                             if (m_asked.empty()) emit headsArrived();  // nothing is awaited any more
+                             return;
+                         }
                          if (!reply) {
                              if (reply.error().kind == ErrorKind::Cancelled)
                                  return;  // a newer request holds what is still missing

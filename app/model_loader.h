@@ -19,8 +19,8 @@ class ModelLoader : public QObject {
 public:
     ModelLoader(EngineClient& engine, OpenModels& models, Selection& selection, QObject* parent = nullptr);
 
-    /// Opens a file, or shows it when it is open already. The answer comes as opened(), refused() or answerNeeded().
-    /// `instead`: the open model whose place it takes.
+    /// Opens a file, or shows it, whatever its heads are, when it is open already. The answer comes as opened(),
+    /// refused() or answerNeeded(). `instead`: the open model whose place it takes.
     void open(ModelRef ref, int instead = -1);
     void close(int model);
     /// What users have said of files that do not say it themselves, by answerKey(): references in which that is set.
@@ -38,11 +38,12 @@ public:
 signals:
     void opened(int model);
     void unanswered(const std::string& path);  ///< an open() whose model is open already by another, or was replaced
+    void changesRefused(const ropescope::Error& error);  ///< they do not fit the model, which opens without them
     void refused(const QString& path, const ropescope::Error& error);
     void closed(int model);
     /// Without it the file is not opened (mustBeAnswered()).
     void answerNeeded(const ropescope::ModelRef& ref, const ropescope::ModelCard& card, int instead);
-    void atlasArrived(int model);
+    void atlasArrived(int model);  ///< the first one; those of other changes join it silently
     void atlasFailed(int model, const ropescope::Error& error);
     void headsAsked(int count);
     void headsArrived();
@@ -55,6 +56,8 @@ private:
     /// Absolute path, and behind it that of the adapter whose maps they are.
     [[nodiscard]] static QString answerKey(const ModelRef& ref);
     void take(const ModelRef& ref, const ModelCard& card, int instead);
+    void askAnew(int model);
+    [[nodiscard]] bool isStill(int model, const ModelRef& ref) const;  ///< open, with the same changes
     void askAtlas(int model);
     void checkSoon(int model);
     void check(int model);
@@ -65,6 +68,7 @@ private:
     OpenModels& m_models;
     Selection& m_selection;
     QMap<QString, ModelRef> m_answers;
+    std::set<int> m_arrived;                     ///< models whose first Atlas has come
     std::set<HeadRef> m_failed;                  ///< heads whose report was refused: not asked for again and again
     std::map<int, std::vector<HeadId>> m_asked;  ///< heads on their way, by model
 };

@@ -8,6 +8,7 @@
 namespace ropescope {
 
 class AskBar;
+class ChangesLine;
 class ClassifyView;
 class CommandPalette;
 class EngineStatus;
@@ -26,6 +27,7 @@ struct Panels {
     HeadPanel* head = nullptr;
     ModelTree* tree = nullptr;
     RunBar* run = nullptr;
+    ChangesLine* changes = nullptr;
     MessageBar* messages = nullptr;  ///< what concerns no single view
     AskBar* questions = nullptr;
     MeasureBar* measure = nullptr;

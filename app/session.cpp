@@ -56,6 +56,14 @@ QJsonArray texts(const std::vector<std::string>& all) {
     return array;
 }
 
+/// As a variation file has it.
+QString changesText(const ModelRef& ref) {
+    if (ref.changes.empty()) return {};
+    Variation heads;
+    heads.changes = ref.changes, heads.madeFor = ref.madeFor;
+    return QString::fromStdString(variationJson(heads));
+}
+
 QJsonObject toJson(const ModelRef& ref) {
     return {{"path", QString::fromStdString(ref.path)},
             {"weights", QString::fromStdString(ref.weights)},
@@ -68,6 +76,7 @@ QJsonObject toJson(const ModelRef& ref) {
             {"config", QString::fromStdString(ref.config)},
             {"adapter", QString::fromStdString(ref.adapter)},
             {"loras", toJson(ref.loras)},
+            {"changes", changesText(ref)},
             {"time", QString::fromStdString(ref.time)},
             {"ignore", texts(ref.ignore)}};
 }
@@ -85,6 +94,8 @@ ModelRef modelRef(const QJsonObject& json) {
     ref.adapter = json["adapter"].toString().toStdString();
     for (const QJsonValue& lora : json["loras"].toArray())
         ref.loras.push_back({lora["path"].toString().toStdString(), lora["strength"].toDouble(1)});
+    if (auto kept = variationFromJson(json["changes"].toString().toStdString(), "session"))
+        ref.changes = std::move(kept->changes), ref.madeFor = std::move(kept->madeFor);
     ref.time = json["time"].toString().toStdString();
     for (const QJsonValue& pattern : json["ignore"].toArray()) ref.ignore.push_back(pattern.toString().toStdString());
     return ref;

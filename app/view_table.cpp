@@ -8,6 +8,7 @@
 #include "widgets/frequencies/frequencies_view.h"
 #include "widgets/planes/planes_view.h"
 #include "widgets/spectrum/spectrum_view.h"
+#include "widgets/steps/steps_view.h"
 #include "widgets/tensors/tensors_view.h"
 
 namespace ropescope {
@@ -23,7 +24,8 @@ View* make(OpenModels& models, Selection& selection, Runs& runs) {
 
 constexpr ViewSide L = ViewSide::Left, R = ViewSide::Right;
 
-// Places: Explore, Compare, Generate, Publish.
+// Places: Explore, Compare, Generate, Publish. Of equal ones the upper row stands first: a view that belongs beside
+// another takes its places.
 constexpr ViewRow kTable[] = {
     {"atlas",
      make<AtlasView>,
@@ -53,6 +55,12 @@ constexpr ViewRow kTable[] = {
      make<FieldsView>,
      ViewNeeds::Picture,
      ViewWaits::ForHeads,
+     ViewLine::Own,
+     {{{R, 0}, {R, 1}, {L, 1}, {L, 4}}}},
+    {"steps",
+     make<StepsView>,
+     ViewNeeds::Picture,
+     ViewWaits::ForItself,
      ViewLine::Own,
      {{{R, 0}, {R, 1}, {L, 1}, {L, 4}}}},
     {"attention",

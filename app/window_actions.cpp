@@ -48,6 +48,8 @@ void WindowActions::buildFile() {
     QMenu* menu = m_window.menuBar()->addMenu("&File");
     add(menu, "&Open...", QKeySequence("Ctrl+O"), [this] { m_window.openWithDialog(); });
     add(menu, "Open a &folder...", QKeySequence("Ctrl+Shift+O"), [this] { m_window.openFolderWithDialog(); });
+    add(menu, "Open &variation...", QKeySequence("Ctrl+Shift+V"), [this] { m_window.openVariationWithDialog(); });
+    add(menu, "Save varia&tion...", {}, [this] { m_window.saveVariationWithDialog(); });
     QMenu* shipped = menu->addMenu("Open a model that comes with ropescope");
     for (const QString& file : shippedModels()) {
         const QString name = QFileInfo(file).dir().dirName();
@@ -86,10 +88,10 @@ void WindowActions::buildEdit() {
     QMenu* menu = m_window.menuBar()->addMenu("&Edit");
     add(menu, "&Copy figure", QKeySequence("Ctrl+C"), [this] { m_window.activeView()->copyFigure(); });
     add(menu, "Copy &numbers", QKeySequence("Ctrl+Shift+C"), [this] { m_window.activeView()->copyNumbers(); });
-    QAction* undo = add(menu, "&Undo restored settings", QKeySequence("Ctrl+Z"),
-                        [this] { m_window.panels().generate->settings().undoRestore(); });
-    connect(menu, &QMenu::aboutToShow, undo,
-            [this, undo] { undo->setEnabled(m_window.panels().generate->settings().canUndo()); });
+    QAction* undo = add(menu, "&Undo restored settings", QKeySequence("Ctrl+Z"), [this] { m_window.undoRestore(); });
+    connect(menu, &QMenu::aboutToShow, undo, [this, undo] {
+        undo->setEnabled(m_window.variations().canUndo() || m_window.panels().generate->settings().canUndo());
+    });
     connect(menu, &QMenu::aboutToHide, undo, [undo] { undo->setEnabled(true); });  // the key looks by itself
     add(menu, "Copy equal command &line", {}, [this] { m_window.activeView()->copyCommandLine(); });
 }

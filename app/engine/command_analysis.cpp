@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,9 +14,11 @@
 #include "app/engine/libraries.h"
 #include "app/engine/model_options.h"
 #include "app/engine/outputs.h"
+#include "core/checkpoint/tensor_table.h"
 #include "core/data/enum_names.h"
 #include "core/data/kernel_series.h"
 #include "core/data/safetensors.h"
+#include "core/data/usual_run.h"
 
 namespace ropescope {
 namespace {
@@ -27,7 +30,63 @@ struct Output {
     bool json = false;
 };
 
-void addSamplingOptions(CLI::App& command, CalibrateRequest& r) {
+/// Options whose usual value depends on the model.
+struct Usual {
+    CLI::Option *steps = nullptr, *guidance = nullptr;
+};
+
+bool takePrompts(const CLI::results_t& files, CalibrateRequest& r) {
+    std::ifstream file(files.front());
+    const std::size_t before = r.prompts.size();
+    for (std::string line; std::getline(file, line);) {
+        if (line.ends_with('\r')) line.pop_back();
+        if (!line.empty()) r.prompts.push_back(line);
+    }
+    if (r.prompts.size() > before) return true;
+    throw CLI::ValidationError("--prompts", "no text in " + printable(files.front(), 80) + ", expected one in a line");
+}
+
+bool takeHeads(const CLI::results_t& words, CalibrateRequest& r) {
+    for (const std::string& word : words) {
+        HeadId id;
+        int read = 0;
+        const bool fits = std::sscanf(word.c_str(), "L%5d.H%5d%n", &id.layer, &id.head, &read) == 2;
+        if (!fits || static_cast<std::size_t>(read) != word.size())
+            throw CLI::ValidationError("--only", "found " + printable(word, 40) + ", expected e.g. L0.H0,L3.H2");
+        r.heads.push_back(id);
+    }
+    return true;
+}
+
+void addTextOptions(CLI::App& command, CalibrateRequest& r) {
+    command
+        .add_option(
+            "--prompts", [&r](const CLI::results_t& files) { return takePrompts(files, r); },
+            "FLUX, SD3: a file with one text in each line; images take them in turn")
+        ->type_name("FILE")
+        ->check(CLI::ExistingFile);
+    command
+        .add_option(
+            "--prompt",
+            [&r](const CLI::results_t& texts) {
+                r.prompts.insert(r.prompts.end(), texts.begin(), texts.end());
+                return true;
+            },
+            "FLUX, SD3: a text; may be given several times")
+        ->type_name("TEXT")
+        ->expected(1)
+        ->take_all();
+    command.add_option("--negative", r.text.negative, "text to stay away from (FLUX: with --true-guidance)");
+    command.add_option("--embeddings", r.text.embeddings, "FLUX, SD3: instead of texts, as generate");
+    command.add_option("--true-guidance", r.text.trueGuidance, "FLUX: weight against the negative text")
+        ->check(CLI::Range(0.0, 100.0));
+    command.add_option("--shift", r.text.shift, "FLUX, SD3: of the noise levels")->check(CLI::Range(1e-3, 1e3));
+    command.add_option("--encoders", r.text.encoders, "FLUX, SD3: folder with text encoders and tokenizers");
+    addSizeOption(command, "--size", r.size, "FLUX, SD3: height x width of the pictures (default 1024x1024)");
+    addMemoryOption(command, r.text.memory);
+}
+
+Usual addSamplingOptions(CLI::App& command, CalibrateRequest& r) {
     addComputeOptions(command, r.compute);
     command.add_option("--images", r.images, "how many to measure (default 16)")->check(CLI::Range(1, 100'000));
     command.add_option("--folder", r.folder,
@@ -37,10 +96,35 @@ void addSamplingOptions(CLI::App& command, CalibrateRequest& r) {
         ->delimiter(',')
         ->allow_extra_args(false);
     command.add_option("--seed", r.seed, "image i uses seed + i (default 0)");
-    command.add_option("--steps", r.steps, "sampling steps (default 20)")->check(CLI::Range(1, 1000));
-    command.add_option("--guidance", r.guidance, "steers the images; measured is the conditional half (default 2)")
-        ->check(CLI::Range(0.0, 100.0));
+    Usual usual;
+    usual.steps = command.add_option("--steps", r.steps, "sampling steps (default 20; FLUX, SD3: as generate)")
+                      ->check(CLI::Range(1, 1000));
+    usual.guidance = command
+                         .add_option("--guidance", r.guidance,
+                                     "steers the images; measured is the conditional half (default 2; FLUX, SD3: as "
+                                     "generate)")
+                         ->check(CLI::Range(0.0, 100.0));
     addSamplerOption(command, r.sampler);
+    addTextOptions(command, r);
+    command
+        .add_option(
+            "--only", [&r](const CLI::results_t& words) { return takeHeads(words, r); },
+            "the heads to measure, e.g. L0.H0,L3.H2 (default: all)")
+        ->type_name("HEADS")
+        ->delimiter(',')
+        ->expected(1)
+        ->take_all();
+    return usual;
+}
+
+/// The usual steps and guidance of a model that takes text.
+Result<void> chooseUsual(const ModelRef& model, const Usual& usual, CalibrateRequest& r) {
+    const auto card = openCard(model);
+    if (!card) return failure(card.error());
+    if (!card->takesText()) return {};
+    if (usual.steps->count() == 0) r.steps = usualRun(*card).steps;
+    if (usual.guidance->count() == 0) r.guidance = usualRun(*card).guidance;
+    return {};
 }
 
 void addOutputOptions(CLI::App& command, Output& output) {
@@ -157,9 +241,10 @@ Json calibrationJson(const CalibrationReport& report) {
             {"numbers", numbers}};
 }
 
-Result<void> runCalibrate(const CalibrateRequest& request, const Output& output) {
+Result<void> runCalibrate(CalibrateRequest& request, const Usual& usual, const Output& output) {
     if (auto fits = checkOutput(output, {request.model}); !fits) return fits;
     if (auto complete = checkModel(request.model); !complete) return complete;
+    if (auto chosen = chooseUsual(request.model, usual, request); !chosen) return chosen;
     const auto reply = answered(request);
     if (!reply) return failure(reply.error());
     const auto& report = std::get<CalibrationReport>(*reply);
@@ -204,10 +289,11 @@ std::map<std::string, Array> comparisonArrays(const CompareReport& report) {
     return out;
 }
 
-Result<void> runCompare(const CompareRequest& request, const Output& output) {
+Result<void> runCompare(CompareRequest& request, const Usual& usual, const Output& output) {
     if (auto fits = checkOutput(output, request.models); !fits) return fits;
     for (const ModelRef& model : request.models)
         if (auto complete = checkModel(model); !complete) return complete;
+    if (auto chosen = chooseUsual(request.models.front(), usual, request.measure); !chosen) return chosen;
     const auto reply = answered(request);
     if (!reply) return failure(reply.error());
     const auto& report = std::get<CompareReport>(*reply);
@@ -224,19 +310,22 @@ Result<void> runCompare(const CompareRequest& request, const Output& output) {
 void addCalibrateCommand(CLI::App& app, int& code) {
     struct Options {
         CalibrateRequest request;
+        Usual usual;
         Output output;
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("calibrate", "numbers of every head from data, with standard errors");
     addModelOptions(*command, options->request.model);
-    addSamplingOptions(*command, options->request);
+    addVariationOption(*command, options->request.model);
+    options->usual = addSamplingOptions(*command, options->request);
     addOutputOptions(*command, options->output);
     command->footer(
         "Writes number.KEY and number_error.KEY [L,H], step.KEY and step_error.KEY [S,L,H], t [S], and per layer\n"
         "layer.i.field_sum, field_mean, kernel_data, sensitivity_data [H,2h-1,2w-1], energy_data, energy_data_error,\n"
-        "energy_data_reference [H,P], frequency [H,P,axes]. Always computed in fp32.");
+        "energy_data_reference [H,P], frequency [H,P,axes]. Computed in fp32, but FLUX and SD3\n"
+        "in --precision; of these, the picture's tokens among themselves.");
     command->callback([options, &code] {
-        const auto done = runCalibrate(options->request, options->output);
+        const auto done = runCalibrate(options->request, options->usual, options->output);
         if (!done) code = report(done.error());
     });
 }
@@ -246,12 +335,14 @@ void addCompareCommand(CLI::App& app, int& code) {
         CompareRequest request;
         ModelRef model;
         std::string second;
+        Usual usual;
         Output output;
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("compare", "heads against heads, of one model or two");
     addModelOptions(*command, options->model);
-    command->add_option("FILE2", options->second, "another model, read with the same options");
+    addVariationOption(*command, options->model);
+    command->add_option("FILE2", options->second, "another model, read with the same options, its heads as stored");
     addChoice<CompareMetric>(*command, "--metric", options->request.metric,
                              {{"field", CompareMetric::FieldCorrelation},
                               {"frequency", CompareMetric::FrequencyWasserstein},
@@ -261,7 +352,7 @@ void addCompareCommand(CLI::App& app, int& code) {
     addChoice<ContentSource>(*command, "--content", options->request.content,
                              {{"weights", ContentSource::Weights}, {"data", ContentSource::Data}},
                              "of frequencies and kernels (default weights)");
-    addSamplingOptions(*command, options->request.measure);
+    options->usual = addSamplingOptions(*command, options->request.measure);
     addOutputOptions(*command, options->output);
     command->footer(
         "Writes matrix [n,n], head [n,3] (model, layer, head), embedding [n,2] and axis_share [2] by classical "
@@ -270,12 +361,13 @@ void addCompareCommand(CLI::App& app, int& code) {
         "(generated; of a model that classifies, those of --folder).");
     command->callback([options, &code] {
         CompareRequest& request = options->request;
+        request.heads = request.measure.heads;
         request.models = {options->model};
         if (!options->second.empty()) {
-            request.models.push_back(options->model);
+            request.models.push_back(withoutChanges(options->model));
             request.models.back().path = options->second;
         }
-        const auto done = runCompare(request, options->output);
+        const auto done = runCompare(request, options->usual, options->output);
         if (!done) code = report(done.error());
     });
 }

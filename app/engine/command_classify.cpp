@@ -56,6 +56,7 @@ void addClassifyCommand(CLI::App& app, int& code) {
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("classify", "what a ViT sees in pictures");
     addModelOptions(*command, options->request.model);
+    addVariationOption(*command, options->request.model);
     addComputeOptions(*command, options->request.compute);
     command->add_option("IMAGE", options->images, "PNG, JPEG or WebP files")->required();
     command->add_option("--top", options->request.top, "classes to name, best first (default 5)")

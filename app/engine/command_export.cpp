@@ -42,10 +42,12 @@ void addExport(CLI::App& command, Export run, int& code, const std::shared_ptr<E
 
 void addFoldCommand(CLI::App& app, int& code) {
     CLI::App* command = app.add_subcommand("fold", "write the same model as plain RoPE, its maps in the projections");
+    auto options = std::make_shared<ExportCommand>();
+    addVariationOption(*command, options->model);
     command->footer(
         "Names stay the file's own. Refuses, with the reason, what no projection can hold: maps behind a norm of "
         "queries and keys, maps that pass a class token by.");
-    addExport(*command, &CoreApi::fold, code, std::make_shared<ExportCommand>());
+    addExport(*command, &CoreApi::fold, code, options);
 }
 
 void addConvertCommand(CLI::App& app, int& code) {

@@ -20,6 +20,7 @@ void addInspectCommand(CLI::App& app, int& code) {
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("inspect", "the numbers of every head as tensors");
     addModelOptions(*command, options->command.model);
+    addVariationOption(*command, options->command.model);
     addComputeOptions(*command, options->compute);
     addExtrapolationOptions(*command, options->command.extrapolate, true);
     command->footer(
@@ -40,6 +41,7 @@ void addForwardCommand(CLI::App& app, int& code) {
     auto options = std::make_shared<ForwardCommand>();
     CLI::App* command = app.add_subcommand("forward", "one pass of the network over given inputs");
     addModelOptions(*command, options->model);
+    addVariationOption(*command, options->model);
     addComputeOptions(*command, options->compute);
     command
         ->add_option("--in", options->in,

@@ -20,6 +20,7 @@ void addFoldCommand(CLI::App& app, int& code);
 void addConvertCommand(CLI::App& app, int& code);
 void addCalibrateCommand(CLI::App& app, int& code);
 void addCompareCommand(CLI::App& app, int& code);
+void addSweepCommand(CLI::App& app, int& code);
 void addServeCommand(CLI::App& app);
 
 }  // namespace ropescope

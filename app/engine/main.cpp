@@ -47,6 +47,7 @@ int runCommandLine(int argc, char** argv) {
     addConvertCommand(app, code);
     addCalibrateCommand(app, code);
     addCompareCommand(app, code);
+    addSweepCommand(app, code);
     for (const PassedOn& command : kPassedOn) app.add_subcommand(command.name, command.help);
     addServeCommand(app);
     try {

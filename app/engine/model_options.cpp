@@ -121,6 +121,26 @@ void addModelOptions(CLI::App& command, ModelRef& model) {
                          "whether the maps turn a ViT's class token, where the file does not say");
 }
 
+void addVariationOption(CLI::App& command, ModelRef& model, const std::string& name) {
+    const auto read = [&model, name](const CLI::results_t& given) {
+        auto variation = readVariation(given.front());
+        if (!variation) {
+            const Error& e = variation.error();
+            const std::string found = e.found.empty() ? "" : "found " + e.found + ", ";
+            throw CLI::ValidationError(name, e.place + ": " + e.reason + " (" + found + "expected " + e.expected + ")");
+        }
+        if (!variation->adapter.empty()) model.adapter = variation->adapter;
+        model.loras.insert(model.loras.end(), variation->loras.begin(), variation->loras.end());
+        model.changes = std::move(variation->changes);
+        model.madeFor = std::move(variation->madeFor);
+        return true;
+    };
+    command
+        .add_option(name, CLI::callback_t(read),
+                    "changes of heads (and adapter, LoRAs): a JSON file, see \"Changing heads\" in the README")
+        ->type_name("FILE");
+}
+
 void addComputeOptions(CLI::App& command, Compute& compute) {
     command.add_option("--device", compute.device, "auto, cpu, cuda or cuda:N (default auto)");
     addChoice<Precision>(command, "--precision", compute.precision,

@@ -19,6 +19,9 @@ namespace ropescope {
 /// "6GB", "6.5GB", "800MB", "6GiB", or bytes.
 void addMemoryOption(CLI::App& command, std::uint64_t& bytes);
 void addModelOptions(CLI::App& command, ModelRef& model);
+/// --variation FILE: changes of heads, beside the adapter and LoRAs of the file (core/data/variation.h). After
+/// addModelOptions(), whose --adapter and --lora it adds to.
+void addVariationOption(CLI::App& command, ModelRef& model, const std::string& name = "--variation");
 /// --device, --precision, --threads.
 void addComputeOptions(CLI::App& command, Compute& compute);
 /// One of a few words.

@@ -50,6 +50,7 @@ bool reads(const fs::path& input, const fs::path& output) {
 std::vector<std::string> inputsOf(const ModelRef& model) {
     std::vector<std::string> all = {model.path, model.adapter, model.config};
     for (const LoraRef& lora : model.loras) all.push_back(lora.path);
+    for (const HeadChange& change : model.changes) all.push_back(change.donor);
     return all;
 }
 

@@ -12,6 +12,7 @@ namespace ropescope {
 void RunOptions::addTo(CLI::App& command) {
     GenerateRequest& r = values;
     addModelOptions(command, r.model);
+    addVariationOption(command, r.model);
     addComputeOptions(command, r.compute);
     const std::size_t shared = command.get_options().size();
     CLI::Option* classes = command.add_option("--class", r.labels, "class number; 1,5,7: one per image");

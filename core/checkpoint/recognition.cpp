@@ -305,7 +305,7 @@ Result<void> Recognition::findGrid(std::int64_t positions, std::optional<Grid> k
         const int own = arguments / 8 / card.patch;
         take({own, own}, "args.image_size / 8 / patch");
     } else {
-        take({16, 16}, "16x16, because the file does not say");
+        take({16, 16}, kGridNotSaid);
         if (!card.takesText()) assume("grid: 16x16 (else --grid)");
     }
     if (card.grid.rows < 1 || card.grid.cols < 1 || card.grid.rows > kMaxSide || card.grid.cols > kMaxSide) {

@@ -27,7 +27,10 @@ struct CalibrateRequest {
     int steps = 20;
     double guidance = 2;  ///< steers the images; measured is the conditional half alone
     Sampler sampler = Sampler::Auto;
-    std::vector<HeadId> heads;  ///< empty: all
+    std::vector<std::string> prompts;  ///< models that take text: taken in turn; empty: text.embeddings
+    TextSettings text;                 ///< the same: all but the prompt
+    Grid size;                         ///< the same: height x width of the pictures in pixels; 0x0: the usual one
+    std::vector<HeadId> heads;         ///< empty: all
     bool operator==(const CalibrateRequest&) const = default;
 };
 
@@ -77,7 +80,8 @@ struct CalibrationReport {
 template <class V>
 void fields(V& v, CalibrateRequest& c) {
     v("model", c.model), v("compute", c.compute), v("images", c.images), v("folder", c.folder), v("labels", c.labels),
-        v("seed", c.seed), v("steps", c.steps), v("guidance", c.guidance), v("sampler", c.sampler), v("heads", c.heads);
+        v("seed", c.seed), v("steps", c.steps), v("guidance", c.guidance), v("sampler", c.sampler),
+        v("prompts", c.prompts), v("text", c.text), v("size", c.size), v("heads", c.heads);
 }
 template <class V>
 void fields(V& v, MeasuredNumber& n) {

@@ -43,11 +43,15 @@ Json scalarToJson(double value) {
 
 class Encoder {
 public:
-    Encoder(Json& node, std::string path, Arrays& arrays) : m_node(node), m_path(std::move(path)), m_arrays(arrays) {}
+    /// `lists`: numbers as lists in the JSON, not as arrays beside it.
+    Encoder(Json& node, std::string path, Arrays& arrays, bool lists = false)
+        : m_node(node), m_path(std::move(path)), m_arrays(arrays), m_lists(lists) {}
 
     template <class T>
     void operator()(const char* name, T& value) {
         if constexpr (kIsTensor<T>) {
+            if constexpr (kIsVector<T>)
+                if (m_lists) return writeList(m_node[name], value);
             m_arrays.emplace(join(m_path, name), asArray(value));
         } else {
             m_node[name] = toJson(value, join(m_path, name));
@@ -55,6 +59,11 @@ public:
     }
 
 private:
+    template <class T>
+    static void writeList(Json& node, const std::vector<T>& value) {
+        node = Json::array();
+        for (const T number : value) node.push_back(scalarToJson(number));
+    }
     /// An array that was never set has no shape of its own on the wire: it travels as one of no elements.
     static Array asArray(const Array& value) {
         return value.shape.empty() && value.bytes.empty() ? Array{value.dtype, {0}, {}} : value;
@@ -79,7 +88,7 @@ private:
             return list;
         } else {
             Json object = Json::object();
-            Encoder inner(object, path, m_arrays);
+            Encoder inner(object, path, m_arrays, m_lists);
             fields(inner, value);
             return object;
         }
@@ -88,6 +97,7 @@ private:
     Json& m_node;
     std::string m_path;
     Arrays& m_arrays;
+    bool m_lists;
 };
 
 // ---------------------------------------------------------------------------------------------------- decoder
@@ -97,7 +107,7 @@ struct Decoding {
     Arrays arrays;
     std::string wrong;  ///< empty while all is well
     std::string where;
-    bool lenient = false;  ///< missing fields keep their defaults, unknown ones are left alone
+    bool lenient = false;  ///< missing fields keep their defaults, unknown ones are left alone; numbers are lists
 };
 
 class Decoder {
@@ -110,6 +120,8 @@ public:
         if (!m_state.wrong.empty()) return;
         const std::string path = join(m_path, name);
         if constexpr (kIsTensor<T>) {
+            if constexpr (kIsVector<T>)
+                if (m_state.lenient) return readList(name, path, value);
             takeArray(path, value);
         } else {
             const auto found = m_node.find(name);
@@ -153,6 +165,19 @@ private:
         }
         value.resize(array->bytes.size() / sizeof(T));
         if (!value.empty()) std::memcpy(value.data(), array->bytes.data(), array->bytes.size());
+    }
+
+    template <class T>
+    void readList(const char* name, const std::string& path, std::vector<T>& value) {
+        const auto found = m_node.find(name);
+        if (found == m_node.end()) return;
+        if (!found->is_array()) return refuse(path, "list expected");
+        value.assign(found->size(), T{});
+        for (std::size_t i = 0; i < value.size() && m_state.wrong.empty(); ++i) {
+            double number = 0;
+            readDouble((*found)[i], join(path, std::to_string(i)), number);
+            value[i] = static_cast<T>(number);
+        }
     }
 
     template <class T>
@@ -328,7 +353,7 @@ std::string settingsJson(const GenerateRequest& settings) {
     GenerateRequest copy = settings;
     Json root = Json::object();
     Arrays none;
-    Encoder encoder(root, "", none);
+    Encoder encoder(root, "", none, true);
     fields(encoder, copy);
     return root.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -41,6 +41,7 @@ std::string modelOptions(const ModelRef& ref) {
     if (!ref.time.empty()) text += " --time " + shellWord(ref.time);
     for (const std::string& pattern : ref.ignore) text += " --ignore " + shellWord(pattern);
     for (const LoraRef& lora : ref.loras) text += " --lora " + shellWord(lora.path + ":" + numberWord(lora.strength));
+    if (ref.changesHeads()) text += std::string(" --variation ") + kVariationWord;
     return text;
 }
 

@@ -18,8 +18,11 @@ namespace ropescope {
 /// "HEIGHTxWIDTH".
 [[nodiscard]] std::string sizeWord(Grid size);
 
+/// Stands for a file with the changes of heads, which no command line can hold (variationJson() is its text).
+inline constexpr const char* kVariationWord = "VARIATION.json";
+
 /// The options that say how to read the model's file, each with a space before it, where they differ from the file's
-/// own word; adapter and LoRAs too.
+/// own word; adapter, LoRAs and changes of heads too.
 [[nodiscard]] std::string modelOptions(const ModelRef& ref);
 
 }  // namespace ropescope

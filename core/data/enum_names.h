@@ -81,6 +81,10 @@ inline constexpr auto enumNames(CompareMetric) {
 inline constexpr auto enumNames(ContentSource) {
     return std::to_array<std::string_view>({"weights", "data"});
 }
+inline constexpr auto enumNames(ChangeKind) {
+    return std::to_array<std::string_view>({"dial", "position-only", "singular-value", "identity", "transplant",
+                                            "frequencies", "positions-off", "output-off"});
+}
 inline constexpr auto enumNames(MessageKind) {
     return std::to_array<std::string_view>({"hello", "request", "progress", "part", "result", "error", "cancel"});
 }

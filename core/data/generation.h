@@ -28,6 +28,7 @@ struct TextSettings {
         1;             ///< FLUX: w of negative + w (prompt - negative), on top of `guidance`; 1: the prompt alone
     double shift = 0;  ///< of the noise levels; 0: the model's usual one
     std::uint64_t memory = 0;  ///< bytes that the process may take, by streaming blocks from the file; 0: what is free
+    bool operator==(const TextSettings&) const = default;
 };
 
 /// All that decides a picture. Image i of a batch uses seed + i.

@@ -15,7 +15,7 @@ namespace ropescope {
 
 // What the window and the engine say to each other. A message is one value; core/data/wire.h makes bytes of it.
 
-inline constexpr int kProtocolVersion = 5;
+inline constexpr int kProtocolVersion = 6;
 
 /// First thing the engine says, before anything is loaded.
 struct Hello {

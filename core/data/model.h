@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <compare>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
+
+#include "core/data/head_id.h"
+#include "core/data/variation.h"
 
 namespace ropescope {
 
@@ -32,26 +33,9 @@ struct Grid {
     bool operator==(const Grid&) const = default;
 };
 
-/// One attention head, always written L4.H2 (both counted from 0).
-struct HeadId {
-    int layer = 0;
-    int head = 0;
-    [[nodiscard]] std::string name() const {
-        return std::string("L").append(std::to_string(layer)).append(".H").append(std::to_string(head));
-    }
-    auto operator<=>(const HeadId&) const = default;
-};
-
-/// A low-rank change of a model's weights, from a file, times a strength.
-struct LoraRef {
-    std::string path;
-    double strength = 1;
-    bool operator==(const LoraRef&) const = default;
-};
-
-/// A model file together with everything it may not say itself (the options of reference: every subcommand).
-/// A request that holds a ModelRef is complete: the engine keeps caches only.
-struct ModelRef {
+/// Which files, and how they are read where they do not say it themselves (the options of every subcommand). Weights
+/// and what is made of them alone are cached by it.
+struct Source {
     std::string path;
     /// Which copy, where a file holds several: "ema" the averaged one, "model" the other, or a copy's own name.
     std::string weights = "ema";
@@ -61,12 +45,25 @@ struct ModelRef {
     Grid grid;                                    ///< 0x0: from the file
     double theta = 0;                             ///< 0: from the file
     std::string config;                           ///< optional JSON file beside the weights
-    std::string adapter;                          ///< FLUX, SD3: optional file with HARoPE maps for these weights
-    std::vector<LoraRef> loras;                   ///< FLUX, SD3: added in this order
     std::string time;                             ///< TimeChoice as text; empty: what the file says
     std::vector<std::string> ignore;  ///< patterns (* and ?) of tensors that are left out although they may matter
+    bool operator==(const Source&) const = default;
+};
+
+/// A source and how the model differs from it. A request that holds a ModelRef is complete: the engine keeps caches
+/// only.
+struct ModelRef : Source, Variation {
+    [[nodiscard]] const Source& source() const { return *this; }
+    [[nodiscard]] const Variation& variation() const { return *this; }
+    [[nodiscard]] Variation& variation() { return *this; }
     bool operator==(const ModelRef&) const = default;
 };
+/// The same model with its heads as they are stored: two references to one open model differ in no more than changes.
+[[nodiscard]] inline ModelRef withoutChanges(ModelRef model) {
+    model.changes.clear();
+    model.madeFor = {};
+    return model;
+}
 
 /// Where and how to compute. `threads` 0: all cores.
 struct Compute {
@@ -81,18 +78,11 @@ void fields(V& v, Grid& g) {
     v("rows", g.rows), v("cols", g.cols);
 }
 template <class V>
-void fields(V& v, HeadId& h) {
-    v("layer", h.layer), v("head", h.head);
-}
-template <class V>
-void fields(V& v, LoraRef& l) {
-    v("path", l.path), v("strength", l.strength);
-}
-template <class V>
 void fields(V& v, ModelRef& m) {
     v("path", m.path), v("weights", m.weights), v("convention", m.convention), v("map_tokens", m.mapTokens),
         v("heads", m.heads), v("grid", m.grid), v("theta", m.theta), v("config", m.config), v("adapter", m.adapter),
-        v("loras", m.loras), v("time", m.time), v("ignore", m.ignore);
+        v("loras", m.loras), v("changes", m.changes), v("made_for", m.madeFor), v("time", m.time),
+        v("ignore", m.ignore);
 }
 template <class V>
 void fields(V& v, Compute& c) {

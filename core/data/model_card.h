@@ -22,6 +22,9 @@ struct Preprocessing {
     std::string source;  ///< where this comes from, in words
 };
 
+/// ModelCard::gridSource where neither the file nor anybody says the grid.
+inline constexpr const char* kGridNotSaid = "16x16, because the file does not say";
+
 /// What a header says about a model; no tensor data is read for it.
 struct ModelCard {
     std::string path;

@@ -18,8 +18,10 @@
 #include "core/data/joint_attention.h"
 #include "core/data/lora_match.h"
 #include "core/data/model_card.h"
+#include "core/data/pair.h"
 #include "core/data/saved_picture.h"
 #include "core/data/self_check.h"
+#include "core/data/sweep.h"
 #include "core/data/tensors_report.h"
 
 namespace ropescope {
@@ -75,6 +77,8 @@ inline constexpr RowTable kExchanges{
     Exchange<LorasRequest, LorasReport>{"LorasRequest", "LorasReport", lane::light},
     Exchange<DecodeRequest, DecodedStep>{"DecodeRequest", "DecodedStep", lane::heavy},
     Exchange<TensorsRequest, TensorsReport>{"TensorsRequest", "TensorsReport", lane::light},
+    Exchange<SweepRequest, SweepReport>{"SweepRequest", "SweepReport", lane::heavy},
+    Exchange<PairRequest, PairReport>{"PairRequest", "PairReport", lane::heavy},
 };
 
 using Request = decltype(requestsIn(kExchanges));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <stdexcept>
@@ -260,6 +262,15 @@ std::vector<std::byte> encodeSafetensors(const std::map<std::string, Array>& arr
 Result<void> writeSafetensors(const std::string& path, const std::map<std::string, Array>& arrays,
                               const std::map<std::string, std::string>& metadata) {
     return writeFileAtomically(path, {encodeSafetensors(arrays, metadata)});
+}
+
+Result<SafetensorsContent> readSafetensorsFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        return failure(
+            {ErrorKind::Refused, "read", place({path}), "the file cannot be opened", "", "", "Check the path"});
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    return decodeSafetensors(std::as_bytes(std::span(bytes)), path);
 }
 
 }  // namespace ropescope

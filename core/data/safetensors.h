@@ -59,6 +59,9 @@ struct SafetensorsContent {
 /// A complete blob of memory. Errors: as above, and ST-13 for types without arithmetic.
 [[nodiscard]] Result<SafetensorsContent> decodeSafetensors(std::span<const std::byte> blob, std::string_view file = {});
 
+/// A small file that this program wrote, read whole. Errors: Refused when it cannot be read, and the codec's.
+[[nodiscard]] Result<SafetensorsContent> readSafetensorsFile(const std::string& path);
+
 /// Wide types first, then by name, so that every tensor is aligned; the header is padded to 8 bytes. The same content
 /// always gives the same bytes. Throws std::invalid_argument when an array's bytes do not match its shape.
 [[nodiscard]] std::vector<std::byte> encodeSafetensors(const std::map<std::string, Array>& arrays,

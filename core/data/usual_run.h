@@ -16,4 +16,8 @@ struct UsualRun {
 };
 [[nodiscard]] UsualRun usualRun(const ModelCard& card);
 
+/// Tokens of the pictures a model was trained on: what its file says; of a text-to-image model whose file says nothing,
+/// those of kUsualPixels a side, no more than its table of positions has.
+[[nodiscard]] Grid trainedGrid(const ModelCard& card);
+
 }  // namespace ropescope

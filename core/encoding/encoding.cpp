@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -99,14 +100,91 @@ WeightTable matrixWeights(const WeightTable& weights, const std::string& prefix,
     return own;
 }
 
-LayerPositions layerPositions(const WeightTable& weights, const std::string& prefix, const EncodingSpec& spec) {
+HeadMap storedMap(const WeightTable& weights, const std::string& prefix, const EncodingSpec& spec, int index) {
+    const WeightTable matrix = matrixWeights(weights, prefix, spec);
+    const auto own = [&](const std::string& name, std::int64_t dims) {
+        const at::Tensor& parameter = matrix.at(name);
+        return parameter.dim() == dims ? parameter : parameter[parameter.size(0) == 1 ? 0 : index];
+    };
+    const auto generator = [&](const std::string& name) {
+        const at::Tensor a = own(name, 2);
+        return (a - a.mT()) * 0.5;
+    };
+    const bool halfSplit = spec.layout == RotaryLayout::HalfSplit;
+    HeadMap map;
+    if (spec.matrix == K::Svd) {
+        map.generatorU = generator("A_u"), map.generatorV = generator("A_v");
+        map.logValues = (at::softplus(own("sigma", 1)) + kSingularFloor).log();
+        map.halfSplit = halfSplit;
+    } else if (spec.matrix == K::Exponential) {
+        map.generatorU = generator("X"), map.generatorV = at::zeros_like(map.generatorU);
+        map.logValues = at::zeros({spec.headDim}, map.generatorU.options());
+        map.halfSplit = halfSplit;
+    } else {
+        const at::Tensor all = matrixOf(spec.matrix, matrix);
+        const at::Tensor one = all[all.size(0) == 1 ? 0 : index];
+        map.matrix = halfSplit ? interleavedMap(one) : one;
+    }
+    return map;
+}
+
+namespace {
+
+/// Maps as stored, with what of them must be orthogonal. The exponentials are the costly part and taken once.
+void addMaps(LayerPositions& positions, const WeightTable& matrix, const EncodingSpec& spec) {
+    const Convention convention = spec.encoding->conventions ? spec.convention : Convention::Same;
+    if (spec.matrix == K::Svd) {
+        const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
+        positions.maps = haropeMaps(f, convention);
+        positions.orthogonal = {f.u, f.v};
+    } else {
+        positions.maps = matrixMaps(spec.matrix, matrix, convention);
+        if (isOrthogonal(spec.matrix)) positions.orthogonal = {positions.maps.query};
+    }
+    if (spec.layout == RotaryLayout::HalfSplit)
+        positions.maps = {interleavedMap(positions.maps.query), interleavedMap(positions.maps.key)};
+}
+
+void changeMaps(LayerPositions& positions, const WeightTable& weights, const std::string& prefix,
+                const EncodingSpec& spec, int layer) {
+    const bool shared = positions.maps.query.size(0) == 1 && spec.sharing != MapSharing::Head;
+    const int count = shared ? 1 : spec.heads;
+    const Convention convention = spec.encoding->conventions ? spec.convention : Convention::Same;
+    std::vector<at::Tensor> query, key;
+    for (int index = 0; index < count; ++index) {
+        const HeadId id{layer, spec.firstHead + index};
+        const std::int64_t stored = positions.maps.query.size(0) == 1 ? 0 : index;
+        query.push_back(positions.maps.query[stored]), key.push_back(positions.maps.key[stored]);
+        if (!spec.changes->touchMap(id)) continue;
+        HeadMap map = changedMap(storedMap(weights, prefix, spec, index), *spec.changes, id);
+        query.back() = map.query().to(query.back().options()),
+        key.back() = map.key(convention).to(key.back().options());
+        for (int head = shared ? 0 : index; head < (shared ? spec.heads : index + 1); ++head)
+            positions.changed[head] = map;
+    }
+    if (!positions.changed.empty()) positions.maps = {at::stack(query), at::stack(key)};
+}
+
+/// A factor for every head; undefined where all are 1.
+at::Tensor factors(const EncodingSpec& spec, int layer, double (*factorOf)(const HeadChanges&, HeadId)) {
+    std::vector<double> all;
+    for (int index = 0; index < spec.heads; ++index)
+        all.push_back(factorOf(*spec.changes, {layer, spec.firstHead + index}));
+    const bool neutral = std::ranges::all_of(all, [](double factor) { return factor == 1; });
+    return neutral ? at::Tensor() : at::tensor(all, at::kDouble);
+}
+
+}  // namespace
+
+LayerPositions layerPositions(const WeightTable& weights, const std::string& prefix, const EncodingSpec& spec,
+                              int layer) {
     LayerPositions positions;
     const WeightTable matrix = matrixWeights(weights, prefix, spec);
-    if (spec.encoding->hasMaps()) {
-        const bool same = !spec.encoding->conventions;
-        positions.maps = matrixMaps(spec.matrix, matrix, same ? Convention::Same : spec.convention);
-        if (spec.layout == RotaryLayout::HalfSplit)
-            positions.maps = {interleavedMap(positions.maps.query), interleavedMap(positions.maps.key)};
+    if (spec.encoding->hasMaps()) addMaps(positions, matrix, spec);
+    if (spec.changes && spec.changes->touchLayer(layer)) {
+        if (spec.encoding->hasMaps()) changeMaps(positions, weights, prefix, spec, layer);
+        positions.frequencyScale = factors(spec, layer, frequencyFactor);
+        positions.output = factors(spec, layer, outputFactor);
     }
     if (!spec.encoding->turns()) return positions;
     if (spec.matrix == K::Circulant)
@@ -116,6 +194,11 @@ LayerPositions layerPositions(const WeightTable& weights, const std::string& pre
     else
         positions.frequency = spec.encoding->frequency(spec, nullptr);
     return positions;
+}
+
+at::Tensor LayerPositions::turning() const {
+    if (!frequency.defined() || !frequencyScale.defined()) return frequency;
+    return frequency * frequencyScale.to(frequency.options()).view({-1, 1, 1});
 }
 
 at::Tensor halfSplitOrder(int headDim) {
@@ -128,14 +211,14 @@ at::Tensor interleavedMap(const at::Tensor& map) {
 }
 
 RotaryTable rotaryTable(const LayerPositions& positions, Grid grid, Grid origin) {
-    RotaryTable table = rotaryTable(positions.frequency, grid, origin);
+    RotaryTable table = rotaryTable(positions.turning(), grid, origin);
     if (!positions.factor.defined()) return table;
     const at::Tensor factor = positions.factor.to(table.cos.options());
     return {table.cos * factor, table.sin * factor};
 }
 
 bool sharesRotation(const EncodingSpec& spec) {
-    return spec.encoding->frequencies != Frequencies::Learned;
+    return spec.encoding->frequencies != Frequencies::Learned && !(spec.changes && spec.changes->ofFrequencies());
 }
 
 bool isPositionParameter(std::string_view name) {

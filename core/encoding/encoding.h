@@ -4,12 +4,14 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/data/error.h"
+#include "core/encoding/changes.h"
 #include "core/encoding/matrix.h"
 #include "core/encoding/rotary.h"
 
@@ -48,13 +50,22 @@ struct EncodingSpec {
     /// Of the file. Matrices are stored in its order; projections in memory and all that is made of both are
     /// interleaved.
     RotaryLayout layout = RotaryLayout::Interleaved;
+    int firstHead = 0;                 ///< number of the first of `heads`, where only some of a layer's heads are read
+    HeadChangesPtr changes = nullptr;  ///< of a variation; null: as stored
 };
 
 /// What one attention does to its queries and keys: q' = R(position) B_q q, k' = R(position) B_k k.
 struct LayerPositions {
-    HeadMaps maps;         ///< [H or 1, D, D]; undefined tensors without a map
-    at::Tensor frequency;  ///< [H or 1, P, axes]; undefined where nothing turns
-    at::Tensor factor;     ///< [P] on cosines and sines; undefined: 1 (core/encoding/extrapolation.h)
+    HeadMaps maps;              ///< [H or 1, D, D]; undefined tensors without a map
+    at::Tensor frequency;       ///< [H or 1, P, axes]; undefined where nothing turns
+    at::Tensor factor;          ///< [P] on cosines and sines; undefined: 1 (core/encoding/extrapolation.h)
+    at::Tensor frequencyScale;  ///< [H] on the frequencies, of a variation; undefined: 1
+    at::Tensor output;          ///< [H] on the heads' outputs, 0 where one is switched off; undefined: 1
+    /// What must be orthogonal of the stored maps, [H or 1, D, D] each: U and V, or the map itself; empty: nothing.
+    std::vector<at::Tensor> orthogonal;
+    std::map<int, HeadMap> changed;  ///< maps that a variation changed, by index of the head
+    /// Frequencies with their scale, [H or 1, P, axes].
+    [[nodiscard]] at::Tensor turning() const;
 };
 
 /// All encodings: none, absolute, rope1d, axial, mixed, string, rethinking, video, harope, harope_mixed. A new one is a
@@ -78,9 +89,14 @@ struct LayerPositions {
                                            at::Generator& generator);
 
 /// Maps and frequencies of that attention; float64, except that weights which need a gradient keep their type.
-/// A matrix is looked for under `prefix` and then, shared by the model, without it (std::out_of_range).
+/// A matrix is looked for under `prefix` and then, shared by the model, without it (std::out_of_range). `layer` tells
+/// which changes of spec.changes apply; every map of the program comes from here. Throws RefusedChange.
 [[nodiscard]] LayerPositions layerPositions(const WeightTable& weights, const std::string& prefix,
-                                            const EncodingSpec& spec);
+                                            const EncodingSpec& spec, int layer);
+
+/// The stored map of one head (an index inside the parameters), ready to be changed or transplanted.
+[[nodiscard]] HeadMap storedMap(const WeightTable& weights, const std::string& prefix, const EncodingSpec& spec,
+                                int index);
 
 /// The parameters of the matrix, names without prefix; empty without a matrix.
 [[nodiscard]] WeightTable matrixWeights(const WeightTable& weights, const std::string& prefix,
@@ -91,7 +107,8 @@ struct LayerPositions {
 /// Maps between half-split features as maps between interleaved ones.
 [[nodiscard]] at::Tensor interleavedMap(const at::Tensor& map);
 
-/// Every layer turns alike and all heads too: one table serves the model.
+/// Every layer turns alike and all heads too, so that one table serves the model: frequencies that are neither learned
+/// nor changed.
 [[nodiscard]] bool sharesRotation(const EncodingSpec& spec);
 
 /// Is this the name of a parameter of an encoding (matrix or frequencies), of whatever layer?

@@ -53,6 +53,14 @@ double blend(double from, double to, double share) {
     return from * (1 - share) + to * share;
 }
 
+Ladder ladderOf(double width, double theta, int headDim, const Stretch& stretch, std::size_t axis) {
+    return {width, theta, stretch.scale[axis], stretch.length[axis], static_cast<double>(headDim), stretch.time};
+}
+
+double factorOf(E method, double scale) {
+    return method == E::Yarn ? 0.1 * std::log(scale) + 1 : 1;
+}
+
 double frequencyOf(E method, const Rung& r, const Ladder& l) {
     const double interpolated = r.w / l.scale;
     switch (method) {
@@ -88,19 +96,18 @@ void stretchLadder(LayerPositions& positions, const EncodingSpec& spec, const St
     auto w = frequency.accessor<double, 3>();
     const std::int64_t planes = frequency.size(1), axes = frequency.size(2);
     at::Tensor factor = at::ones({planes}, at::kDouble);
-    std::array<int, 2> counted = {0, 0};
+    std::array<int, 2> turning = {0, 0}, counted = {0, 0};
+    for (std::int64_t p = 0; p < planes; ++p)
+        for (std::int64_t a = 0; a < axes; ++a) turning[a] += w[0][p][a] != 0 ? 1 : 0;
+    const bool whole = spec.encoding->ladder == 1;
     for (std::int64_t p = 0; p < planes; ++p)
         for (std::int64_t a = 0; a < axes; ++a) {
             if (w[0][p][a] == 0) continue;
-            const Ladder ladder{static_cast<double>(spec.headDim) / spec.encoding->ladder,
-                                spec.theta,
-                                stretch.scale[a],
-                                stretch.length[a],
-                                static_cast<double>(spec.headDim),
-                                stretch.time};
-            const int index = spec.encoding->ladder == 1 ? static_cast<int>(p) : counted[a]++;
+            const int width = whole ? spec.headDim : 2 * turning[a];
+            const Ladder ladder = ladderOf(width, spec.theta, spec.headDim, stretch, a);
+            const int index = whole ? static_cast<int>(p) : counted[a]++;
             w[0][p][a] = frequencyOf(stretch.method, {w[0][p][a], index}, ladder);
-            if (stretch.method == E::Yarn) factor[p] = 0.1 * std::log(stretch.scale[a]) + 1;
+            factor[p] = factorOf(stretch.method, stretch.scale[a]);
         }
     positions.frequency = frequency;
     if (stretch.method == E::Yarn) positions.factor = factor;
@@ -142,6 +149,16 @@ void stretchPositions(LayerPositions& positions, const EncodingSpec& spec, const
         return;
     }
     if (spec.encoding->ladder > 0) stretchLadder(positions, spec, stretch);
+}
+
+StretchedLadder stretchedLadder(int width, double theta, int headDim, const Stretch& stretch, int axis) {
+    StretchedLadder out{at::empty({width / 2}, at::kDouble)};
+    const Ladder ladder = ladderOf(width, theta, headDim, stretch, static_cast<std::size_t>(axis));
+    const E method = stretch.active() ? stretch.method : E::None;
+    for (int i = 0; i < width / 2; ++i)
+        out.frequency[i] = frequencyOf(method, {std::pow(theta, -2.0 * i / width), i}, ladder);
+    out.factor = factorOf(method, ladder.scale);
+    return out;
 }
 
 double imageShare(double modelTime) {

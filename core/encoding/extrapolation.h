@@ -30,7 +30,8 @@ struct Stretch {
 [[nodiscard]] Stretch stretchOf(const Extrapolate& how, Grid trained, Grid target, int axes);
 
 /// Changes frequencies and sets the attention factors [P] of `positions` where the method has some. D_a: width of the
-/// ladder (D/2 for axial ones, else D), b theta, i index in the ladder, s scale of the plane's axis:
+/// ladder (twice its planes for axial ones, which is D/2 where both axes have as many; else D), b theta, i index in the
+/// ladder, s scale of the plane's axis:
 ///   Interpolation  w / s
 ///   NtkAware       b^(-2i/D_a), b := b s^(D_a/(D_a-2))
 ///   Yarn           w/s for planes slower than one turn over L, w for those faster than 32, linear in i between;
@@ -42,6 +43,14 @@ struct Stretch {
 /// Maps stay as they are: they know no positions. s = 1 changes nothing. Checked by
 /// tests/core/encoding/extrapolation_test.cpp.
 void stretchPositions(LayerPositions& positions, const EncodingSpec& spec, const Stretch& stretch);
+
+/// A ladder theta^(-2i/width) along one axis, stretched, of a head of `headDim` features.
+struct StretchedLadder {
+    at::Tensor frequency;  ///< [width/2] float64
+    double factor = 1;     ///< on cosines and sines
+};
+/// `axis` 0: the rows', 1: the columns'. Networks that give their own frequencies take them from here.
+[[nodiscard]] StretchedLadder stretchedLadder(int width, double theta, int headDim, const Stretch& stretch, int axis);
 
 /// Share of the way from noise to image of a model time on the 0..1000 scale.
 [[nodiscard]] double imageShare(double modelTime);

@@ -20,7 +20,7 @@ HaropeFactors haropeFactors(const at::Tensor& aU, const at::Tensor& aV, const at
     for (const at::Tensor& t : {aU, aV, sigma})
         if (t.scalar_type() != at::kFloat && t.scalar_type() != at::kDouble)
             throw std::invalid_argument("HARoPE maps are computed in float32 or float64");
-    const at::Tensor s = at::softplus(sigma.dim() == 1 ? sigma.unsqueeze(0) : sigma) + 1e-6;
+    const at::Tensor s = at::softplus(sigma.dim() == 1 ? sigma.unsqueeze(0) : sigma) + kSingularFloor;
     return {skewExponential(aU), s, skewExponential(aV)};
 }
 

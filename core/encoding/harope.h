@@ -7,6 +7,8 @@
 
 namespace ropescope {
 
+inline constexpr double kSingularFloor = 1e-6;  ///< the released code's: singular values stay above it
+
 /// The factors of HARoPE's matrix per head, as the file stores them: U, V orthogonal [H,D,D], s [H,D] > 0.
 /// H is 1 for a map shared by the layer's heads.
 struct HaropeFactors {

@@ -10,15 +10,13 @@
 namespace ropescope {
 namespace {
 
-constexpr double kFloor = 1e-6;  // the released code's: singular values stay above it
-
 /// softplus(this) = 1.
 double softplusOne() {
     return std::log(std::expm1(1.0));
 }
 
 at::Tensor aboveFloor(const at::Tensor& raw) {
-    return at::softplus(raw) + kFloor;
+    return at::softplus(raw) + kSingularFloor;
 }
 
 at::Tensor eyeLike(const at::Tensor& matrix) {

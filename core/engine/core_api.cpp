@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/checkpoint/tensor_table.h"
+#include "core/encoding/changes.h"
 #include "core/engine/bench/bench.h"
 #include "core/engine/check/self_check.h"
 #include "core/engine/machine/device.h"
@@ -16,6 +17,8 @@
 #include "core/engine/measure/classify.h"
 #include "core/engine/measure/compare.h"
 #include "core/engine/measure/forward.h"
+#include "core/engine/measure/pair.h"
+#include "core/engine/measure/sweep.h"
 #include "core/engine/network/text_prompt.h"
 #include "core/engine/run/decoder.h"
 #include "core/engine/run/generate.h"
@@ -23,6 +26,7 @@
 #include "core/engine/weights/fold.h"
 #include "core/engine/weights/heads.h"
 #include "core/model/lora.h"
+#include "core/training/dataset.h"
 #include "core/training/evaluate_command.h"
 #include "core/training/study_command.h"
 #include "core/training/train_command.h"
@@ -45,6 +49,8 @@ template <class Work>
 auto guarded(const Work& work) -> decltype(work()) {
     try {
         return work();
+    } catch (const RefusedChange& refused) {
+        return failure(refused.error);
     } catch (const std::bad_alloc&) {
         return failure(outOfMemory("allocation refused"));
     } catch (const c10::Error& error) {
@@ -62,6 +68,12 @@ template <class T>
 Result<Reply> asReply(Result<T> result) {
     if (!result) return failure(std::move(result.error()));
     return Reply(std::move(*result));
+}
+
+Result<LabelledPictures> testSet(const std::string& folder) {
+    auto set = readIdxFolder(folder, Split::Test);
+    if (!set) return failure(std::move(set.error()));
+    return LabelledPictures{std::move(set->images), std::move(set->labels)};
 }
 
 struct Answer {
@@ -94,6 +106,14 @@ struct Answer {
     Result<Reply> operator()(const DecodeRequest& r) const {
         const HeavyWork heavy;
         return asReply(decodeStep(r, context.stop));
+    }
+    Result<Reply> operator()(const PairRequest& r) const {
+        const HeavyWork heavy;
+        return asReply(runPair(r, context));
+    }
+    Result<Reply> operator()(const SweepRequest& r) const {
+        const HeavyWork heavy;
+        return asReply(sweep(r, context, testSet));
     }
     Result<Reply> operator()(const SavePngRequest&) const { return notHere(); }
     Result<Reply> operator()(const ReadSettingsRequest&) const { return notHere(); }

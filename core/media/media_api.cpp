@@ -12,6 +12,7 @@
 #include "core/data/atomic_file.h"
 #include "core/media/image_size.h"
 #include "core/media/png_file.h"
+#include "core/media/similarity.h"
 
 namespace ropescope {
 namespace {
@@ -132,6 +133,8 @@ public:
         }
         return makeArray(std::span<const std::uint8_t>(sheet.ptr(), sheet.total() * 3), {sheet.rows, sheet.cols, 3});
     }
+
+    Result<double> similarity(const Array& a, const Array& b) override { return structuralSimilarity(a, b); }
 };
 
 }  // namespace

@@ -38,6 +38,11 @@ public:
     /// Images of one size [h,w,3] in rows of `columns` (0: as square as possible), `gap` white pixels between, each
     /// pixel drawn `zoom` times. Throws std::invalid_argument on mixed sizes or no image.
     [[nodiscard]] virtual Array montage(const std::vector<Array>& images, int columns, int gap, int zoom) = 0;
+
+    /// Structural similarity (SSIM) of two pictures U8 [h,w,3], [h,w,1] or [h,w], as core/media/similarity.h defines
+    /// it: 1 for equal ones. Errors: Refused "picture-size" when the sizes differ or a side is shorter than 11 pixels.
+    /// Throws std::invalid_argument on other arrays.
+    [[nodiscard]] virtual Result<double> similarity(const Array& a, const Array& b) = 0;
 };
 
 }  // namespace ropescope

@@ -103,7 +103,7 @@ Result<ClipShape> clipShape(const TensorTable& table, const std::string& config)
 }
 
 ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids,
-                       const std::function<void()>& between) {
+                       const std::function<bool()>& goOn) {
     const auto n = static_cast<std::int64_t>(ids.size());
     if (n < 1 || n > shape.positions) throw std::invalid_argument("as many tokens as the encoder has places");
     const std::string prefix = prefixOf(weights);
@@ -115,7 +115,7 @@ ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::
     x = x.unsqueeze(0);
     ClipOutput out;
     for (int i = 0; i < shape.layers; ++i) {
-        if (between) between();
+        if (goOn && !goOn()) return {};
         if (i == shape.layers - 1) out.hidden = x;
         x = block(weights.block(prefix + "encoder.layers." + std::to_string(i) + "."), shape, x);
     }

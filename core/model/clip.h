@@ -27,9 +27,9 @@ struct ClipOutput {
     at::Tensor pooled;       ///< [1,width] of `last` at the end token; projected where the file has text_projection
     at::Tensor unprojected;  ///< the same without the projection, as FLUX takes it
 };
-/// `ids`: n tokens, at most shape.positions (std::invalid_argument). `between` is called before every layer and may
-/// throw.
+/// `ids`: n tokens, at most shape.positions (std::invalid_argument). `goOn` is asked before every layer: false
+/// ends the pass, and nothing is defined.
 [[nodiscard]] ClipOutput clipForward(WeightStore& weights, const ClipShape& shape, const std::vector<int>& ids,
-                                     const std::function<void()>& between = {});
+                                     const std::function<bool()>& goOn = {});
 
 }  // namespace ropescope

@@ -30,7 +30,7 @@ at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, con
     at::Tensor q = headNormed(w, name + "q_norm", shape.variant, qkv[0]);
     at::Tensor k = headNormed(w, name + "k_norm", shape.variant, qkv[1]);
     if (taps.projected) taps.projected(layer, q, k);
-    LayerPositions positions = layerPositions(w, name, shape.positions());
+    LayerPositions positions = layerPositions(w, name, shape.positions(), layer);
     if (taps.positions) taps.positions(layer, positions);
     if (shape.encoding->hasMaps()) {
         if (taps.maps) taps.maps(layer, positions.maps);
@@ -43,7 +43,8 @@ at::Tensor attention(const WeightTable& w, const DitShape& shape, int layer, con
     }
     if (taps.queryKey) taps.queryKey(layer, q, k);
     const auto project = [&](const at::Tensor& heads) {
-        return linearOf(w, name + "proj", heads.transpose(1, 2).reshape({batch, tokens, shape.width()}));
+        const at::Tensor out = switched(heads, positions.output);
+        return linearOf(w, name + "proj", out.transpose(1, 2).reshape({batch, tokens, shape.width()}));
     };
     if (taps.attend) return project(taps.attend(layer, q, k, qkv[2]));
     // Explicit, not fused: the taps need the probabilities, and LibTorch's fused backward is slower at these sizes.
@@ -126,8 +127,10 @@ at::Tensor ditForward(const WeightTable& w, const DitShape& shape, const at::Ten
     at::Tensor tokens = ditEmbed(w, shape, x);
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
     const at::Tensor condition = ditCondition(w, t, y, shape.timeDivisor);
-    for (int layer = 0; layer < shape.layers; ++layer)
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        if (taps.goOn && !taps.goOn(layer)) return {};
         tokens = ditBlock(w, shape, layer, tokens, ditModulation(w, layer, condition), grid, taps, taps.origin);
+    }
     return unpatchify(ditFinal(w, shape, tokens, condition), grid, shape.patch);
 }
 
@@ -137,6 +140,7 @@ bool foldable(const DitShape& shape) {
 
 DitShape folded(DitShape shape) {
     if (!shape.encoding->hasMaps() || !foldable(shape)) return shape;
+    shape.changes = frequencyChanges(shape.changes);
     const bool learned = shape.encoding->frequencies == Frequencies::Learned;
     shape.encoding = findEncoding(learned ? "mixed" : "axial").value();
     shape.convention = Convention::None;
@@ -145,14 +149,17 @@ DitShape folded(DitShape shape) {
     return shape;
 }
 
-WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
-    if (!shape.encoding->hasMaps() || !foldable(shape)) return w;
-    WeightTable result = w;
+void foldLayer(const WeightTable& w, const DitShape& shape, int layer, WeightTable& result) {
     const std::int64_t heads = shape.heads, d = shape.headDim, width = shape.width();
     const EncodingSpec spec = shape.positions();
-    for (int layer = 0; layer < shape.layers; ++layer) {
-        const std::string name = blockPrefix(layer) + "attn.";
-        const LayerPositions positions = layerPositions(w, name, spec);
+    const std::string name = blockPrefix(layer) + "attn.";
+    const LayerPositions positions = layerPositions(w, name, spec, layer);
+    if (positions.output.defined()) {
+        const at::Tensor& proj = w.at(name + "proj.weight");
+        result[name + "proj.weight"] =
+            (proj.view({width, heads, d}) * positions.output.to(proj.options()).unsqueeze(1)).view({width, width});
+    }
+    if (spec.encoding->hasMaps() && foldable(shape)) {
         const at::Tensor& weight = w.at(name + "qkv.weight");
         const auto stored = w.find(name + "qkv.bias");
         const at::Tensor bias = stored != w.end() ? stored->second : at::zeros({3 * width}, weight.options());
@@ -169,6 +176,15 @@ WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
         if (spec.encoding->frequencies == Frequencies::Learned)
             result[name + "freqs"] = positions.frequency.permute({2, 0, 1}).flip(0).to(weight.scalar_type());
     }
+}
+
+WeightTable foldMaps(const WeightTable& w, const DitShape& shape) {
+    const bool maps = shape.encoding->hasMaps() && foldable(shape);
+    if (!maps && !shape.changes) return w;
+    WeightTable result = w;
+    for (int layer = 0; layer < shape.layers; ++layer) foldLayer(w, shape, layer, result);
+    if (!maps) return result;
+    const EncodingSpec spec = shape.positions();
     for (const MatrixParameter& p : positionTensors("", spec)) result.erase(p.name);
     return result;
 }

@@ -38,17 +38,18 @@ struct DitShape {
     double timeDivisor = 128;                         ///< of the exponent of the time's frequencies; 127 in diffusers
     double secondNormEps = 1e-6;                      ///< of the norm before the MLP; 1e-5 in diffusers
     NetworkVariant variant = {};
-    bool nullClass = true;    ///< the label table ends in a row for "no class"
-    int mlpHidden = 0;        ///< 0: 4 x width
-    bool table = false;       ///< pos_embed is added beside an encoding that turns
-    Grid computedTable = {};  ///< diffusers does not store its position table: the grid to compute it for
+    bool nullClass = true;             ///< the label table ends in a row for "no class"
+    int mlpHidden = 0;                 ///< 0: 4 x width
+    bool table = false;                ///< pos_embed is added beside an encoding that turns
+    Grid computedTable = {};           ///< diffusers does not store its position table: the grid to compute it for
+    HeadChangesPtr changes = nullptr;  ///< of a variation; null: as stored
     [[nodiscard]] int width() const { return heads * headDim; }
     /// pos_embed is added to the patches.
     [[nodiscard]] bool addsTable() const { return table || encoding->added == PositionTable::Added; }
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
         return {encoding, heads, headDim, theta, convention, usual ? encoding->map->kinds.front() : matrix,
-                sharing,  order, layout};
+                sharing,  order, layout,  0,     changes};
     }
 };
 
@@ -69,6 +70,8 @@ struct DitTaps {
     std::function<at::Tensor(int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)> attend;
     /// Attention probabilities [B,H,N,N] (query, key).
     std::function<void(int layer, const at::Tensor& attention)> attention;
+    /// Asked before every layer: false ends the pass, which then gives an undefined tensor.
+    std::function<bool(int layer)> goOn;
 };
 
 /// The card as shapes. Errors: Refused when the card is no DiT or its sizes do not fit; Usage naming --convention when
@@ -115,6 +118,9 @@ struct DitTaps {
 /// their own type otherwise. Weights without maps, and those with a norm between projection and map (not foldable), are
 /// returned as they are.
 [[nodiscard]] WeightTable foldMaps(const WeightTable& weights, const DitShape& shape);
+/// The same for one layer: its projections (of a head whose output is off, zeros in the one behind the attention) go
+/// into `result`.
+void foldLayer(const WeightTable& weights, const DitShape& shape, int layer, WeightTable& result);
 /// The shape of foldMaps' result: "axial" in the place of axial encodings with maps, "mixed" where frequencies are
 /// learned per head (foldMaps then holds them as "freqs").
 [[nodiscard]] DitShape folded(DitShape shape);

@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 #include "core/kernel/modulate.h"
 #include "core/model/variant.h"
@@ -17,6 +19,10 @@ std::vector<int> distinctLabels(std::vector<int> labels) {
     return labels;
 }
 
+bool isOfAttention(const std::string& name) {
+    return isPositionParameter(name) || name.find(".attn.qkv.") != std::string::npos;
+}
+
 /// Complex turns of every layer, [N,1,1,P] or, where the heads turn differently, [N,1,H,P]; one for all layers where
 /// they turn alike, none where nothing turns.
 std::vector<at::Tensor> complexRotary(const WeightTable& weights, const DitShape& shape, Grid grid,
@@ -26,7 +32,7 @@ std::vector<at::Tensor> complexRotary(const WeightTable& weights, const DitShape
     const int distinct = sharesRotation(shape.positions()) ? 1 : shape.layers;
     for (int layer = 0; layer < distinct; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-        LayerPositions positions = layerPositions(weights, prefix, shape.positions());
+        LayerPositions positions = layerPositions(weights, prefix, shape.positions(), layer);
         stretchPositions(positions, shape.positions(), stretch);
         const RotaryTable table = rotaryTable(positions, grid);
         const at::Tensor turn = at::complex(table.cos, table.sin).to(device);  // [N,P] or [H,N,P]
@@ -55,7 +61,11 @@ at::Tensor rowsOf(const at::Tensor& all, const DitConditions& c, int time) {
 }  // namespace
 
 DitInference::DitInference(const WeightTable& weights, const DitShape& shape, at::Device device, at::ScalarType type)
-    : m_shape(folded(shape)), m_device(device), m_type(type) {
+    : m_shape(folded(shape)), m_stored(shape), m_device(device), m_type(type) {
+    if (shape.changes) throw std::invalid_argument("changes are given to varied()");
+    if (shape.encoding->hasMaps() && foldable(shape))
+        for (const auto& [name, tensor] : weights)
+            if (isOfAttention(name)) m_unfolded[name] = tensor;
     for (auto& [name, tensor] : foldMaps(weights, shape))
         m_weights[name] = tensor.to(device, isPositionParameter(name) ? at::kFloat : type).contiguous();
     for (int layer = 0; layer < shape.layers; ++layer) {
@@ -74,11 +84,38 @@ DitInference::DitInference(const WeightTable& weights, const DitShape& shape, at
                             maybe("mlp.fc2.weight"),
                             maybe("mlp.fc2.bias"),
                             {}});
-        if (m_shape.encoding->hasMaps()) {  // a norm stands between projections and maps
-            const HeadMaps maps = layerPositions(m_weights, prefix + "attn.", m_shape.positions()).maps;
-            m_blocks.back().maps = {maps.query.mT().to(device, type), maps.key.mT().to(device, type)};
-        }
+        takeMaps(layer);
     }
+}
+
+void DitInference::takeMaps(int layer) {
+    if (!m_shape.encoding->hasMaps()) return;  // a norm stands between projections and maps
+    const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+    const HeadMaps maps = layerPositions(m_weights, prefix, m_shape.positions(), layer).maps;
+    m_blocks[layer].maps = {maps.query.mT().to(m_device, m_type), maps.key.mT().to(m_device, m_type)};
+}
+
+DitInference DitInference::varied(HeadChangesPtr changes) const {
+    DitInference other = *this;
+    if (!changes) return other;
+    DitShape shape = m_stored;
+    shape.changes = std::move(changes);
+    other.m_shape = folded(shape);
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        if (!shape.changes->touchLayer(layer)) continue;
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        Block& block = other.m_blocks[layer];
+        WeightTable changed, own = m_unfolded.empty() ? m_weights : m_unfolded;
+        own[prefix + "proj.weight"] = m_weights.at(prefix + "proj.weight");
+        foldLayer(own, shape, layer, changed);
+        const auto take = [&](const char* name, at::Tensor& into) {
+            const auto found = changed.find(prefix + name);
+            if (found != changed.end()) into = found->second.to(m_device, m_type).contiguous();
+        };
+        take("qkv.weight", block.qkvWeight), take("qkv.bias", block.qkvBias), take("proj.weight", block.projWeight);
+        other.takeMaps(layer);
+    }
+    return other;
 }
 
 DitConditions DitInference::conditions(const std::vector<double>& times, const std::vector<int>& labels, Grid grid,
@@ -109,7 +146,7 @@ void DitInference::addPositions(DitConditions& c, const std::vector<double>& tim
     if (m_shape.addsTable() && method == Extrapolation::Interpolation)
         c.added = resizePositions(m_weights.at("pos_embed"), trained, c.grid);
     Stretch stretch = stretchOf(extrapolate, trained, c.grid, m_shape.encoding->axes);
-    c.rotaryOfTime = method == Extrapolation::TimeAware && stretch.active() && sharesRotation(m_shape.positions());
+    c.rotaryOfTime = method == Extrapolation::TimeAware && stretch.active();
     if (!c.rotaryOfTime) {
         c.rotary = complexRotary(m_weights, m_shape, c.grid, stretch, m_device);
         return;
@@ -151,8 +188,11 @@ at::Tensor DitInference::attention(int layer, const at::Tensor& x, const DitCond
     const at::Tensor qkv =
         at::linear(x, w.qkvWeight, w.qkvBias).view({batch, tokens, 3, m_shape.heads, m_shape.headDim});
     prepareHeads(layer, qkv);
-    const std::size_t turn = c.rotaryOfTime ? time : c.rotary.size() == 1 ? 0 : layer;
-    if (!c.rotary.empty()) rotateInPlace(qkv, c.rotary[turn]);
+    if (!c.rotary.empty()) {
+        const bool alike = sharesRotation(m_shape.positions());
+        const int first = c.rotaryOfTime ? time * (alike ? 1 : m_shape.layers) : 0;
+        rotateInPlace(qkv, c.rotary[first + (alike ? 0 : layer)]);
+    }
     const at::Tensor parts = qkv.permute({2, 0, 3, 1, 4});
     if (recording && recording->watched == layer)
         recording->queries = parts[0][0].clone(), recording->keys = parts[1][0].clone();

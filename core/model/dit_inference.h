@@ -18,7 +18,7 @@ struct DitConditions {
     std::int64_t distinct = 1;       ///< U: label rows that differ
     at::Tensor rowOf;                ///< [B] which of the U each image of the batch takes
     std::vector<at::Tensor> rotary;  ///< complex [N,1,1 or H,P]: none, one for all layers, or one per layer ..
-    bool rotaryOfTime = false;       ///< .. or, for all layers, one per time
+    bool rotaryOfTime = false;       ///< .. times as many, in the order of the times
     at::Tensor added;                ///< [1,N,C] in the place of pos_embed; undefined: pos_embed itself
     Grid grid;
 };
@@ -42,6 +42,10 @@ public:
     [[nodiscard]] const DitShape& shape() const { return m_shape; }
     [[nodiscard]] at::Device device() const { return m_device; }
 
+    /// This network with changes of heads, from the network as stored: only the layers that they touch are folded anew,
+    /// all other weights are shared. Null: as stored. Throws RefusedChange.
+    [[nodiscard]] DitInference varied(HeadChangesPtr changes) const;
+
     /// Conditions of every model time for a batch with these labels (the null class is shape().classes). With a method
     /// of extrapolation, positions for `grid` are made from those of the `trained` one.
     [[nodiscard]] DitConditions conditions(const std::vector<double>& times, const std::vector<int>& labels, Grid grid,
@@ -58,6 +62,8 @@ private:
         at::Tensor qkvWeight, qkvBias, projWeight, projBias, fc1Weight, fc1Bias, fc2Weight, fc2Bias;
         HeadMaps maps;  ///< transposed; undefined where they are folded or there are none
     };
+    /// Maps that could not be folded, into the layer's block.
+    void takeMaps(int layer);
     void addPositions(DitConditions& conditions, const std::vector<double>& times, const Extrapolate& extrapolate,
                       Grid trained) const;
     [[nodiscard]] at::Tensor attention(int layer, const at::Tensor& x, const DitConditions& conditions, int time,
@@ -69,7 +75,9 @@ private:
     [[nodiscard]] at::Tensor tokensNormed(const std::string& name, Norm norm, double eps, const at::Tensor& x,
                                           const at::Tensor& shift, const at::Tensor& scale) const;
 
-    DitShape m_shape;  ///< of the folded model: its encoding has no maps unless a norm stands before them
+    DitShape m_shape;        ///< of the folded model: its encoding has no maps unless a norm stands before them
+    DitShape m_stored;       ///< as loaded, without changes
+    WeightTable m_unfolded;  ///< of the attentions, as loaded: what folding a layer anew needs; empty where not folded
     at::Device m_device;
     at::ScalarType m_type;
     WeightTable m_weights;

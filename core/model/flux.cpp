@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "core/model/dit.h"
 
 namespace ropescope {
@@ -49,12 +51,21 @@ struct Run {
     WeightStore& weights;
     const FluxShape& shape;
     const JointTaps& taps;
+    at::Tensor ids;  ///< [T+N,3]
     RotaryTable rotary;
     at::Tensor vec;  ///< SiLU of the condition
     std::int64_t text = 0;
 
     [[nodiscard]] JointAttention attention(int layer, const WeightTable& w) const {
-        return {layer, &taps, text, jointMaps(w, "attn.", shape.positions), shape.mapTokens, &rotary};
+        const LayerPositions positions = jointPositions(w, "attn.", shape.positions, layer);
+        const at::Tensor& scale = positions.frequencyScale;
+        return {layer,
+                &taps,
+                text,
+                positions.maps,
+                positions.output,
+                shape.mapTokens,
+                scale.defined() ? rotaryAt(ids, shape.axesDims, shape.positions.theta, taps.stretch, scale) : rotary};
     }
     [[nodiscard]] std::vector<at::Tensor> modulation(const WeightTable& w, const std::string& name, int parts) const {
         return dense(w, name, vec).chunk(parts, -1);
@@ -108,20 +119,29 @@ Result<FluxShape> fluxShape(const ModelCard& card) {
     return shape;
 }
 
-at::Tensor fluxForward(WeightStore& weights, const FluxShape& shape, const FluxInput& in, const JointTaps& taps) {
+at::Tensor fluxForward(WeightStore& weights, const FluxShape& shape, const FluxInput& in, const JointTaps& taps,
+                       const std::function<bool(int layer)>& goOn) {
     const auto here = [&](const at::Tensor& x) { return x.to(weights.device(), weights.type()); };
     at::Tensor image = dense(weights.block("img_in"), "", here(in.image));
     at::Tensor words = dense(weights.block("txt_in"), "", here(in.text));
-    const at::Tensor ids = at::cat({in.textIds.to(at::kDouble), in.imageIds.to(at::kDouble)}, 0);
+    const at::Tensor shift = at::tensor({0, taps.origin.rows, taps.origin.cols}, at::kDouble);
+    const at::Tensor ids = at::cat({in.textIds.to(at::kDouble), in.imageIds.to(at::kDouble)}, 0) + shift;
     Run run{weights,
             shape,
             taps,
-            rotaryAt(ids, shape.axesDims, shape.positions.theta),
+            ids,
+            rotaryAt(ids, shape.axesDims, shape.positions.theta, taps.stretch),
             at::silu(conditionOf(weights, in)),
             words.size(1)};
-    for (int layer = 0; layer < shape.jointLayers; ++layer) run.joint(layer, image, words);
+    for (int layer = in.firstLayer; layer < shape.jointLayers; ++layer) {
+        if (goOn && !goOn(layer)) return {};
+        run.joint(layer, image, words);
+    }
     at::Tensor x = at::cat({words, image}, 1);
-    for (int layer = 0; layer < shape.singleLayers; ++layer) x = run.single(layer, x);
+    for (int layer = std::max(0, in.firstLayer - shape.jointLayers); layer < shape.singleLayers; ++layer) {
+        if (goOn && !goOn(shape.jointLayers + layer)) return {};
+        x = run.single(layer, x);
+    }
     const WeightTable last = weights.block("final_layer.");
     const std::vector<at::Tensor> m = dense(last, "adaLN_modulation.1", run.vec).chunk(2, -1);
     return dense(last, "linear", modulated(x.narrow(1, run.text, image.size(1)), m[0], m[1]));

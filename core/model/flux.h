@@ -33,10 +33,12 @@ struct FluxInput {
     at::Tensor guidance;  ///< [B]; undefined for models without that input
     at::Tensor imageIds;  ///< [N,3] positions
     at::Tensor textIds;   ///< [T,3]
+    int firstLayer = 0;   ///< layers before it are left out
 };
 
-/// The velocity [B,N,channels]. Layers are counted joint ones first, as in the card.
+/// The velocity [B,N,channels]. Layers are counted joint ones first, as in the card. `goOn` is asked before every
+/// layer: false ends the pass, which then gives an undefined tensor.
 [[nodiscard]] at::Tensor fluxForward(WeightStore& weights, const FluxShape& shape, const FluxInput& input,
-                                     const JointTaps& taps = {});
+                                     const JointTaps& taps = {}, const std::function<bool(int layer)>& goOn = {});
 
 }  // namespace ropescope

@@ -4,6 +4,9 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <numeric>
+
+#include "core/model/variant.h"
 
 namespace ropescope {
 namespace {
@@ -47,12 +50,13 @@ std::vector<at::Tensor> headsOf(const at::Tensor& qkv, int heads) {
 }
 
 at::Tensor attend(const JointAttention& a, at::Tensor q, at::Tensor k, const at::Tensor& v) {
+    if (a.taps->projected) a.taps->projected(a.layer, q, k, a.text);
     if (a.maps.query.defined()) {
         HeadMaps maps = a.maps;
         if (a.taps->maps) a.taps->maps(a.layer, maps);
         q = mapped(a, q, maps.query), k = mapped(a, k, maps.key);
     }
-    if (a.rotary) q = rotate(q, *a.rotary), k = rotate(k, *a.rotary);
+    if (a.rotary.cos.defined()) q = rotate(q, a.rotary), k = rotate(k, a.rotary);
     if (a.taps->queryKey) a.taps->queryKey(a.layer, q, k, a.text);
     at::Tensor out;
     if (a.taps->attention) {
@@ -63,15 +67,20 @@ at::Tensor attend(const JointAttention& a, at::Tensor q, at::Tensor k, const at:
     } else {
         out = at::scaled_dot_product_attention(q, k, v);
     }
-    return out.transpose(1, 2).reshape({q.size(0), q.size(2), -1});
+    return switched(out, a.output).transpose(1, 2).reshape({q.size(0), q.size(2), -1});
 }
 
-HeadMaps jointMaps(const WeightTable& block, const std::string& prefix, const EncodingSpec& spec) {
-    if (!spec.encoding || !spec.encoding->hasMaps()) return {};
-    const std::string own = prefix + std::string(spec.encoding->map->prefix);
-    const auto first = block.lower_bound(own);
-    if (first == block.end() || !first->first.starts_with(own)) return {};
-    return matrixMaps(spec.matrix, matrixWeights(block, prefix, spec), spec.convention);
+LayerPositions jointPositions(const WeightTable& block, const std::string& prefix, const EncodingSpec& spec,
+                              int layer) {
+    EncodingSpec own = spec;
+    if (own.encoding->hasMaps()) {
+        const std::string maps = prefix + std::string(own.encoding->map->prefix);
+        const auto first = block.lower_bound(maps);
+        // Maps may have been learned in other layers alone.
+        if (first == block.end() || !first->first.starts_with(maps))
+            own.encoding = findEncoding("none").value(), own.matrix = MatrixKind::None;
+    }
+    return layerPositions(block, prefix, own, layer);
 }
 
 Result<EncodingSpec> mapsOf(const ModelCard& card) {
@@ -87,16 +96,22 @@ Result<EncodingSpec> mapsOf(const ModelCard& card) {
     return spec;
 }
 
-RotaryTable rotaryAt(const at::Tensor& positions, std::span<const int> dims, double theta) {
-    std::vector<at::Tensor> angles;
+RotaryTable rotaryAt(const at::Tensor& positions, std::span<const int> dims, double theta, const Stretch& stretch,
+                     const at::Tensor& scale) {
+    std::vector<at::Tensor> angles, factors;
     const at::Tensor wide = positions.to(at::kCPU, at::kDouble);
-    for (std::size_t axis = 0; axis < dims.size(); ++axis) {
-        const at::Tensor k = at::arange(dims[axis] / 2, at::kDouble);
-        const at::Tensor frequency = at::exp(k * (-2.0 / dims[axis] * std::log(theta)));
-        angles.push_back(at::outer(wide.select(1, static_cast<std::int64_t>(axis)), frequency));
+    const int headDim = std::accumulate(dims.begin(), dims.end(), 0), image = static_cast<int>(dims.size()) - 2;
+    for (int axis = 0; axis < static_cast<int>(dims.size()); ++axis) {
+        const bool still = axis < image;  // no axis of the picture
+        const StretchedLadder ladder =
+            stretchedLadder(dims[axis], theta, headDim, still ? Stretch() : stretch, still ? 0 : axis - image);
+        angles.push_back(at::outer(wide.select(1, axis), ladder.frequency));
+        factors.push_back(at::full({dims[axis] / 2}, ladder.factor, at::kDouble));
     }
-    const at::Tensor angle = at::cat(angles, 1);
-    return {angle.cos().to(at::kFloat), angle.sin().to(at::kFloat)};
+    at::Tensor angle = at::cat(angles, 1);
+    if (scale.defined()) angle = angle * scale.to(angle.options()).view({-1, 1, 1});
+    const at::Tensor factor = at::cat(factors);
+    return {(angle.cos() * factor).to(at::kFloat), (angle.sin() * factor).to(at::kFloat)};
 }
 
 }  // namespace ropescope

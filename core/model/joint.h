@@ -9,6 +9,7 @@
 
 #include "core/data/model_card.h"
 #include "core/encoding/encoding.h"
+#include "core/encoding/extrapolation.h"
 
 // What the transformers of FLUX and SD3 share: text and image tokens in one attention.
 // B batch, T text tokens, N image tokens, H heads, D head dimension, C = H*D width. Text comes first.
@@ -17,12 +18,18 @@ namespace ropescope {
 
 /// Points where a probe listens; empty ones cost nothing.
 struct JointTaps {
+    /// Queries and keys [B,H,T+N,D] as projected and normed, before map and rotary.
+    std::function<void(int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text)> projected = {};
     /// Before a layer's maps are used; may be replaced. Not called without maps.
-    std::function<void(int layer, HeadMaps& maps)> maps;
+    std::function<void(int layer, HeadMaps& maps)> maps = {};
     /// Queries and keys [B,H,T+N,D] after norm, map and rotary, before the product; may be replaced.
-    std::function<void(int layer, at::Tensor& q, at::Tensor& k, std::int64_t text)> queryKey;
+    std::function<void(int layer, at::Tensor& q, at::Tensor& k, std::int64_t text)> queryKey = {};
     /// Attention probabilities [B,H,T+N,T+N] (query, key). Given, they are formed.
-    std::function<void(int layer, const at::Tensor& attention, std::int64_t text)> attention;
+    std::function<void(int layer, const at::Tensor& attention, std::int64_t text)> attention = {};
+    /// Shifts the rows and columns of all tokens, text too, which changes nothing but rounding.
+    Grid origin = {};
+    /// Frequencies for a picture larger than the trained ones.
+    Stretch stretch = {};
 };
 
 /// y = x W^T + b with "NAME.weight" and "NAME.bias".
@@ -43,15 +50,17 @@ struct JointAttention {
     const JointTaps* taps = nullptr;
     std::int64_t text = 0;  ///< T
     HeadMaps maps;          ///< [H,D,D]; undefined without
+    at::Tensor output;      ///< [H] on the heads' outputs; undefined: 1
     MapTokens mapTokens = MapTokens::All;
-    const RotaryTable* rotary = nullptr;  ///< of all T+N tokens; null: nothing turns
+    RotaryTable rotary;  ///< of all T+N tokens, [T+N,P] or [H,T+N,P]; undefined: nothing turns
 };
 /// softmax(q k^T / sqrt(D)) v -> [B, T+N, C]; q, k, v [B,H,T+N,D].
 [[nodiscard]] at::Tensor attend(const JointAttention& a, at::Tensor q, at::Tensor k, const at::Tensor& v);
 
-/// The maps of an attention whose parameters ("learnable_rot.A_u", ...) are in `block` under `prefix`; undefined
-/// tensors when there are none there.
-[[nodiscard]] HeadMaps jointMaps(const WeightTable& block, const std::string& prefix, const EncodingSpec& spec);
+/// Maps, and what a variation changes, of an attention of that layer whose parameters ("learnable_rot.A_u", ...) are in
+/// `block` under `prefix`; undefined maps when there are none there. Frequencies are not set: networks give their own.
+[[nodiscard]] LayerPositions jointPositions(const WeightTable& block, const std::string& prefix,
+                                            const EncodingSpec& spec, int layer);
 
 /// The maps that a FLUX or MMDiT has, if any, and theta; an encoding without maps where it has none. Errors: Usage
 /// naming
@@ -59,7 +68,9 @@ struct JointAttention {
 [[nodiscard]] Result<EncodingSpec> mapsOf(const ModelCard& card);
 
 /// Angles of tokens at `positions` [n, axes] (row numbers may be fractional): cos and sin [n, P] float32, computed in
-/// float64. Axis a owns dims[a]/2 planes with frequencies theta^(-2k/dims[a]).
-[[nodiscard]] RotaryTable rotaryAt(const at::Tensor& positions, std::span<const int> dims, double theta);
+/// float64. Axis a owns dims[a]/2 planes with frequencies theta^(-2k/dims[a]); the last two axes are rows and columns,
+/// and theirs are stretched, each as a ladder of width dims[a]. With a scale [H] of frequencies, [H, n, P].
+[[nodiscard]] RotaryTable rotaryAt(const at::Tensor& positions, std::span<const int> dims, double theta,
+                                   const Stretch& stretch = {}, const at::Tensor& scale = {});
 
 }  // namespace ropescope

@@ -223,8 +223,8 @@ private:
         const Rows rows = rowsOf(target, weight);
         if (auto done = addBias(module, parts, target, rows, *scale); !done) return done;
         if (f->factors.empty()) return {};
-        WeightChange change{
-            f->kind, std::move(f->factors), *scale * m_ref.strength, rows.first, rows.count, target.swappedHalves, {}};
+        WeightChange change{f->kind,    std::move(f->factors), *scale, m_number, rows.first,
+                            rows.count, target.swappedHalves,  {}};
         const std::vector<std::int64_t> made = shapeOf(change);
         if (made != std::vector{rows.count, weight[1]})
             return refused("LO-03", module, "the change does not fit its layer",
@@ -267,7 +267,8 @@ private:
             const double own = part == LoraPart::UpBias ? scale : 1;
             m_set.changes[bias].push_back({Kind::Difference,
                                            {values->reshape({-1})},
-                                           own * m_ref.strength,
+                                           own,
+                                           m_number,
                                            rows.first,
                                            rows.count,
                                            target.swappedHalves,
@@ -308,7 +309,8 @@ private:
     const LoraRef& m_ref;
     LoraSet& m_set;
     LoraScales m_scales;
-    bool m_alphas = false;  ///< the file has alpha tensors
+    bool m_alphas = false;                                    ///< the file has alpha tensors
+    int m_number = static_cast<int>(m_set.strengths.size());  ///< of the file
 };
 
 /// A folder as PEFT or diffusers writes it stands for the file in it.
@@ -339,6 +341,7 @@ Result<LoraSet> readLoras(const TensorTable& model, const std::vector<LoraRef>& 
         const auto file = TensorTable::openPlain(fileOf(lora.path));
         if (!file) return failure(file.error());
         if (auto read = Reader(model, targets, *file, lora, set).run(); !read) return failure(read.error());
+        set.strengths.push_back(lora.strength);
     }
     return set;
 }
@@ -372,6 +375,12 @@ Result<LorasReport> matchLoras(const LorasRequest& request) {
     return report;
 }
 
+bool LoraSet::dials() const {
+    return std::ranges::none_of(changes, [](const auto& of) {
+        return std::ranges::any_of(of.second, [](const WeightChange& c) { return c.magnitude.defined(); });
+    });
+}
+
 std::string describeMatch(const LoraMatch& match) {
     std::string text = printable(match.path) + ": " + std::to_string(match.matched) + " of " +
                        std::to_string(match.all) + " layers match";
@@ -383,11 +392,12 @@ std::string describeMatch(const LoraMatch& match) {
     return text;
 }
 
-at::Tensor changed(const at::Tensor& weight, const std::vector<WeightChange>& changes) {
+at::Tensor changed(const at::Tensor& weight, const std::vector<WeightChange>& changes,
+                   const std::vector<double>& strengths) {
     at::Tensor out = weight.to(at::kFloat, false, true);
     for (const WeightChange& c : changes) {
         at::Tensor rows = out.narrow(0, c.firstRow, c.rows);
-        rows.add_(deltaOf(c), c.scale);
+        rows.add_(deltaOf(c), c.scale * strengths.at(c.file));
         if (!c.magnitude.defined()) continue;
         const std::int64_t along = c.magnitude.size(1) == 1 ? 1 : 0;
         rows.mul_(c.magnitude / rows.square().sum(along, true).sqrt());

@@ -26,7 +26,8 @@ struct WeightChange {
     /// LowRank: A [r,in], B [rows,r]. Hadamard: A1 [rows,r], B1 [r,in], A2, B2. Kronecker: W1, W2. Difference: itself.
     /// float32.
     std::vector<at::Tensor> factors;
-    double scale = 1;
+    double scale = 1;  ///< at strength 1
+    int file = 0;      ///< which of the LoRAs it comes from
     std::int64_t firstRow = 0;
     std::int64_t rows = 0;
     bool swappedHalves = false;  ///< of the rows, to put the change in the order of the weight
@@ -36,7 +37,10 @@ struct WeightChange {
 struct LoraSet {
     std::map<std::string, std::vector<WeightChange>> changes;  ///< by the weight's original name
     std::vector<std::string> notes;                            ///< per file: how many layers match, in words
-    [[nodiscard]] std::uint64_t bytes() const;                 ///< that the changes take
+    std::vector<double> strengths;                             ///< per file
+    /// Whether other strengths make sense: DoRA has the one it was made for.
+    [[nodiscard]] bool dials() const;
+    [[nodiscard]] std::uint64_t bytes() const;  ///< that the changes take
 };
 
 /// Changes under the names of diffusers, PEFT (any one adapter), kohya, LyCORIS, X-Labs and the original modules, with
@@ -53,7 +57,8 @@ struct LoraSet {
 /// "FILE: 7 of 9 layers match, not NAME; left out: 12 for text encoders".
 [[nodiscard]] std::string describeMatch(const LoraMatch& match);
 
-/// The weight [out, in] (or bias [out]) with the changes made, float32.
-[[nodiscard]] at::Tensor changed(const at::Tensor& weight, const std::vector<WeightChange>& changes);
+/// The weight [out, in] (or bias [out]) with the changes made at the strengths of their files, float32.
+[[nodiscard]] at::Tensor changed(const at::Tensor& weight, const std::vector<WeightChange>& changes,
+                                 const std::vector<double>& strengths);
 
 }  // namespace ropescope

@@ -3,8 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
-#include <optional>
 #include <stdexcept>
 
 #include "core/model/dit.h"
@@ -24,13 +24,25 @@ at::Tensor middle(const at::Tensor& table, Grid all, Grid grid) {
         .reshape({1, grid.tokens(), -1});
 }
 
-/// Rotary positions of text (none) and image, for models with maps.
-RotaryTable rotaryOf(const MmditShape& shape, std::int64_t text, Grid grid) {
+/// The positions of a picture: of the trained size resized where that is asked for.
+at::Tensor added(const at::Tensor& table, Grid all, Grid grid, const Stretch& stretch) {
+    if (stretch.method != Extrapolation::Interpolation || !stretch.active()) return middle(table, all, grid);
+    const auto side = [](double trained, int now) { return std::min(static_cast<int>(trained), now); };
+    const Grid trained{side(stretch.length[0], grid.rows), side(stretch.length[1], grid.cols)};
+    return resizePositions(middle(table, all, trained), trained, grid);
+}
+
+/// Rotary positions of text (all at the origin) and image; none without maps. `scale` [H] of frequencies may be
+/// undefined.
+RotaryTable rotaryOf(const MmditShape& shape, std::int64_t text, Grid grid, const JointTaps& taps,
+                     const at::Tensor& scale) {
+    if (!shape.positions.encoding->hasMaps()) return {};
     at::Tensor ids = at::zeros({text + grid.tokens(), 2}, at::kDouble);
     auto p = ids.accessor<double, 2>();
     for (int n = 0; n < grid.tokens(); ++n) p[text + n][0] = n / grid.cols, p[text + n][1] = n % grid.cols;
     const int dims[] = {shape.headDim / 2, shape.headDim / 2};
-    return rotaryAt(ids, dims, shape.positions.theta);
+    const at::Tensor shift = at::tensor({taps.origin.rows, taps.origin.cols}, at::kDouble);
+    return rotaryAt(ids + shift, dims, shape.positions.theta, taps.stretch, scale);
 }
 
 struct Run {
@@ -39,7 +51,8 @@ struct Run {
     const JointTaps& taps;
     at::Tensor condition;  ///< after SiLU
     std::int64_t text = 0;
-    std::optional<RotaryTable> joint, image;  ///< with maps
+    Grid grid;
+    RotaryTable joint, image;  ///< with maps
 
     [[nodiscard]] Parts heads(const WeightTable& w, const std::string& name, const at::Tensor& x) const {
         Parts parts = headsOf(dense(w, name + "qkv", x), shape.heads);
@@ -53,9 +66,11 @@ struct Run {
     /// The second attention of a block, over the image alone. Probes listen to the first one only.
     [[nodiscard]] at::Tensor second(const WeightTable& w, const at::Tensor& x) const {
         const Parts own = heads(w, "x_block.attn2.", x);
-        static const JointTaps silent;
-        const JointAttention a{
-            0, &silent, 0, jointMaps(w, "x_block.attn2.", shape.positions), MapTokens::All, image ? &*image : nullptr};
+        EncodingSpec stored = shape.positions;
+        stored.changes = nullptr;  // heads are those of the first attention
+        const JointTaps silent;
+        const JointAttention a{0,  &silent,        0,    jointPositions(w, "x_block.attn2.", stored, 0).maps,
+                               {}, MapTokens::All, image};
         return dense(w, "x_block.attn2.proj", attend(a, own[0], own[1], own[2]));
     }
 
@@ -66,8 +81,15 @@ struct Run {
         const bool last = mc.size() == 2;
         const Parts own = heads(w, "x_block.attn.", modulated(x, mx[0], mx[1]));
         const Parts other = heads(w, "context_block.attn.", modulated(words, mc[0], mc[1]));
-        const JointAttention a{
-            layer, &taps, text, jointMaps(w, "attn.", shape.positions), shape.mapTokens, joint ? &*joint : nullptr};
+        const LayerPositions positions = jointPositions(w, "attn.", shape.positions, layer);
+        const at::Tensor& scale = positions.frequencyScale;
+        const JointAttention a{layer,
+                               &taps,
+                               text,
+                               positions.maps,
+                               positions.output,
+                               shape.mapTokens,
+                               scale.defined() ? rotaryOf(shape, text, grid, taps, scale) : joint};
         const at::Tensor mixed =
             attend(a, at::cat({other[0], own[0]}, 2), at::cat({other[1], own[1]}, 2), at::cat({other[2], own[2]}, 2));
         const at::Tensor before = x;
@@ -114,7 +136,8 @@ Result<MmditShape> mmditShape(const ModelCard& card) {
     return shape;
 }
 
-at::Tensor mmditForward(WeightStore& weights, const MmditShape& shape, const MmditInput& in, const JointTaps& taps) {
+at::Tensor mmditForward(WeightStore& weights, const MmditShape& shape, const MmditInput& in, const JointTaps& taps,
+                        const std::function<bool(int layer)>& goOn) {
     const auto here = [&](const at::Tensor& x) { return x.to(weights.device(), weights.type()); };
     const int p = shape.patch;
     const at::Tensor latents = here(in.latents);
@@ -127,12 +150,14 @@ at::Tensor mmditForward(WeightStore& weights, const MmditShape& shape, const Mmd
                                   .permute({0, 2, 4, 1, 3, 5})
                                   .reshape({batch, grid.tokens(), -1}),
                               patches.at("proj.weight").flatten(1), patches.at("proj.bias"));
-    if (shape.table.tokens() > 0) x = x + middle(weights.block("pos_embed").at(""), shape.table, grid);
+    if (shape.table.tokens() > 0) x = x + added(weights.block("pos_embed").at(""), shape.table, grid, taps.stretch);
     at::Tensor words = dense(weights.block("context_embedder"), "", here(in.text));
-    Run run{weights, shape, taps, at::silu(embedded(weights, in)), words.size(1), {}, {}};
-    if (shape.positions.encoding->hasMaps())
-        run.joint = rotaryOf(shape, run.text, grid), run.image = rotaryOf(shape, 0, grid);
-    for (int layer = 0; layer < shape.layers; ++layer) run.block(layer, x, words);
+    Run run{weights, shape, taps, at::silu(embedded(weights, in)), words.size(1), grid, {}, {}};
+    run.joint = rotaryOf(shape, run.text, grid, taps, {}), run.image = rotaryOf(shape, 0, grid, taps, {});
+    for (int layer = in.firstLayer; layer < shape.layers; ++layer) {
+        if (goOn && !goOn(layer)) return {};
+        run.block(layer, x, words);
+    }
     const WeightTable last = weights.block("final_layer.");
     const Parts m = dense(last, "adaLN_modulation.1", run.condition).chunk(2, -1);
     return unpatchify(dense(last, "linear", modulated(x, m[0], m[1])), grid, p);

@@ -36,11 +36,13 @@ struct MmditInput {
     at::Tensor text;     ///< [B,T,context width]
     at::Tensor pooled;   ///< [B,pooled width]
     at::Tensor time;     ///< [B], 1000 sigma
+    int firstLayer = 0;  ///< layers before it are left out
 };
 
 /// The velocity [B,outChannels,h,w]. Throws std::invalid_argument when the sides are no multiples of the patch or the
-/// grid is larger than the position table.
+/// grid is larger than the position table. Interpolation resizes the middle that trained pictures use instead. `goOn`
+/// as for fluxForward().
 [[nodiscard]] at::Tensor mmditForward(WeightStore& weights, const MmditShape& shape, const MmditInput& input,
-                                      const JointTaps& taps = {});
+                                      const JointTaps& taps = {}, const std::function<bool(int layer)>& goOn = {});
 
 }  // namespace ropescope

@@ -117,7 +117,7 @@ Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config) {
 }
 
 at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vector<int>& ids,
-                     const std::function<void()>& between) {
+                     const std::function<bool()>& goOn) {
     if (ids.empty()) throw std::invalid_argument("at least one token");
     const std::string name = weights.has("shared.weight") ? "shared" : "encoder.embed_tokens";
     const at::Tensor words = weights.block(name).at(".weight");
@@ -125,7 +125,7 @@ at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vect
     at::Tensor x = words.index_select(0, index.to(words.device())).unsqueeze(0);
     const at::Tensor bias = positionBias(weights, shape, x.size(1));
     for (int i = 0; i < shape.layers; ++i) {
-        if (between) between();
+        if (goOn && !goOn()) return {};
         const WeightTable w = weights.block("encoder.block." + std::to_string(i) + ".");
         const auto normed = [&](const char* name) { return rmsNorm(x, w.at(name)).to(weights.type()); };
         x = x + attention(w, shape, normed("layer.0.layer_norm.weight"), bias);

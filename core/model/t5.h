@@ -20,9 +20,9 @@ struct T5Shape {
 [[nodiscard]] Result<T5Shape> t5Shape(const TensorTable& table, const std::string& config);
 
 /// The last hidden states [1,n,width]; padding attends and is attended, as in the pipelines of FLUX and SD3.
-/// `between` is called before every layer and may throw.
+/// `goOn` is asked before every layer: false ends the pass, which then gives an undefined tensor.
 [[nodiscard]] at::Tensor t5Forward(WeightStore& weights, const T5Shape& shape, const std::vector<int>& ids,
-                                   const std::function<void()>& between = {});
+                                   const std::function<bool()>& goOn = {});
 
 /// Bucket of key - query: 0 .. buckets-1, both directions (arXiv 1910.10683, as transformers computes it).
 [[nodiscard]] int t5Bucket(int offset, int buckets, int maxDistance);

@@ -38,6 +38,10 @@ at::Tensor activated(const at::Tensor& x, Activation activation) {
     return x;
 }
 
+at::Tensor switched(const at::Tensor& heads, const at::Tensor& factor) {
+    return factor.defined() ? heads * factor.to(heads.options()).view({1, -1, 1, 1}) : heads;
+}
+
 at::Tensor linearOf(const WeightTable& w, const std::string& name, const at::Tensor& x) {
     const auto bias = w.find(name + ".bias");
     return at::linear(x, w.at(name + ".weight"), bias != w.end() ? bias->second : at::Tensor());

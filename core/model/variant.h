@@ -24,6 +24,8 @@ namespace ropescope {
 /// fc2(act(fc1 x)), or w3(act(a) b) with the halves (a, b) of w12 x. `prefix` ends with a dot.
 [[nodiscard]] at::Tensor mlpOf(const WeightTable& w, const std::string& prefix, bool gated, Activation activation,
                                const at::Tensor& x);
+/// The heads' outputs [B,H,N,D] times `factor` [H], where it is defined.
+[[nodiscard]] at::Tensor switched(const at::Tensor& heads, const at::Tensor& factor);
 /// x W^T + b; without a bias where there is none.
 [[nodiscard]] at::Tensor linearOf(const WeightTable& w, const std::string& name, const at::Tensor& x);
 

@@ -44,7 +44,7 @@ at::Tensor attention(const WeightTable& w, const ViTShape& shape, int layer, con
     at::Tensor q = headNormed(w, name + "q_norm", shape.variant, qkv[0]);
     at::Tensor k = headNormed(w, name + "k_norm", shape.variant, qkv[1]);
     if (taps.projected) taps.projected(layer, q, k);
-    LayerPositions positions = layerPositions(w, name, shape.positions());
+    LayerPositions positions = layerPositions(w, name, shape.positions(), layer);
     if (taps.positions) taps.positions(layer, positions);
     if (shape.encoding->hasMaps()) {
         if (taps.maps) taps.maps(layer, positions.maps);
@@ -58,7 +58,8 @@ at::Tensor attention(const WeightTable& w, const ViTShape& shape, int layer, con
     }
     if (taps.queryKey) taps.queryKey(layer, q, k);
     const auto project = [&](const at::Tensor& heads) {
-        return linearOf(w, name + "proj", heads.transpose(1, 2).reshape({batch, tokens, shape.width()}));
+        const at::Tensor out = switched(heads, positions.output);
+        return linearOf(w, name + "proj", out.transpose(1, 2).reshape({batch, tokens, shape.width()}));
     };
     if (taps.attend) return project(taps.attend(layer, q, k, qkv[2]));
     const at::Tensor weight = at::softmax(at::matmul(q, k.mT()) * std::pow(shape.headDim, -0.5), -1);
@@ -172,6 +173,7 @@ at::Tensor vitForward(const WeightTable& w, const ViTShape& shape, const at::Ten
     at::Tensor tokens = vitEmbed(w, shape, x);
     const Grid grid{static_cast<int>(x.size(2) / shape.patch), static_cast<int>(x.size(3) / shape.patch)};
     for (int layer = 0; layer < shape.layers; ++layer) {
+        if (taps.goOn && !taps.goOn(layer)) return {};
         const std::string block = blockPrefix(layer);
         const at::Tensor mixed = attention(w, shape, layer, norm(w, shape, block + "norm1", tokens), grid, taps);
         tokens = tokens + scaled(w, shape, block + "gamma_1", mixed);
@@ -189,6 +191,7 @@ bool foldable(const ViTShape& shape) {
 
 ViTShape folded(ViTShape shape) {
     if (!shape.encoding->hasMaps() || !foldable(shape)) return shape;
+    shape.changes = frequencyChanges(shape.changes);
     DitShape plain;
     plain.encoding = shape.encoding;
     shape.encoding = folded(plain).encoding;
@@ -198,15 +201,29 @@ ViTShape folded(ViTShape shape) {
     return shape;
 }
 
-WeightTable foldViTMaps(const WeightTable& weights, const ViTShape& shape) {
-    if (!foldable(shape)) return weights;
-    // The projections of both networks are laid out alike.
+namespace {
+
+/// The projections of both networks are laid out alike.
+DitShape sameAttention(const ViTShape& shape) {
     DitShape same;
     same.layers = shape.layers, same.heads = shape.heads, same.headDim = shape.headDim, same.theta = shape.theta;
     same.encoding = shape.encoding, same.convention = shape.convention, same.matrix = shape.matrix;
     same.variant.headNorm = shape.variant.headNorm;
     same.sharing = shape.sharing, same.order = shape.order, same.layout = shape.layout;
-    return foldMaps(weights, same);
+    same.changes = shape.changes;
+    // Maps that pass the class token by stay out of the projections, as those behind a norm do.
+    if (!foldable(shape)) same.variant.headNorm = Norm::Layer;
+    return same;
+}
+
+}  // namespace
+
+void foldViTLayer(const WeightTable& weights, const ViTShape& shape, int layer, WeightTable& result) {
+    foldLayer(weights, sameAttention(shape), layer, result);
+}
+
+WeightTable foldViTMaps(const WeightTable& weights, const ViTShape& shape) {
+    return foldMaps(weights, sameAttention(shape));
 }
 
 }  // namespace ropescope

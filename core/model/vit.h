@@ -43,6 +43,7 @@ struct ViTShape {
     bool layerScale = false;  ///< gamma_1, gamma_2 in every block
     MapTokens mapTokens = MapTokens::All;
     NetworkVariant variant = ViTSizes::viTVariant();
+    HeadChangesPtr changes = nullptr;  ///< of a variation; null: as stored
     /// Tokens before the patches: class token, distillation token, registers.
     [[nodiscard]] int leadTokens() const {
         return (classToken ? 1 : 0) + (variant.distilled ? 1 : 0) + variant.registers;
@@ -56,7 +57,7 @@ struct ViTShape {
     [[nodiscard]] EncodingSpec positions() const {
         const bool usual = encoding->hasMaps() && matrix == MatrixKind::None;
         return {encoding, heads, headDim, theta, convention, usual ? encoding->map->kinds.front() : matrix,
-                sharing,  order, layout};
+                sharing,  order, layout,  0,     changes};
     }
 };
 
@@ -93,6 +94,8 @@ using ViTTaps = DitTaps;
 /// Maps multiplied into the projections as foldMaps does for a DiT. Weights without maps, and those whose class token
 /// the maps pass by (MapTokens::PatchesOnly with a class token: not foldable), are returned as they are.
 [[nodiscard]] WeightTable foldViTMaps(const WeightTable& weights, const ViTShape& shape);
+/// The same for one layer, into `result` (foldLayer).
+void foldViTLayer(const WeightTable& weights, const ViTShape& shape, int layer, WeightTable& result);
 /// The shape of foldViTMaps' result.
 [[nodiscard]] ViTShape folded(ViTShape shape);
 /// Can the maps be folded: there are none that pass the class token by, and no norm stands before them.

@@ -3,6 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include <stdexcept>
+#include <utility>
+
 #include "core/model/variant.h"
 
 namespace ropescope {
@@ -31,7 +34,11 @@ void rotateInPlace(const at::Tensor& qkv, const at::Tensor& rotary, std::int64_t
 }  // namespace
 
 ViTInference::ViTInference(const WeightTable& weights, const ViTShape& shape, at::Device device, at::ScalarType type)
-    : m_shape(folded(shape)), m_device(device), m_type(type) {
+    : m_shape(folded(shape)), m_stored(shape), m_device(device), m_type(type) {
+    if (shape.changes) throw std::invalid_argument("changes are given to varied()");
+    if (shape.encoding->hasMaps() && foldable(shape))
+        for (const auto& [name, tensor] : weights)
+            if (isPositionParameter(name) || name.find(".attn.qkv.") != std::string::npos) m_unfolded[name] = tensor;
     WeightTable all = foldViTMaps(weights, shape);
     m_shape.layerScale = false;
     for (int layer = 0; layer < shape.layers; ++layer) {
@@ -44,10 +51,6 @@ ViTInference::ViTInference(const WeightTable& weights, const ViTShape& shape, at
         for (const auto& [name, tensor] : all)
             if (name.starts_with(prefix) && !isPositionParameter(name))
                 block.weights[name.substr(prefix.size())] = tensor.to(device, type).contiguous();
-        if (m_shape.encoding->hasMaps()) {
-            const HeadMaps maps = layerPositions(all, prefix + "attn.", m_shape.positions()).maps;
-            block.maps = {maps.query.mT().to(device, type), maps.key.mT().to(device, type)};
-        }
         m_blocks.push_back(block);
     }
     for (const auto& [name, tensor] : all) {
@@ -56,6 +59,36 @@ ViTInference::ViTInference(const WeightTable& weights, const ViTShape& shape, at
         else if (!name.starts_with("blocks."))
             m_weights[name] = tensor.to(device, type).contiguous();
     }
+    for (int layer = 0; layer < shape.layers; ++layer) takeMaps(layer);
+}
+
+void ViTInference::takeMaps(int layer) {
+    if (!m_shape.encoding->hasMaps()) return;  // not foldable
+    const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+    const HeadMaps maps = layerPositions(m_weights, prefix, m_shape.positions(), layer).maps;
+    m_blocks[layer].maps = {maps.query.mT().to(m_device, m_type), maps.key.mT().to(m_device, m_type)};
+}
+
+ViTInference ViTInference::varied(HeadChangesPtr changes) const {
+    ViTInference other = *this;
+    if (!changes) return other;
+    ViTShape shape = m_stored;
+    shape.changes = std::move(changes);
+    other.m_shape = folded(shape);
+    other.m_shape.layerScale = false;
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        if (!shape.changes->touchLayer(layer)) continue;
+        const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
+        WeightTable& block = other.m_blocks[layer].weights;
+        WeightTable changed, own = m_unfolded.empty() ? m_weights : m_unfolded;
+        own[prefix + "proj.weight"] = block.at("attn.proj.weight");
+        foldViTLayer(own, shape, layer, changed);
+        for (const char* name : {"qkv.weight", "qkv.bias", "proj.weight"})
+            if (const auto found = changed.find(prefix + name); found != changed.end())
+                block[std::string("attn.") + name] = found->second.to(m_device, m_type).contiguous();
+        other.takeMaps(layer);
+    }
+    return other;
 }
 
 std::vector<at::Tensor> ViTInference::rotaries(Grid grid, const Stretch& stretch) const {
@@ -64,7 +97,7 @@ std::vector<at::Tensor> ViTInference::rotaries(Grid grid, const Stretch& stretch
     const int distinct = sharesRotation(m_shape.positions()) ? 1 : m_shape.layers;
     for (int layer = 0; layer < distinct; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-        LayerPositions positions = layerPositions(m_weights, prefix, m_shape.positions());
+        LayerPositions positions = layerPositions(m_weights, prefix, m_shape.positions(), layer);
         stretchPositions(positions, m_shape.positions(), stretch);
         const RotaryTable table = rotaryTable(positions, grid);
         const at::Tensor turn = at::complex(table.cos, table.sin).to(m_device);  // [N,P] or [H,N,P]

@@ -20,6 +20,9 @@ public:
 
     [[nodiscard]] const ViTShape& shape() const { return m_shape; }
 
+    /// As DitInference::varied().
+    [[nodiscard]] ViTInference varied(HeadChangesPtr changes) const;
+
     /// Logits [B, classes], float32 on the device, for normalised x [B, inChannels, h, w] of any device and type.
     /// `stretch`: frequencies for a grid larger than the trained one. A position table is resampled in any case.
     [[nodiscard]] at::Tensor forward(const at::Tensor& x, const Stretch& stretch = {}) const;
@@ -29,10 +32,13 @@ private:
         WeightTable weights;  ///< of one block, names without its prefix
         HeadMaps maps;        ///< of the patches, where they could not be folded
     };
+    void takeMaps(int layer);
     [[nodiscard]] at::Tensor attention(const Block& block, const at::Tensor& x, const at::Tensor& rotary) const;
     [[nodiscard]] std::vector<at::Tensor> rotaries(Grid grid, const Stretch& stretch) const;
 
-    ViTShape m_shape;  ///< of the folded model
+    ViTShape m_shape;        ///< of the folded model
+    ViTShape m_stored;       ///< as loaded, without changes
+    WeightTable m_unfolded;  ///< of the attentions, as loaded; empty where not folded
     at::Device m_device;
     at::ScalarType m_type;
     WeightTable m_weights;  ///< of the embedding and the head, and what positions need

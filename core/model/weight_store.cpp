@@ -46,30 +46,23 @@ WeightStore::WeightStore(TensorTable table, at::ScalarType type, at::Device devi
 }
 
 std::uint64_t WeightStore::bytesOf(const TensorEntry& entry) const {
+    const auto elements = static_cast<std::uint64_t>(entry.elements());
     const std::size_t size = isPositionParameter(entry.name) ? sizeof(float) : c10::elementSize(m_type);
-    return static_cast<std::uint64_t>(entry.elements()) * size;
+    const bool twice = m_changes.changes.contains(entry.name);  // the unchanged one stays beside it
+    return elements * (size + (twice ? std::max<std::size_t>(dtypeSize(entry.dtype), 1) : 0));
 }
 
-WeightTable WeightStore::read(const std::string& prefix) const {
-    WeightTable block;
-    for (const TensorEntry& entry : m_table.tensors()) {
-        if (!entry.name.starts_with(prefix)) continue;
-        const auto array = m_table.read(entry.name);
-        if (!array) throw ReadFailure{array.error()};
-        const at::ScalarType type = isPositionParameter(entry.name) ? at::kFloat : m_type;
-        if (m_changes.changes.contains(entry.name)) {
-            const at::Tensor own = changed(tensorOf(*array), m_changes.changes.at(entry.name));
-            block[entry.name.substr(prefix.size())] = own.to(at::TensorOptions(m_device).dtype(type));
-            continue;
-        }
-        block[entry.name.substr(prefix.size())] =
-            tensorOf(*array).to(at::TensorOptions(m_device).dtype(type), false, true);
-    }
-    return block;
+at::Tensor WeightStore::changedOf(const std::string& name, const at::Tensor& stored) const {
+    const at::ScalarType type = isPositionParameter(name) ? at::kFloat : m_type;
+    const at::TensorOptions options = at::TensorOptions(m_device).dtype(type);
+    const auto own = m_changes.changes.find(name);
+    if (own == m_changes.changes.end()) return stored.to(options, false, true);
+    return changed(stored, own->second, m_changes.strengths).to(options);
 }
 
 void WeightStore::release() {
     m_blocks.clear();
+    m_unchanged.clear();
     m_kept = 0;
 }
 
@@ -79,14 +72,31 @@ WeightTable WeightStore::block(const std::string& prefix) {
     std::uint64_t bytes = 0;
     for (const TensorEntry& entry : m_table.tensors())
         if (entry.name.starts_with(prefix)) bytes += bytesOf(entry);
-    WeightTable block = read(prefix);
     // Room for the block at work and the one that takes its place is left free.
     const std::uint64_t reserve = streams() ? 2 * m_largest : 0;
-    if (m_kept + bytes + reserve <= m_budget) {
+    const bool keep = m_kept + bytes + reserve <= m_budget;
+    WeightTable block;
+    for (const TensorEntry& entry : m_table.tensors()) {
+        if (!entry.name.starts_with(prefix)) continue;
+        const auto array = m_table.read(entry.name);
+        if (!array) throw ReadFailure{array.error()};
+        const at::Tensor stored = tensorOf(*array);  // lies in the array
+        block[entry.name.substr(prefix.size())] = changedOf(entry.name, stored);
+        if (keep && m_changes.changes.contains(entry.name)) m_unchanged[entry.name] = stored.clone();
+    }
+    if (keep) {
         m_kept += bytes;
         m_blocks.emplace(prefix, block);
     }
     return block;
+}
+
+void WeightStore::setStrengths(std::vector<double> strengths) {
+    m_changes.strengths = std::move(strengths);
+    for (auto& [prefix, block] : m_blocks)
+        for (auto& [name, tensor] : block)
+            if (const auto stored = m_unchanged.find(prefix + name); stored != m_unchanged.end())
+                tensor = changedOf(prefix + name, stored->second);
 }
 
 }  // namespace ropescope

@@ -26,6 +26,11 @@ public:
     [[nodiscard]] WeightTable block(const std::string& prefix);
     [[nodiscard]] bool has(const std::string& name) const { return m_table.find(name) != nullptr; }
 
+    /// Strengths of the changes, one per file; without reading, as the unchanged weights of kept blocks are kept too.
+    /// Only where the changes dial (LoraSet::dials()).
+    void setStrengths(std::vector<double> strengths);
+    [[nodiscard]] const LoraSet& changes() const { return m_changes; }
+
     /// Gives the kept blocks back; they are read again when they are asked for.
     void release();
     /// Bytes of the blocks that are kept.
@@ -42,7 +47,7 @@ public:
     [[nodiscard]] at::ScalarType type() const { return m_type; }
 
 private:
-    [[nodiscard]] WeightTable read(const std::string& prefix) const;
+    [[nodiscard]] at::Tensor changedOf(const std::string& name, const at::Tensor& stored) const;
     [[nodiscard]] std::uint64_t bytesOf(const TensorEntry& entry) const;
 
     TensorTable m_table;
@@ -50,6 +55,7 @@ private:
     at::Device m_device;
     std::uint64_t m_budget = 0, m_total = 0, m_largest = 0, m_kept = 0;
     std::map<std::string, WeightTable> m_blocks;
+    WeightTable m_unchanged;  ///< of kept blocks, by full name: what changes are made to, in the file's type
     LoraSet m_changes;
 };
 

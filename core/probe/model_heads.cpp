@@ -35,13 +35,10 @@ std::string shapeText(const Shape& shape) {
     return text;
 }
 
-/// Reads what a range of one layer's heads needs and keeps, per head, the first thing that is wrong with it. Heads are
-/// counted from the range's first.
-struct LayerReader {
-    const TensorTable& table;
+/// Per head, the first thing that is wrong with it.
+struct Marks {
     const ModelCard& card;
-    HeadRange range;
-    std::vector<std::string> problems;  ///< [range.count]
+    std::vector<std::string> problems;
 
     void mark(int head, const std::string& code, const std::string& tensor, const std::string& reason,
               const std::string& found = {}, const std::string& expected = {}) {
@@ -54,6 +51,15 @@ struct LayerReader {
                           "This head is marked, the others are drawn"};
         if (problems[head].empty()) problems[head] = error.message();
     }
+};
+
+/// Reads what a range of one layer's heads needs. Heads are counted from the range's first.
+struct LayerReader : Marks {
+    const TensorTable& table;
+    HeadRange range;
+
+    LayerReader(const TensorTable& from, const ModelCard& of, HeadRange heads)
+        : Marks{of, std::vector<std::string>(heads.count)}, table(from), range(heads) {}
     void markAll(const std::string& code, const std::string& tensor, const std::string& reason,
                  const std::string& found = {}, const std::string& expected = {}) {
         for (int h = 0; h < range.count; ++h) mark(h, code, tensor, reason, found, expected);
@@ -108,46 +114,24 @@ struct LayerMaps {
     at::Tensor stored;     ///< [H,D]
     at::Tensor polar;      ///< [H or 1, D, D] orthogonal polar factor of the query map; undefined where not at hand
     at::Tensor frequency;  ///< [H or 1, P, axes]; undefined where nothing turns
+    at::Tensor frequencyScale = {};  ///< [H] already in `frequency`; undefined: 1
 };
 
-/// Maps and frequencies of a layer and the matrices that must be orthogonal: U and V, whose exponentials are the costly
-/// part and so are taken once, or the map itself.
-LayerPositions positionsOf(const WeightTable& weights, const WeightTable& matrix, const std::string& block,
-                           const EncodingSpec& spec, std::vector<at::Tensor>& orthogonal) {
-    if (spec.matrix != MatrixKind::Svd) {
-        LayerPositions positions = layerPositions(weights, block, spec);
-        if (isOrthogonal(spec.matrix)) orthogonal = {positions.maps.query};
-        return positions;
-    }
-    Encoding turning = *spec.encoding;
-    turning.map = nullptr;
-    EncodingSpec rest = spec;
-    rest.encoding = &turning;
-    rest.matrix = MatrixKind::None;
-    LayerPositions positions = layerPositions(weights, block, rest);
-    const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
-    orthogonal = {f.u, f.v};
-    positions.maps = haropeMaps(f, spec.encoding->conventions ? spec.convention : Convention::Same);
-    if (spec.layout == RotaryLayout::HalfSplit)
-        positions.maps = {interleavedMap(positions.maps.query), interleavedMap(positions.maps.key)};
-    return positions;
-}
-
 /// Marks heads whose maps stopped being finite or orthogonal on the way, for example by overflow.
-void checkDerived(LayerReader& reader, const std::string& name, const std::vector<at::Tensor>& orthogonal,
+void checkDerived(Marks& marks, const std::string& name, const std::vector<at::Tensor>& orthogonal,
                   const HeadMaps& maps) {
-    for (int head = 0; head < reader.range.count; ++head) {
+    for (int head = 0; head < static_cast<int>(marks.problems.size()); ++head) {
         for (const at::Tensor& all : orthogonal) {
             const at::Tensor& own = all[all.size(0) == 1 ? 0 : head];
             const double off =
                 (at::matmul(own.mT(), own) - at::eye(own.size(0), own.options())).abs().max().item<double>();
             if (!(off <= kOrthogonal))
-                reader.mark(head, "TC-03", name, "its matrix exponential is not orthogonal",
-                            "off by " + std::to_string(off));
+                marks.mark(head, "TC-03", name, "its matrix exponential is not orthogonal",
+                           "off by " + std::to_string(off));
         }
         for (const at::Tensor& t : {maps.query, maps.key})
             if (!allFinite(t[t.size(0) == 1 ? 0 : head]))
-                reader.mark(head, "TC-03", name, "the map made of it is not finite");
+                marks.mark(head, "TC-03", name, "the map made of it is not finite");
     }
 }
 
@@ -204,33 +188,49 @@ Result<std::optional<WeightTable>> readPositions(LayerReader& reader, const std:
     return weights;
 }
 
-Result<std::optional<LayerMaps>> readMaps(LayerReader& reader, const std::string& block, EncodingSpec spec) {
-    const std::int64_t h = reader.range.count, d = reader.card.headDim;
-    Encoding turning = *spec.encoding;
-    const auto stored = [&](const MatrixParameter& p) { return reader.table.find(p.name) != nullptr; };
-    const std::vector<MatrixParameter> own = positionTensors(block, spec);
-    if (reader.card.takesText() && spec.encoding->hasMaps() && std::none_of(own.begin(), own.end(), stored)) {
-        turning.map = nullptr;  // maps were learned in other layers alone
-        spec.encoding = &turning;
-        spec.matrix = MatrixKind::None;
-    }
-    auto weights = readPositions(reader, block, spec);
-    if (!weights) return failure(weights.error());
-    if (!*weights) return std::nullopt;
-    spec.heads = reader.range.count;
+/// [1,P,2] over rows and columns; the first axis stands still on an image.
+at::Tensor fluxFrequency(const ModelCard& card) {
+    std::vector<double> all;
+    for (int axis = 0; axis < static_cast<int>(card.axesDims.size()); ++axis)
+        for (int k = 0; k < card.axesDims[axis] / 2; ++k) {
+            const double omega = std::pow(card.theta, -2.0 * k / card.axesDims[axis]);
+            all.insert(all.end(), {axis == 1 ? omega : 0, axis == 2 ? omega : 0});
+        }
+    return at::tensor(all, at::kDouble).view({1, -1, 2});
+}
+
+/// The layer's own encoding: maps may have been learned in other layers alone.
+Result<EncodingSpec> encodingOfLayer(const TensorTable& table, const ModelCard& card, const std::string& block) {
+    Result<EncodingSpec> spec = encodingOf(card);
+    if (!spec || !card.takesText() || !spec->encoding->hasMaps()) return spec;
+    const std::vector<MatrixParameter> own = positionTensors(block, *spec);
+    const auto stored = [&](const MatrixParameter& p) { return table.find(p.name) != nullptr; };
+    if (std::ranges::any_of(own, stored)) return spec;
+    spec->encoding = findEncoding("axial").value();
+    spec->matrix = MatrixKind::None;
+    return spec;
+}
+
+LayerMaps makeMaps(Marks& marks, const LayerParts& parts, const std::string& block, int number) {
+    const EncodingSpec& spec = parts.spec;
+    const std::int64_t h = spec.heads, d = spec.headDim;
     const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
-    const WeightTable matrix = matrixWeights(**weights, block, spec);
-    std::vector<at::Tensor> orthogonal;
-    const LayerPositions positions = positionsOf(**weights, matrix, block, spec, orthogonal);
-    LayerMaps layer{{one, one}, at::ones({h, d}, at::kDouble), {}, positions.frequency};
+    LayerMaps layer{{one, one}, at::ones({h, d}, at::kDouble), {}, {}};
+    if (!parts.weights) return layer;
+    LayerPositions positions = layerPositions(*parts.weights, block, spec, number);
+    if (marks.card.architecture == "flux") positions.frequency = fluxFrequency(marks.card);
+    layer.frequency = positions.turning();
     if (!spec.encoding->hasMaps()) return layer;
-    checkDerived(reader, positionTensors(block, spec).front().name, orthogonal, positions.maps);
+    checkDerived(marks, positionTensors(block, spec).front().name, positions.orthogonal, positions.maps);
     layer.maps = {positions.maps.query.expand({h, d, d}), positions.maps.key.expand({h, d, d})};
     // An SVD of NaN may be finite: marked heads get none.
-    const bool sound = allFinite(positions.maps.query);
-    if (sound && spec.matrix == MatrixKind::Svd) layer.polar = at::matmul(orthogonal[0], orthogonal[1].mT());
-    if (layer.polar.defined() && spec.layout == RotaryLayout::HalfSplit) layer.polar = interleavedMap(layer.polar);
-    if (sound) layer.stored = storedSingularValues(spec.matrix, matrix).expand({h, d});
+    if (!allFinite(positions.maps.query)) return layer;
+    if (spec.matrix == MatrixKind::Svd && positions.changed.empty()) {
+        layer.polar = at::matmul(positions.orthogonal[0], positions.orthogonal[1].mT());
+        if (spec.layout == RotaryLayout::HalfSplit) layer.polar = interleavedMap(layer.polar);
+    }
+    layer.stored = storedSingularValues(spec.matrix, matrixWeights(*parts.weights, block, spec)).expand({h, d}).clone();
+    for (const auto& [head, map] : positions.changed) layer.stored[head].copy_(map.singularValues());
     return layer;
 }
 
@@ -296,104 +296,70 @@ Result<std::vector<ContentMoments>> readContent(LayerReader& reader, const std::
     return moments;
 }
 
-/// [1,P,2] over rows and columns; the first axis stands still on an image.
-at::Tensor fluxFrequency(const ModelCard& card) {
-    std::vector<double> all;
-    for (int axis = 0; axis < static_cast<int>(card.axesDims.size()); ++axis)
-        for (int k = 0; k < card.axesDims[axis] / 2; ++k) {
-            const double omega = std::pow(card.theta, -2.0 * k / card.axesDims[axis]);
-            all.insert(all.end(), {axis == 1 ? omega : 0, axis == 2 ? omega : 0});
-        }
-    return at::tensor(all, at::kDouble).view({1, -1, 2});
-}
-
-Error unsuitable(const ModelCard& card, std::string reason, std::string found, std::string expected) {
-    return {ErrorKind::Refused,
-            "heads",
-            place({card.path}),
-            std::move(reason),
-            std::move(found),
-            std::move(expected),
-            "Open a DiT or ViT checkpoint for the weight views"};
-}
-
 }  // namespace
 
-Result<EncodingSpec> encodingOf(const ModelCard& card) {
-    if (card.architecture != "dit" && card.architecture != "vit" && !card.takesText())
-        return failure(
-            unsuitable(card, "no weight views for this network", card.architecture, "dit, vit, mmdit or flux"));
-    const Result<const Encoding*> encoding = findEncoding(card.encoding);
-    if (!encoding) return failure(unsuitable(card, "an encoding without weight probes", card.encoding, ""));
-    if (card.layers < 1 || card.heads < 1 || card.headDim < 2 || card.headDim % 2 != 0)
-        return failure(unsuitable(card, "sizes of the heads do not fit",
-                                  std::to_string(card.layers) + " layers, " + std::to_string(card.heads) +
-                                      " heads of " + std::to_string(card.headDim),
-                                  "an even head dimension"));
-    const bool said = card.convention == Convention::Same || card.convention == Convention::Inverse;
-    if ((*encoding)->conventions && !said)
-        return failure({ErrorKind::Usage, "convention", place({card.path}), "the file does not say how its maps enter",
-                        "", "same or inverse", "Add --convention same or --convention inverse"});
-    const int parts = 2 * std::max(1, (*encoding)->axes);
-    if ((*encoding)->turns() && (card.headDim % parts != 0 || !(card.theta > 0)))
-        return failure(
-            unsuitable(card, "rotary positions do not fit",
-                       "head dimension " + std::to_string(card.headDim) + ", theta " + std::to_string(card.theta),
-                       "a multiple of " + std::to_string(parts) + " and a positive theta"));
-    EncodingSpec spec{*encoding, card.heads, card.headDim, card.theta};
-    if ((*encoding)->conventions) spec.convention = card.convention;
-    if ((*encoding)->hasMaps())
-        spec.matrix = card.matrix != MatrixKind::None ? card.matrix : (*encoding)->map->kinds[0];
-    spec.sharing = card.sharing;
-    spec.order = card.axisOrder;
-    spec.layout = card.rotaryLayout;
-    return spec;
-}
-
-Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer, HeadRange range) {
+Result<LayerParts> readLayer(const TensorTable& table, const ModelCard& card, int layer, HeadRange range) {
     if (range == HeadRange{}) range = {0, card.heads};
     if (range.first < 0 || range.count < 1 || range.first + range.count > card.heads)
         throw std::out_of_range("a range of heads");
-    const Result<EncodingSpec> spec = encodingOf(card);
-    if (!spec) return failure(spec.error());
-    const bool mapped = spec->encoding->hasMaps();
     const std::string block = card.attention(layer);
-    LayerReader reader{table, card, range, std::vector<std::string>(range.count)};
-    const std::int64_t h = range.count, d = card.headDim;
-    const at::Tensor one = at::eye(d, at::kDouble).expand({h, d, d});
-    LayerMaps maps{{one, one}, at::ones({h, d}, at::kDouble), {}, {}};
-    auto read = readMaps(reader, block, *spec);
-    if (!read) return failure(read.error());
-    if (*read) maps = **read;
-    if (card.architecture == "flux") maps.frequency = fluxFrequency(card);
+    const Result<EncodingSpec> spec = encodingOfLayer(table, card, block);
+    if (!spec) return failure(spec.error());
+    LayerReader reader(table, card, range);
+    LayerParts parts;
+    auto weights = readPositions(reader, block, *spec);
+    if (!weights) return failure(weights.error());
+    parts.weights = std::move(*weights);
     // Behind a q,k norm the size of the projections says nothing about the content.
     const std::string projections =
         card.architecture == "mmdit" ? "joint_blocks." + std::to_string(layer) + ".x_block.attn." : block;
     const bool flow = card.architecture == "flux" || table.find(projections + "ln_q.weight") != nullptr;
-    const bool normed = flow || table.find(block + "q_norm.weight") != nullptr;
-    Result<std::vector<ContentMoments>> content = std::vector<ContentMoments>(range.count);
-    if (!flow) content = readContent(reader, projections);
-    if (!content) return failure(content.error());
-    std::vector<LoadedHead> heads(range.count);
-    for (int i = 0; i < range.count; ++i) {
-        heads[i].problem = reader.problems[i];
+    parts.normed = flow || table.find(block + "q_norm.weight") != nullptr;
+    parts.content.resize(range.count);
+    if (!flow) {
+        auto content = readContent(reader, projections);
+        if (!content) return failure(content.error());
+        parts.content = std::move(*content);
+    }
+    parts.problems = std::move(reader.problems);
+    parts.spec = *spec;
+    parts.spec.heads = range.count, parts.spec.firstHead = range.first;
+    return parts;
+}
+
+std::vector<LoadedHead> makeHeads(LayerParts parts, const ModelCard& card, int layer, HeadChangesPtr changes) {
+    parts.spec.changes = std::move(changes);
+    const EncodingSpec& spec = parts.spec;
+    Marks marks{card, parts.problems};
+    const LayerMaps maps = makeMaps(marks, parts, card.attention(layer), layer);
+    const bool mapped = findMapNames(card.encoding) != nullptr, said = card.convention == Convention::Inverse;
+    const auto own = encodingOf(card);
+    const bool conventions = own && (*own).encoding->conventions;
+    std::vector<LoadedHead> heads(spec.heads);
+    for (int i = 0; i < spec.heads; ++i) {
+        heads[i].problem = marks.problems[i];
         if (!heads[i].problem.empty()) continue;
         HeadOperator& value = heads[i].value;
         value.map.query = maps.maps.query[i].contiguous();
-        const bool inverse = mapped && spec->encoding->conventions && card.convention == Convention::Inverse;
+        const bool inverse = mapped && said && spec.encoding->conventions;
         value.map.key = inverse ? maps.maps.key[i].contiguous() : value.map.query;
         value.stored = maps.stored[i];
-        value.convention = !mapped                       ? Convention::None
-                           : spec->encoding->conventions ? card.convention
-                                                         : Convention::Same;
-        if (!normed) value.content = std::move((*content)[i]);
+        value.convention = !mapped ? Convention::None : conventions ? card.convention : Convention::Same;
+        if (!parts.normed) value.content = parts.content[i];
         if (maps.polar.defined() && !inverse) value.polar = maps.polar[maps.polar.size(0) == 1 ? 0 : i];
         value.planes = {{}, 0};
         if (maps.frequency.defined())
             value.planes = {flat(maps.frequency[maps.frequency.size(0) == 1 ? 0 : i].contiguous()),
-                            spec->encoding->axes};
+                            spec.encoding->axes};
     }
     return heads;
+}
+
+Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer, HeadRange range,
+                                          HeadChangesPtr changes) {
+    auto parts = readLayer(table, card, layer, range);
+    if (!parts) return failure(parts.error());
+    return makeHeads(std::move(*parts), card, layer, std::move(changes));
 }
 
 }  // namespace ropescope

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/checkpoint/tensor_table.h"
-#include "core/encoding/encoding.h"
+#include "core/encoding/model_encoding.h"
 #include "core/probe/head_operator.h"
 
 namespace ropescope {
@@ -22,17 +23,26 @@ struct HeadRange {
     bool operator==(const HeadRange&) const = default;
 };
 
-/// The encoding of a DiT or ViT with all choices made. Errors: Refused for architectures and encodings without weight
-/// probes and for sizes that do not fit; Usage naming --convention when the file holds maps and nobody said how they
-/// enter.
-[[nodiscard]] Result<EncodingSpec> encodingOf(const ModelCard& card);
+/// What the heads of one layer are made of, read and checked; nothing of a variation is in it.
+struct LayerParts {
+    EncodingSpec spec;                   ///< of the layer and the range of heads
+    std::optional<WeightTable> weights;  ///< the encoding's parameters, unsound heads replaced; nothing: one is missing
+    std::vector<ContentMoments> content;  ///< of the projections; undefined for heads that are marked
+    bool normed = false;                  ///< queries and keys are normed: weights say nothing about the content
+    std::vector<std::string> problems;    ///< per head, as in LoadedHead
+};
+[[nodiscard]] Result<LayerParts> readLayer(const TensorTable& table, const ModelCard& card, int layer,
+                                           HeadRange range = {});
+/// The heads of such parts, with the changes of a variation. Throws RefusedChange.
+[[nodiscard]] std::vector<LoadedHead> makeHeads(LayerParts parts, const ModelCard& card, int layer,
+                                                HeadChangesPtr changes = nullptr);
 
 /// The heads of one layer, float64. Maps are made of the file's own factors; one map shared by the layer's heads is
 /// given to each. Tensors are checked before any mathematics: a head with values that are not finite (in its factors,
 /// its projections, or anything made of them), or whose tensors are missing or of the wrong shape, is marked and the
-/// others are sound. With a range only its heads are read and made, counted from its first. Errors: reading failed.
-/// Checked by tests/core/probe/model_heads_test.cpp.
+/// others are sound. With a range only its heads are read and made, counted from its first. readLayer() and makeHeads()
+/// in one. Errors: reading failed. Checked by tests/core/probe/model_heads_test.cpp.
 [[nodiscard]] Result<std::vector<LoadedHead>> loadHeads(const TensorTable& table, const ModelCard& card, int layer,
-                                                        HeadRange range = {});
+                                                        HeadRange range = {}, HeadChangesPtr changes = nullptr);
 
 }  // namespace ropescope

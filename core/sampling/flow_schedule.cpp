@@ -39,6 +39,7 @@ Result<SamplingPlan> planFlow(Sampler sampler, std::vector<FlowStep> steps) {
         if (sampler == Sampler::Heun) plan.times.push_back(kTrainedSteps * step.next);
     }
     plan.flow = std::move(steps);
+    plan.plainEnd = true;
     return plan;
 }
 

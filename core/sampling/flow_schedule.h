@@ -17,7 +17,8 @@ enum class FlowSpacing { Even, TrainedEnds };
 /// FLUX.1 dev: e^mu with mu = 0.5 + 0.65 (n - 256) / 3840 for n packed image tokens.
 [[nodiscard]] double fluxShift(int imageTokens);
 
-/// Euler, Heun or DPM-Solver++(2M) over such steps; times are 1000 sigma. Auto is Euler. Errors: Usage for other
+/// Euler, Heun or DPM-Solver++(2M) over such steps; times are 1000 sigma. Auto is Euler; Heun ends
+/// plainly. Errors: Usage for other
 /// samplers.
 [[nodiscard]] Result<SamplingPlan> planFlow(Sampler sampler, std::vector<FlowStep> steps);
 

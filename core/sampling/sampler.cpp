@@ -36,10 +36,11 @@ Level levelOf(const DiffusionStep& step) {
     return {std::sqrt(step.alphaBar), std::sqrt(1 - step.alphaBar)};
 }
 
-StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network,
+StepResult diffusionStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Predict& predict,
                          const StepNoise& noise, const at::Tensor& before) {
     const DiffusionStep& step = plan.diffusion.at(index);
-    const at::Tensor output = network(x, index);
+    const at::Tensor output = predict(x, index);
+    if (!output.defined()) return {};
     const std::int64_t channels = x.size(1);
     const at::Tensor eps = output.narrow(1, 0, channels);
     at::Tensor clean = x * step.cleanFromX - eps * step.cleanFromEps;
@@ -76,30 +77,34 @@ at::Tensor cleanOf(const FlowKind& kind, double u, const at::Tensor& x, const at
     return (x * p.bChange - velocity * p.b) / (p.a * p.bChange - p.aChange * p.b);
 }
 
-StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Network& network,
+StepResult flowStep(const SamplingPlan& plan, int index, const at::Tensor& x, const Predict& predict,
                     const at::Tensor& before) {
     const FlowStep& step = plan.flow.at(index);
     const int first = index * plan.evaluationsPerStep();
     const std::int64_t channels = x.size(1);
-    const at::Tensor velocity = velocityOf(plan.kind, step.time, x, network(x, first).narrow(1, 0, channels));
+    const at::Tensor said = predict(x, first);
+    if (!said.defined()) return {};
+    const at::Tensor velocity = velocityOf(plan.kind, step.time, x, said.narrow(1, 0, channels));
     at::Tensor clean = cleanOf(plan.kind, step.time, x, velocity);
     if (plan.sampler == Sampler::Dpmpp2m) {
         const double last = index > 0 ? plan.flow[index - 1].time : 0;
         return {multistep(x, clean, before, {1, last}, {1, step.time}, {1, step.next}), clean};
     }
     at::Tensor next = x + velocity * (step.next - step.time);
-    if (plan.sampler == Sampler::Euler) return {next, clean};
-    const at::Tensor second = velocityOf(plan.kind, step.next, next, network(next, first + 1).narrow(1, 0, channels));
+    if (plan.sampler == Sampler::Euler || (plan.plainEnd && step.next == 0)) return {next, clean};
+    const at::Tensor after = predict(next, first + 1);
+    if (!after.defined()) return {};
+    const at::Tensor second = velocityOf(plan.kind, step.next, next, after.narrow(1, 0, channels));
     const at::Tensor corrected = (velocity + second) / 2;
     return {x + corrected * (step.next - step.time), clean};
 }
 
 }  // namespace
 
-StepResult sampleStep(const SamplingPlan& plan, int step, const at::Tensor& latents, const Network& network,
+StepResult sampleStep(const SamplingPlan& plan, int step, const at::Tensor& latents, const Predict& predict,
                       const StepNoise& noise, const at::Tensor& before) {
-    return plan.flow.empty() ? diffusionStep(plan, step, latents, network, noise, before)
-                             : flowStep(plan, step, latents, network, before);
+    return plan.flow.empty() ? diffusionStep(plan, step, latents, predict, noise, before)
+                             : flowStep(plan, step, latents, predict, before);
 }
 
 at::Tensor guide(const at::Tensor& both, double w, std::int64_t channels) {

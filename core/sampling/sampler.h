@@ -10,13 +10,14 @@
 namespace ropescope {
 
 /// The network, guided: latents [B,C,h,w] and the index of the evaluation in SamplingPlan::times -> float32 prediction
-/// [B,C,h,w] (eps or velocity), or [B,2C,h,w] with the learned variance behind it.
-using Network = std::function<at::Tensor(const at::Tensor& latents, int evaluation)>;
+/// [B,C,h,w] (eps or velocity), or [B,2C,h,w] with the learned variance behind it. An undefined tensor ends the step.
+using Predict = std::function<at::Tensor(const at::Tensor& latents, int evaluation)>;
 
 /// Standard normal noise of a step, shaped like the latents. Only the DDPM sampler asks; it also asks in the last step,
 /// as the original code does, and then multiplies by zero.
 using StepNoise = std::function<at::Tensor(int step)>;
 
+/// Undefined where the network gave nothing.
 struct StepResult {
     at::Tensor latents;  ///< after the step, float32 [B,C,h,w]
     at::Tensor clean;    ///< the estimate of the clean image seen before the step
@@ -28,7 +29,7 @@ struct StepResult {
 /// meet the float32 latents. Checked by tests/core/sampling/sampler_test.cpp (closed forms) and
 /// tests/core/engine/generate_test.cpp (fixtures).
 [[nodiscard]] StepResult sampleStep(const SamplingPlan& plan, int step, const at::Tensor& latents,
-                                    const Network& network, const StepNoise& noise, const at::Tensor& before = {});
+                                    const Predict& predict, const StepNoise& noise, const at::Tensor& before = {});
 
 /// Classifier-free guidance as the original DiT does it: `both` is [2B,K,h,w], conditional half first. In the first
 /// `channels` channels uncond + w (cond - uncond), in all others the conditional half's own prediction. Gives

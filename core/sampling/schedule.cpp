@@ -138,6 +138,29 @@ double learnedLogVariance(const DiffusionStep& step, double value) {
     return share * step.logVarianceMax + (1 - share) * step.logVarianceMin;
 }
 
+double logSnr(const SamplingPlan& plan, int step) {
+    if (plan.flow.empty()) {
+        const double bar = plan.diffusion.at(step).alphaBar;
+        return std::log(bar / (1 - bar));
+    }
+    const PathPoint point = pathAt(plan.kind.path, plan.flow.at(step).time);
+    return 2 * std::log(point.a / point.b);
+}
+
+std::vector<int> alignedSteps(const SamplingPlan& plan, const SamplingPlan& other) {
+    // Equal infinities are as near as can be.
+    const auto apart = [](double a, double b) { return a == b ? 0 : std::abs(a - b); };
+    std::vector<int> out;
+    for (int step = 0; step < plan.steps(); ++step) {
+        const double here = logSnr(plan, step);
+        int nearest = 0;
+        for (int k = 1; k < other.steps(); ++k)
+            if (apart(here, logSnr(other, k)) < apart(here, logSnr(other, nearest))) nearest = k;
+        out.push_back(nearest);
+    }
+    return out;
+}
+
 const char* samplerName(Sampler sampler) {
     switch (sampler) {
         case Sampler::Auto:

@@ -73,6 +73,7 @@ struct SamplingPlan {
     std::vector<FlowStep> flow;            ///< euler, heun, dpmpp-2m of flow models
     FlowKind kind;                         ///< of flow models
     std::vector<double> times;             ///< one per evaluation, in order; Heun has two per step
+    bool plainEnd = false;                 ///< Heun: a step to no noise is Euler's, the network is not asked there
     [[nodiscard]] int steps() const { return static_cast<int>(flow.empty() ? diffusion.size() : flow.size()); }
     [[nodiscard]] int evaluationsPerStep() const { return sampler == Sampler::Heun ? 2 : 1; }
 };
@@ -82,6 +83,13 @@ struct SamplingPlan {
 /// network's time means (an empty objective).
 [[nodiscard]] Result<SamplingPlan> planSampling(Sampler sampler, const std::string& objective, int steps,
                                                 const FlowKind& kind = {});
+
+/// ln (a^2 / b^2) of the latents a x0 + b eps that step `step` of the plan begins with; -inf without signal, +inf
+/// without noise. Rises from step to step.
+[[nodiscard]] double logSnr(const SamplingPlan& plan, int step);
+/// For every step of `plan` the step of `other` whose logSnr is nearest, of two as near the earlier one. Never falls;
+/// plans of the same levels give 0, 1, 2, ...
+[[nodiscard]] std::vector<int> alignedSteps(const SamplingPlan& plan, const SamplingPlan& other);
 
 [[nodiscard]] const char* samplerName(Sampler sampler);  ///< "ddim", as on the command line
 

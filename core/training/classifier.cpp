@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
@@ -17,18 +16,6 @@ namespace {
 
 constexpr std::int64_t kBatch = 128, kFeatures = 128;
 constexpr double kRate = 2e-3;
-
-at::Tensor featuresOf(const WeightTable& w, const at::Tensor& images) {
-    const auto layer = [&](const at::Tensor& x, const std::string& name) {
-        return at::max_pool2d(at::relu(at::conv2d(x, w.at(name + ".weight"), w.at(name + ".bias"), 1, 1)), 2);
-    };
-    const at::Tensor flat = layer(layer(images, "conv1"), "conv2").flatten(1);
-    return at::relu(at::linear(flat, w.at("hidden.weight"), w.at("hidden.bias")));
-}
-
-at::Tensor scores(const WeightTable& w, const at::Tensor& features) {
-    return at::linear(features, w.at("classes.weight"), w.at("classes.bias"));
-}
 
 WeightTable initialClassifier(const Dataset& data, std::uint64_t seed) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(streamSeed(seed, Stream::Weights, 0));
@@ -53,27 +40,7 @@ double accuracy(const Classifier& classifier, const Dataset& data) {
     return found.eq(data.labels).to(at::kDouble).mean().item<double>();
 }
 
-Error notClassifier(const std::string& path, std::string reason) {
-    return {ErrorKind::Refused,
-            "classifier",
-            place({path}),
-            std::move(reason),
-            "",
-            "",
-            "Delete the file: it is trained again when it is missing"};
-}
-
 }  // namespace
-
-Judgement judge(const Classifier& classifier, const at::Tensor& images) {
-    const at::NoGradGuard noGrad;
-    std::vector<at::Tensor> features, classes;
-    for (const at::Tensor& part : images.split(500)) {
-        features.push_back(featuresOf(classifier.weights, part));
-        classes.push_back(scores(classifier.weights, features.back()).argmax(1));
-    }
-    return {at::cat(features), at::cat(classes)};
-}
 
 Classifier trainClassifier(const Dataset& train, const Dataset& test, int epochs, std::uint64_t seed,
                            const std::function<void(const std::string&)>& say) {
@@ -88,7 +55,7 @@ Classifier trainClassifier(const Dataset& train, const Dataset& test, int epochs
         const at::Tensor chosen =
             at::randperm(train.images.size(0), order, at::kLong).narrow(0, step % perEpoch * kBatch, kBatch);
         const at::Tensor images = toSignal(train.images.index_select(0, chosen));
-        const at::Tensor out = scores(store.leaves(), featuresOf(store.leaves(), images));
+        const at::Tensor out = classifierScores(store.leaves(), classifierFeatures(store.leaves(), images));
         at::cross_entropy_loss(out, train.labels.index_select(0, chosen)).backward();
         const double share = static_cast<double>(step) / static_cast<double>(total);
         store.step(kRate * 0.5 * (1 + std::cos(M_PI * share)), step + 1);
@@ -107,25 +74,6 @@ Result<void> saveClassifier(const std::string& path, const Classifier& classifie
                             {{"ropescope.classifier.test_accuracy", std::to_string(classifier.testAccuracy)},
                              {"ropescope.classifier.epochs", std::to_string(classifier.epochs)},
                              {"ropescope.classifier.seed", std::to_string(classifier.seed)}});
-}
-
-Result<Classifier> loadClassifier(const std::string& path) {
-    const Result<SafetensorsContent> content = readSafetensorsFile(path);
-    if (!content) return failure(content.error());
-    const auto& meta = content->metadata;
-    if (!meta.contains("ropescope.classifier.test_accuracy")) return failure(notClassifier(path, "not a classifier"));
-    Classifier classifier{{},
-                          std::stod(meta.at("ropescope.classifier.test_accuracy")),
-                          std::stoi(meta.at("ropescope.classifier.epochs")),
-                          std::stoull(meta.at("ropescope.classifier.seed"))};
-    for (const char* name : {"conv1", "conv2", "hidden", "classes"})
-        for (const char* part : {".weight", ".bias"}) {
-            const auto array = content->arrays.find(name + std::string(part));
-            if (array == content->arrays.end() || array->second.dtype != DType::F32)
-                return failure(notClassifier(path, "a tensor is missing"));
-            classifier.weights[array->first] = toTensor(array->second);
-        }
-    return classifier;
 }
 
 }  // namespace ropescope

@@ -66,6 +66,14 @@ void addOptions(CLI::App& app, EvaluationSettings& s, SidesAsked& asked) {
     app.add_option("--guidance", s.guidance, "strengths to measure, the first one counts")->capture_default_str();
     app.add_option("--seed", s.seed)->capture_default_str();
     app.add_option("--convention", s.model.convention)->transform(CLI::CheckedTransformer(kConventions));
+    const auto vary = [&s](const CLI::results_t& given) {
+        const auto variation = readVariation(given.front());
+        if (!variation) throw CLI::ValidationError("--variation", variation.error().message());
+        s.model.variation() = *variation;
+        return true;
+    };
+    app.add_option("--variation", CLI::callback_t(vary), "changes of heads: a JSON file, see the README")
+        ->type_name("FILE");
     app.add_option("--device", s.compute.device)->capture_default_str();
     app.add_option("--precision", s.compute.precision)
         ->transform(CLI::CheckedTransformer(kPrecisions))

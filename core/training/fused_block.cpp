@@ -216,7 +216,7 @@ at::Tensor fusedBlock(const WeightTable& w, const std::string& prefix, int heads
 
 RotaryTable layerTable(const WeightTable& w, int layer, const EncodingSpec& spec, Grid grid) {
     if (!spec.encoding->turns()) return {at::empty({0}), at::empty({0})};
-    return rotaryTable(layerPositions(w, "blocks." + std::to_string(layer) + ".attn.", spec).frequency, grid);
+    return rotaryTable(layerPositions(w, "blocks." + std::to_string(layer) + ".attn.", spec, layer).turning(), grid);
 }
 
 bool onProcessor(const WeightTable& w) {

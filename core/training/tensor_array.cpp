@@ -4,8 +4,6 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace ropescope {
@@ -39,15 +37,6 @@ at::Tensor toTensor(const Array& array) {
     at::Tensor t = at::empty(array.shape, scalarOf(array.dtype));
     std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
     return t;
-}
-
-Result<SafetensorsContent> readSafetensorsFile(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        return failure(
-            {ErrorKind::Refused, "read", place({path}), "the file cannot be opened", "", "", "Check the path"});
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    return decodeSafetensors(std::as_bytes(std::span(bytes)), path);
 }
 
 }  // namespace ropescope

@@ -15,7 +15,4 @@ namespace ropescope {
 /// An array of those types as a tensor of its own memory. Throws std::invalid_argument for other types.
 [[nodiscard]] at::Tensor toTensor(const Array& array);
 
-/// A small file that this program wrote, read whole. Errors: Refused when it cannot be read, and the codec's.
-[[nodiscard]] Result<SafetensorsContent> readSafetensorsFile(const std::string& path);
-
 }  // namespace ropescope

@@ -2,8 +2,9 @@
 // Stands in for ropescope-engine in the window's tests. The environment variable FAKE_ENGINE holds JSON:
 //   {"diary": FILE, "lives": [{"protocol": 1, "banner": TEXT, "OpenRequest": ACTIONS, ...}, ...]}
 // The n-th start takes the n-th life, the last one serves all later starts; each start and each request adds a line to
-// the diary. ACTIONS is a text of words done one after the other: reply, refuse, steps:N:MS, wait:MS, die:SIGNAL,
-// exit:CODE, garbage, half, deaf (no answer to anything any more), silent. Default: reply.
+// the diary, with the changes of heads that a request carries (" tau=0 on L1.H0"). ACTIONS is a text of words done one
+// after the other: reply, refuse, steps:N:MS, wait:MS, die:SIGNAL, exit:CODE, garbage, half, deaf (no answer to anything
+// any more), silent. Default: reply.
 #include <poll.h>
 #include <unistd.h>
 
@@ -33,6 +34,17 @@ void writeBytes(const Bytes& bytes) {
 
 void say(const Message& message) {
     for (const Bytes& frame : encodeFrames(message)) writeBytes(frame);
+}
+
+template <class Body>
+std::string changesOf(const Body& body) {
+    std::vector<HeadChange> changes;
+    if constexpr (requires { body.model.changes; }) changes = body.model.changes;
+    if constexpr (requires { body.run.model.changes; }) changes = body.run.model.changes;
+    if constexpr (requires { body.models.front().changes; }) changes = body.models.front().changes;
+    std::string text;
+    for (const HeadChange& change : changes) text += " " + changeText(change) + " on " + headsText(change);
+    return text;
 }
 
 class FakeEngine {
@@ -78,7 +90,7 @@ private:
 
     void answer(const Message& request) {
         const std::string type(bodyName(request.body));
-        note(type);
+        note(type + std::visit([](const auto& body) { return changesOf(body); }, request.body));
         std::istringstream words(m_life.value(type, "reply"));
         for (std::string word; words >> word;) act(word, request);
     }

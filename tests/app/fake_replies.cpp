@@ -207,7 +207,8 @@ TensorsReport fakeTensors(const TensorsRequest& request) {
     return report;
 }
 
-/// Of a picture that was made with "/m/flux-other.safetensors", a LoRA and a prompt.
+/// Of a picture that was made with "/m/flux-other.safetensors", a LoRA and a prompt; "first-...": with
+/// "/m/first.safetensors"; "...changed...": with tau=0 on L1.H0.
 PictureSettings fakeSettings(const std::string& path) {
     PictureSettings found;
     found.path = path;
@@ -218,6 +219,14 @@ PictureSettings fakeSettings(const std::string& path) {
     found.settings.steps = 11;
     found.settings.seed = 77;
     found.settings.size = {256, 512};
+    if (path.find("first") != std::string::npos) {
+        found.settings.model = {}, found.settings.text = {}, found.settings.size = {};
+        found.settings.model.path = "/m/first.safetensors";
+    }
+    if (path.find("changed") != std::string::npos) {
+        HeadChange& change = found.settings.model.changes.emplace_back();
+        change.layer = 1, change.head = 0, change.amount = 0;
+    }
     if (!found.complete) found.taken = {"prompt", "seed"};
     return found;
 }

@@ -76,6 +76,12 @@ private slots:
         other.loras = {{model("lora.safetensors").path, 0.5}};
         QVERIFY(!store().find(other));
         other = ref;
+        other.changes.emplace_back().on = false;
+        other.madeFor.name = "c";
+        QVERIFY(store().find(other));  // nothing is changed
+        other.changes.front().on = true;
+        QVERIFY(!store().find(other));
+        other = ref;
         other.path = m_folder.filePath("./c.pt").toStdString();  // the same file by another name
         QVERIFY(store().find(other));
         QFile file(m_folder.filePath("c.pt"));

@@ -33,6 +33,11 @@ class SessionTest : public QObject {
         ref.theta = 100;
         ref.time = "flow";
         ref.ignore = {"blocks.*.gate", "loss"};
+        ref.changes.resize(2);
+        ref.changes[0].layer = 1, ref.changes[0].head = 3, ref.changes[0].amount = 0.1, ref.changes[0].on = false;
+        ref.changes[1].kind = ChangeKind::Transplant;
+        ref.changes[1].layer = 0, ref.changes[1].from = {1, 1}, ref.changes[1].donor = "/d b\u00e4.pt";
+        ref.madeFor = {"a b", 2, 4, 32, "harope", "inverse"};
         s.models = {ref, ModelRef{}};
         s.currentModel = 0;
         s.selected = {{1, 2}, {3, 0}};

@@ -22,6 +22,7 @@
 #include "widgets/heads/head_panel.h"
 #include "widgets/planes/planes_view.h"
 #include "widgets/spectrum/spectrum_view.h"
+#include "widgets/steps/steps_view.h"
 
 namespace ropescope {
 
@@ -226,6 +227,12 @@ private slots:
             QVERIFY(near(fields.drawnMeasured({m_model, id}),
                          {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)}, 1e-4));
         }
+        StepsView& steps = *m_window->panels().view<StepsView>();
+        m_window->goTo(m_window->docks().of(&steps));
+        const std::vector<StepPoint> series = steps.drawnSeries({m_model, id});
+        QCOMPARE(series.size(), std::size_t(10));
+        for (const StepPoint& point : series)
+            QVERIFY(near({point.entropy}, {expected(content, "entropy.1", point.step, 10).at(0)}, 1e-4));
         const QImage written = QImage(picture).convertToFormat(QImage::Format_RGB888);
         const QImage shown = view.shownImage().convertToFormat(QImage::Format_RGB888);
         QVERIFY(!written.isNull());

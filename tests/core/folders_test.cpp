@@ -48,7 +48,7 @@ Table allowedIncludes() {
     return table;
 }
 
-/// As the table calls it: "core/engine/run/draw.h" lies in "engine/run".
+/// As the table calls it: "core/engine/run/run.h" lies in "engine/run".
 std::string folderOf(const fs::path& file) {
     const std::string folder = file.parent_path().generic_string();
     return folder.starts_with("core/") ? folder.substr(5) : folder;

@@ -135,9 +135,44 @@ private slots:
                 s.figureOf(s.head(1, 0)).titles.first().startsWith("L1.H0"));
         QCOMPARE(s.figure().high, double(0.7f));
         QCOMPARE(s.figureOf(s.head(1, 0)).high, double(0.7f));
-        QVERIFY(!s.figure().words.empty());
-        QVERIFY(s.figureOf(s.head(1, 0)).words.empty());  // words stand beside the current head
+        // The words of the current head stand beside all pictures, which have the same room.
+        QCOMPARE(s.view.words()->figure().words.size(), 3u);
+        QVERIFY(s.view.words()->figure().titles.first().startsWith("L2.H1"));
+        AttentionCanvas *one = s.view.canvas(), *other = s.view.canvasOf(s.head(1, 0));
+        QCOMPARE(one->figure().words.size() + other->figure().words.size(), 0u);
+        QTRY_COMPARE(one->size(), other->size());
+        QCOMPARE(one->placeOfPatch(5), other->placeOfPatch(5));
+        QVERIFY(s.view.words()->width() >= 160 && !s.view.words()->geometry().intersects(one->geometry()));
+        QTest::mouseClick(s.view.words(), Qt::LeftButton, {}, s.view.words()->placeOfWord(1));
+        QTRY_COMPARE(s.asked.words, std::vector<int>({1}));
         QCOMPARE(s.view.contents(FigureFormat::Csv), QString("Attention, 2 heads, 40 numbers"));
+    }
+    void headsOfAnotherModelAreNamedAsLeftOut() {
+        Shown s;
+        const int second = s.models.add({}, sampleCard("second"));
+        s.selection.selectAll({{second, {0, 0}}, s.head(2, 1)});
+        s.run();
+        QVERIFY(s.view.hint().contains("1 head of another model"));
+        s.selection.select(s.head(2, 1));
+        QVERIFY(!s.view.hint().contains("another model"));
+    }
+    void allPatchesSeenByAllAreAllOne() {
+        Shown s;
+        s.run();
+        QTRY_COMPARE(s.count, 1);
+        AttentionReport plain = report();
+        plain.shares = {}, plain.tokens = {};
+        plain.looks.text.clear(), plain.seen.text.clear();
+        plain.seen.image.assign(6, 1.0f);
+        s.view.take(s.asked, plain);
+        QCOMPARE(s.figure().image.size(), 6u);
+        s.view.setDirection(AttentionView::Direction::Seen);
+        QVERIFY(s.figure().image.empty());
+        QCOMPARE(s.view.hint(), QString("Averaged over all patches every patch gives 1: choose a patch."));
+        s.view.choose({4}, {});
+        QTRY_COMPARE(s.count, 2);
+        s.view.take(s.asked, plain);
+        QCOMPARE(s.figure().image, plain.seen.image);
     }
     void aClassifiedPictureIsAskedWithItsFile() {
         Shown s;
@@ -306,8 +341,9 @@ private slots:
         s.answer();
         const QStringList lines = s.view.numbers(',').trimmed().split('\n');
         QCOMPARE(lines.size(), 1 + 4 + 6);
-        QCOMPARE(lines[2], QString("L2.H1,1,text,\"\u2581cat\",0.3000000119,0.200000003"));
-        QCOMPARE(lines.last(), QString("L2.H1,5,picture,\"row 1 column 2\",0.1000000015,0.5"));
+        QCOMPARE(lines[2], QString("sample,L2.H1,\"sneaker, seed 9\",3,1,text,\"\u2581cat\",0.3000000119,0.200000003"));
+        QCOMPARE(lines.last(),
+                 QString("sample,L2.H1,\"sneaker, seed 9\",3,5,picture,\"row 1 column 2\",0.1000000015,0.5"));
     }
     void failureStaysInTheView() {
         Shown s;

@@ -112,6 +112,31 @@ private slots:
         QCOMPARE(a.sample.selection.heads(), (std::vector<HeadRef>{a.sample.head(3, 2), a.sample.head(1, 0)}));
         QCOMPARE(a.view.matrix()->figure().colours[4], a.sample.selection.colourIndex(a.sample.head(1, 0)));
     }
+    void theCurrentHeadIsNamedOnACrowdedMap() {
+        HeadMap map;
+        HeadMapFigure figure;
+        for (int i = 0; i < 25; ++i) {  // nearer to each other than a name is wide
+            figure.places.emplace_back(i % 5, i / 5);
+            figure.names.push_back(QStringLiteral("L%1.H%2").arg(i / 5).arg(i % 5));
+            figure.colours.push_back(0);
+            figure.models.push_back(0);
+        }
+        figure.places.emplace_back(40, 40);
+        figure.names.push_back("far");
+        figure.colours.push_back(-1);
+        figure.models.push_back(0);
+        figure.current = 12;  // in the middle of the crowd
+        map.resize(400, 400);
+        map.setFigure(figure);
+        map.show();
+        QTRY_VERIFY(!map.names().isEmpty());
+        map.grab();
+        QCOMPARE(map.names().first(), QString("L2.H2"));
+        QVERIFY(map.names().size() < 25);
+        Answered a;
+        a.sample.selection.selectAll({a.sample.head(1, 1), a.sample.head(4, 2)});
+        QCOMPARE(a.view.map()->figure().names[a.view.map()->figure().current], QString("L4.H2"));
+    }
     void mapSaysItsShareOfVariance() {
         Answered a;
         QVERIFY(a.view.map()->figure().titleX.contains(QStringLiteral("62 % of variance")));

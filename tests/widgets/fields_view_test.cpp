@@ -151,6 +151,8 @@ private slots:
         for (std::size_t i = 0; i < field.size(); ++i) QCOMPARE(field[i], fieldA[i] - fieldB[i]);
         QVERIFY(view.drawnAnalytic(sample.head(4, 2)).empty());  // one panel
         QVERIFY(view.numbers(',').contains(QStringLiteral("L3.H1 \u2212 L4.H2")));
+        QVERIFY(view.numbers(',').startsWith("model,head,picture,step,kind,row_offset_tokens,column_offset_tokens,"));
+        QVERIFY(view.numbers(',').contains(",\"sneaker, seed 9\",1,\"mean per pair\","));
         QVERIFY(coloursShown(view) > 50);
         sample.selection.select(sample.head(4, 2));
         QVERIFY(!view.showsDifference());

@@ -132,6 +132,24 @@ private slots:
         QCOMPARE(chosen.count(), 0);
     }
 
+    void noKeyTakesTheFrameFromTheCurrentOne() {
+        keepThree();
+        Gallery gallery;
+        gallery.resize(500, 170);
+        gallery.show();
+        gallery.setFolder(folder());
+        click(gallery, 1);
+        QVERIFY(isFramed(gallery, 1));
+        const QPoint at = gallery.list()->visualRect(gallery.list()->model()->index(1, 0)).center();
+        for (const Qt::KeyboardModifier key : {Qt::ControlModifier, Qt::ShiftModifier}) {
+            QTest::mouseClick(gallery.list()->viewport(), Qt::LeftButton, key, at);
+            QVERIFY(isFramed(gallery, 1));
+        }
+        QTest::keyClick(gallery.list(), Qt::Key_Space, Qt::ControlModifier);
+        QVERIFY(isFramed(gallery, 1));
+        QCOMPARE(gallery.currentRow(), 1);
+    }
+
     void rowsCountAllWhateverTheSearchShows() {
         keepThree();
         Gallery gallery;

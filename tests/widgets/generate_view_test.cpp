@@ -457,8 +457,10 @@ private slots:
         const std::string before = settingsJson(view.request());
         view.restore(madeRequest());
         QVERIFY(settingsJson(view.request()) != before);
-        view.settings().undoRestore();
+        view.messages().showNote("Restored.", causedBy(GenerateView::kRestored));
+        view.undoRestore();
         QCOMPARE(settingsJson(view.request()), before);
+        QVERIFY(view.messages().text().isEmpty());
         QVERIFY(!view.settings().canUndo());
     }
     void statusIsOfTheModelAtHand() {

@@ -122,6 +122,29 @@ private slots:
         s.runs.setStep(3);
         QVERIFY(!bar.stepText().contains("preview"));
     }
+    void aClassifiedPictureHasNoStepsToPlay() {
+        OpenedSample s;
+        RunBar bar(s.runs);
+        QVERIFY(!bar.playButton()->isHidden());
+        Run run;
+        run.state = Run::State::Done;
+        run.model = s.model;
+        run.file = "/p/cat.png";
+        run.fields.push_back(sampleFields(0, 1));
+        s.runs.add(run);
+        QVERIFY(bar.playButton()->isHidden() && bar.slider()->isHidden());
+        s.addRun();
+        QVERIFY(!bar.playButton()->isHidden() && !bar.slider()->isHidden());
+    }
+    void theGlyphIsSeenInTheDark() {
+        OpenedSample s;
+        RunBar bar(s.runs);
+        QPalette dark = bar.palette();
+        dark.setColor(QPalette::ButtonText, Qt::white);
+        bar.setPalette(dark);
+        const QImage glyph = bar.playButton()->icon().pixmap(16).toImage();
+        QCOMPARE(glyph.pixelColor(glyph.rect().center()), QColor(Qt::white));
+    }
     void playGoesThroughAllSteps() {
         OpenedSample s;
         RunBar bar(s.runs);

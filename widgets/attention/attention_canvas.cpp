@@ -4,6 +4,7 @@
 #include <QMouseEvent>
 #include <QPainter>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -15,6 +16,7 @@ constexpr double kLegend = 34;   // height of the scale
 constexpr double kReading = 20;  // and of what is read under the mouse
 constexpr double kShareBar = 6;
 constexpr double kChipGap = 4;
+constexpr double kLeastLegend = 160;   // width of the scale beside words
 constexpr double kLeastGridLine = 10;  // pixels of a token, below which no grid is drawn
 
 QColor wordGround(double share, double high) {
@@ -26,10 +28,22 @@ QColor inkOn(const QColor& ground) {
     return 0.299 * ground.red() + 0.587 * ground.green() + 0.114 * ground.blue() > 140 ? Qt::black : Qt::white;
 }
 
+/// What share of their attention the picture's tokens and the others give to the others.
+std::array<std::pair<QString, double>, 2> sharesOf(const AttentionFigure& figure) {
+    const QString& other = figure.other;
+    const QString from = other.left(1).toUpper() + other.mid(1);
+    const auto words = [&](const QString& giver, double share) {
+        return QObject::tr("%1 to %2 %3 %").arg(giver, other).arg(100 * share, 0, 'f', 1);
+    };
+    const double toPicture = figure.shares.imageToText, toItself = 1 - figure.shares.textToImage;
+    return {{{words(QObject::tr("Picture"), toPicture), toPicture}, {words(from, toItself), toItself}}};
+}
+
 }  // namespace
 
 struct AttentionCanvas::Layout {
-    QRectF title, picture, legend, shares, words;
+    QRectF title, picture, legend, words, reading;
+    std::vector<QRectF> shares;                     ///< each with its words above a bar
     std::vector<QRectF> chips;                      ///< of the words; null where there is no room
     std::vector<std::pair<QRectF, QString>> names;  ///< of the encoders
     int rows = 0, shown = 0, hidden = 0;            ///< of words; hidden above the first shown
@@ -59,20 +73,38 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     const bool text = m_figure.shares.text > 0;
     const QRectF inside = place.adjusted(8, 4, -8, -4);
     layout.title = {inside.left(), inside.top(), inside.width(), line + 2};
-    const double top = layout.title.bottom() + 4, height = inside.bottom() - kLegend - kReading - top;
+    const double top = layout.title.bottom() + 4, bottom = inside.bottom() - kReading;
+    if (m_figure.onlyWords) {
+        layout.reading = {inside.left(), bottom, inside.width(), kReading};
+        if (text) placeWords(layout, {inside.left(), top, inside.width(), bottom - top}, font);
+        return layout;
+    }
     const double room = text ? inside.width() * 0.58 : inside.width();
     const QSize pixels = m_figure.picture.size().expandedTo({1, 1});
     const Grid grid = m_figure.grid.tokens() > 0 ? m_figure.grid : Grid{pixels.height(), pixels.width()};
-    const double scale = std::max(1.0 / grid.cols, std::min(room / grid.cols, height / grid.rows));
+    const double scale = std::max(1.0 / grid.cols, std::min(room / grid.cols, (bottom - kLegend - top) / grid.rows));
     const double edge = text ? inside.left() : inside.left() + (inside.width() - scale * grid.cols) / 2;
     layout.picture = {edge, top, scale * grid.cols, scale * grid.rows};
     layout.title.setLeft(edge);
-    layout.legend = {edge, layout.picture.bottom() + 6, std::min(300.0, inside.right() - edge), kLegend - 6};
-    if (!text) return layout;
-    const double left = layout.picture.right() + kGap;
-    layout.shares = {left, top, inside.right() - left, 2 * (line + kShareBar + 6)};
-    layout.words = {left, layout.shares.bottom() + 8, layout.shares.width(),
-                    inside.bottom() - layout.shares.bottom() - 8};
+    // Words begin where both the picture and its scale end.
+    const double end = text ? edge + std::max(layout.picture.width(), std::min(room, kLeastLegend)) : inside.right();
+    layout.legend = {edge, layout.picture.bottom() + 6, std::min(300.0, end - edge), kLegend - 6};
+    layout.reading = {edge, text ? bottom : layout.legend.bottom() + 2, inside.right() - edge, kReading};
+    if (text) placeWords(layout, {end + kGap, top, inside.right() - end - kGap, bottom - top}, font);
+    return layout;
+}
+
+void AttentionCanvas::placeWords(Layout& layout, const QRectF& column, const QFont& font) const {
+    const QFontMetricsF metrics(font);
+    const double line = metrics.height();
+    double y = column.top();
+    for (const auto& [words, share] : sharesOf(m_figure)) {
+        const QRectF most(0, 0, column.width(), column.height());
+        const double high = metrics.boundingRect(most, Qt::TextWordWrap, words).height();
+        layout.shares.emplace_back(column.left(), y, column.width(), high + 1 + kShareBar);
+        y = layout.shares.back().bottom() + 5;
+    }
+    layout.words = {column.left(), y + 3, column.width(), column.bottom() - y - 3};
     const double rowHeight = line + 6 + kChipGap, first = layout.words.top() + line + 2;
     layout.shown = std::max(1, static_cast<int>((layout.words.bottom() - first + kChipGap) / rowHeight));
     struct Spot {
@@ -102,7 +134,6 @@ AttentionCanvas::Layout AttentionCanvas::layoutIn(const QRectF& place, const QFo
     };
     for (const Spot& spot : chips) layout.chips.push_back(rect(spot));
     for (std::size_t i = 0; i < names.size(); ++i) layout.names.emplace_back(rect(names[i]), m_figure.groups[i].second);
-    return layout;
 }
 
 void AttentionCanvas::draw(QPainter& painter, const QRectF& place, const Looks& looks) const {
@@ -119,14 +150,10 @@ void AttentionCanvas::draw(QPainter& painter, const QRectF& place, const Looks& 
         painter.drawText(layout.title.adjusted(16, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, *title);
     }
     drawPicture(painter, layout, looks);
-    if (!m_figure.image.empty()) {
+    if (!m_figure.image.empty())
         drawLegend(painter, layout.legend, ColourMap::Viridis, 0, m_figure.high, m_figure.scaleTitle, looks);
-    } else {
-        painter.setPen(looks.muted);
-        painter.drawText(layout.legend, Qt::AlignLeft | Qt::AlignTop, m_figure.scaleTitle);  // what is awaited
-    }
     if (m_figure.shares.text == 0) return;
-    drawShares(painter, layout.shares, looks);
+    drawShares(painter, layout, looks);
     drawWordsList(painter, layout, looks);
 }
 
@@ -176,27 +203,30 @@ void AttentionCanvas::drawPicture(QPainter& painter, const Layout& layout, const
     painter.drawLines(sides);
 }
 
-void AttentionCanvas::drawShares(QPainter& painter, const QRectF& place, const Looks& looks) const {
-    const JointShares& s = m_figure.shares;
-    const double line = QFontMetricsF(looks.font).height();
-    const QFontMetricsF metrics(looks.font);
-    const auto bar = [&](double y, const QString& from, double share) {
-        const QString value = tr("%1 %").arg(100 * share, 0, 'f', 1);
-        const QStringList texts = {tr("%1 to %2 %3").arg(from, m_figure.other, value),
-                                   tr("to %1 %2").arg(m_figure.other, value), value};
-        const auto text = std::ranges::find_if(
-            texts, [&](const QString& words) { return metrics.horizontalAdvance(words) <= place.width(); });
+void AttentionCanvas::drawShares(QPainter& painter, const Layout& layout, const Looks& looks) const {
+    const auto bars = sharesOf(m_figure);
+    for (std::size_t i = 0; i < bars.size(); ++i) {
+        const auto& [words, share] = bars[i];
+        const QRectF& place = layout.shares[i];
         painter.setPen(looks.text);
-        if (text != texts.end()) painter.drawText(QRectF(place.left(), y, place.width(), line), Qt::AlignLeft, *text);
-        const QRectF whole(place.left(), y + line + 1, place.width(), kShareBar);
-        painter.fillRect(whole, looks.grid);
-        painter.fillRect(QRectF(whole.left(), whole.top(), whole.width() * std::clamp(share, 0.0, 1.0), kShareBar),
-                         looks.accent);
-    };
-    bar(place.top(), tr("Picture"), s.imageToText);
-    QString from = m_figure.other;
-    if (!from.isEmpty()) from[0] = from[0].toUpper();
-    bar(place.top() + place.height() / 2, from, 1 - s.textToImage);
+        painter.drawText(place, Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, words);
+        QRectF bar(place.left(), place.bottom() - kShareBar, place.width(), kShareBar);
+        painter.fillRect(bar, looks.grid);
+        bar.setWidth(bar.width() * std::clamp(share, 0.0, 1.0));
+        painter.fillRect(bar, looks.accent);
+    }
+}
+
+/// What the colours of the words mean, as far as there is room, and how many words have none.
+QString AttentionCanvas::wordsTitle(const Layout& layout, double high, const QFontMetricsF& metrics) const {
+    QString rest;
+    if (const auto hidden = std::ranges::count_if(layout.chips, [](const QRectF& chip) { return chip.isNull(); });
+        hidden > 0)
+        rest = tr("; %1 more \u2195").arg(hidden);
+    if (high <= 0) return tr("Words") + rest;
+    const QString range = tr("0 to %1").arg(shortNumber(high));
+    const QString longest = m_figure.scaleTitle + QStringLiteral(", ") + range + rest;
+    return metrics.horizontalAdvance(longest) <= layout.words.width() ? longest : tr("Share, ") + range + rest;
 }
 
 void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, const Looks& looks) const {
@@ -204,10 +234,7 @@ void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, con
     double high = 0;
     for (const int number : m_figure.wordNumber)
         if (number < static_cast<int>(m_figure.text.size())) high = std::max(high, double(m_figure.text[number]));
-    QString title = high > 0 ? tr("0 to %1").arg(shortNumber(high)) : tr("Words");
-    if (const auto hidden = std::ranges::count_if(layout.chips, [](const QRectF& chip) { return chip.isNull(); });
-        hidden > 0)
-        title += tr("; %1 more \u2195").arg(hidden);
+    const QString title = wordsTitle(layout, high, QFontMetricsF(looks.font));
     painter.setPen(looks.text);
     painter.drawText(QRectF(layout.words.left(), layout.words.top(), layout.words.width(), line), Qt::AlignLeft,
                      QFontMetricsF(looks.font).elidedText(title, Qt::ElideRight, layout.words.width()));
@@ -232,7 +259,8 @@ void AttentionCanvas::drawWordsList(QPainter& painter, const Layout& layout, con
             painter.drawRoundedRect(chip, 3, 3);
         }
         painter.setPen(known ? inkOn(ground) : looks.text);
-        painter.drawText(chip.adjusted(6, 0, -6, 0), Qt::AlignLeft | Qt::AlignVCenter, m_figure.words[i]);
+        painter.drawText(chip.adjusted(6, 0, -6, 0), Qt::AlignLeft | Qt::AlignVCenter,
+                         QFontMetricsF(looks.font).elidedText(m_figure.words[i], Qt::ElideRight, chip.width() - 11));
     }
 }
 
@@ -283,9 +311,9 @@ void AttentionCanvas::paintEvent(QPaintEvent*) {
     // Below the picture, or, where that is narrow, as far as the room goes.
     const QString words = reading();
     const double wanted = QFontMetricsF(looks.font).horizontalAdvance(words);
-    const double left = std::max(4.0, std::min(layout.legend.left(), width() - 4 - wanted));
-    painter.drawText(QRectF(left, layout.legend.bottom() + 2, width() - left, kReading),
-                     Qt::AlignLeft | Qt::AlignVCenter, words);
+    const double left = std::max(4.0, std::min(layout.reading.left(), width() - 4 - wanted));
+    painter.drawText(QRectF(left, layout.reading.top(), width() - left, kReading), Qt::AlignLeft | Qt::AlignVCenter,
+                     words);
 }
 
 QString AttentionCanvas::reading() const {

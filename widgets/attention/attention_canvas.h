@@ -28,7 +28,8 @@ struct AttentionFigure {
     std::set<int> patches, chosenWords;  ///< chosen tokens
     double high = 0;                     ///< of the colours; 0 to it
     QString scaleTitle;
-    double opacity = 0.65;  ///< of the attention over the picture
+    double opacity = 0.65;   ///< of the attention over the picture
+    bool onlyWords = false;  ///< beside the pictures of several heads
 };
 
 /// Draws an AttentionFigure. A click chooses a patch or a word, Shift adds to the choice, a drag over the picture
@@ -62,11 +63,13 @@ protected:
 private:
     struct Layout;
     [[nodiscard]] Layout layoutIn(const QRectF& place, const QFont& font) const;
+    void placeWords(Layout& layout, const QRectF& column, const QFont& font) const;
     [[nodiscard]] int patchAt(QPointF position) const;  ///< -1: none
     [[nodiscard]] int wordAt(QPointF position) const;   ///< index into words; -1: none
     void drawPicture(QPainter& painter, const Layout& layout, const Looks& looks) const;
     void drawWordsList(QPainter& painter, const Layout& layout, const Looks& looks) const;
-    void drawShares(QPainter& painter, const QRectF& place, const Looks& looks) const;
+    [[nodiscard]] QString wordsTitle(const Layout& layout, double high, const QFontMetricsF& metrics) const;
+    void drawShares(QPainter& painter, const Layout& layout, const Looks& looks) const;
 
     AttentionFigure m_figure;
     int m_pressed = -1;                     ///< patch under the press

@@ -20,14 +20,16 @@
 #include "widgets/frame/run_text.h"
 #include "widgets/frame/status_text.h"
 #include "widgets/frame/tool_row.h"
+#include "widgets/state/change_text.h"
 #include "widgets/state/runs.h"
 
 namespace ropescope {
 namespace {
 
 constexpr int kPauseMs = 40;
-constexpr int kPatienceMs = 150;  // shorter answers come without a bar before them
-constexpr int kMostWords = 200;   // drawn; the rest are numbers in the table
+constexpr int kPatienceMs = 150;                      // shorter answers come without a bar before them
+constexpr int kMostWords = 200;                       // drawn; the rest are numbers in the table
+constexpr int kLeastWords = 160, kWidestWords = 240;  // pixels of the words beside several pictures
 
 const TokenWeights& weightsOf(const AttentionReport& report, bool looks) {
     return looks ? report.looks : report.seen;
@@ -55,13 +57,24 @@ AttentionView::AttentionView(OpenModels& models, Selection& selection, Runs& run
       m_fixed(new QCheckBox(tr("Fixed range"), this)),
       m_all(new QPushButton(tr("All patches"), this)),
       m_grid(new QGridLayout),
-      m_hint(new StatusText(this)) {
+      m_hint(new StatusText(this)),
+      m_wordsBeside(newCanvas()) {
+    setHelp(tr(
+        "What it looks at: where the attention of the chosen tokens goes, the mean over them, which sums to 1 over "
+        "picture and text. Who looks at it: how much of every token's attention goes to the chosen ones together. The "
+        "two bars tell what share of their attention the picture's and the other tokens give to the text or the "
+        "class token."));
     buildControls();
     auto* content = new QWidget(this);
     auto* column = new QVBoxLayout(content);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(4);
-    column->addLayout(m_grid, 1);
+    auto* row = new QHBoxLayout;
+    row->setSpacing(4);
+    row->addLayout(m_grid, 1);
+    row->addWidget(m_wordsBeside);
+    m_wordsBeside->hide();
+    column->addLayout(row, 1);
     column->addWidget(m_hint);
     m_grid->setSpacing(4);
     m_hint->setForegroundRole(QPalette::PlaceholderText);
@@ -109,17 +122,30 @@ void AttentionView::buildControls() {
     connect(m_all, &QPushButton::clicked, this, [this] { choose({}, {}); });
 }
 
+AttentionCanvas* AttentionView::newCanvas() {
+    auto* canvas = new AttentionCanvas(this);
+    canvas->setWhatsThis(tr("Click a patch or a word to choose it; Shift adds to the choice, a drag takes an area"));
+    connect(canvas, &AttentionCanvas::chosen, this, &AttentionView::choose);
+    connect(canvas, &AttentionCanvas::hovered, this, &AttentionView::hovered);
+    return canvas;
+}
+
+int AttentionView::wordsWidth(int width) const {
+    const std::vector<HeadRef> drawn = heads();
+    const bool any = std::ranges::any_of(drawn, [this](HeadRef head) {
+        const auto found = m_answers.find(head);
+        return found != m_answers.end() && found->second.report.shares.text > 0;
+    });
+    return drawn.size() > 1 && any ? std::clamp(width / 4, kLeastWords, kWidestWords) : 0;
+}
+
 /// As many canvases as heads are drawn, in the columns that make them largest.
 void AttentionView::placeCanvases(int count) {
-    while (static_cast<int>(m_canvases.size()) < count) {
-        auto* canvas = new AttentionCanvas(this);
-        canvas->setWhatsThis(
-            tr("Click a patch or a word to choose it; Shift adds to the choice, a drag takes an area"));
-        connect(canvas, &AttentionCanvas::chosen, this, &AttentionView::choose);
-        connect(canvas, &AttentionCanvas::hovered, this, &AttentionView::hovered);
-        m_canvases.push_back(canvas);
-    }
-    const int columns = columnsFor(count, width(), height() - 80);
+    while (static_cast<int>(m_canvases.size()) < count) m_canvases.push_back(newCanvas());
+    const int beside = wordsWidth(width());
+    m_wordsBeside->setVisible(beside > 0);
+    m_wordsBeside->setFixedWidth(std::max(1, beside));
+    const int columns = columnsFor(count, width() - beside, height() - 80);
     if (std::exchange(m_placed, {count, columns}) == std::pair{count, columns}) return;
     for (int i = 0; i < static_cast<int>(m_canvases.size()); ++i) {
         m_grid->removeWidget(m_canvases[i]);
@@ -290,10 +316,7 @@ AttentionFigure AttentionView::figureOf(HeadRef head, double high) const {
     figure.picture = run.pictureAt(found == m_answers.end() ? step() : found->second.request.step);
     const QString id = QString::fromStdString(head.id.name());
     figure.titles = {m_models.headName(head), m_models.shortHeadName(head), id};
-    if (found == m_answers.end()) {
-        figure.scaleTitle = run.state == Run::State::Running ? tr("The picture is being made") : tr("Being computed");
-        return figure;
-    }
+    if (found == m_answers.end()) return figure;
     const AttentionReport& report = found->second.report;
     const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
     if (!run.isClassified())
@@ -302,37 +325,68 @@ AttentionFigure AttentionView::figureOf(HeadRef head, double high) const {
     figure.grid = report.grid;
     figure.image = weightsOf(report, looks).image, figure.text = weightsOf(report, looks).text;
     figure.scaleTitle = looks ? tr("Attention (share)") : tr("Share of attention");
-    if (!looks && found->second.request.patches.empty() && found->second.request.words.empty()) {
+    if (!looks && found->second.request.patches.empty() && found->second.request.words.empty())
         figure.image.clear();  // all patches together get all attention that stays in the picture
-        figure.scaleTitle = tr("Choose a patch");
-    }
-    if (head != m_selection.current()) return figure;  // words stand beside the current head alone
+    if (heads().size() == 1) addWords(figure, report);
+    return figure;
+}
+
+void AttentionView::addWords(AttentionFigure& figure, const AttentionReport& report) const {
+    const bool classified = m_runs.current()->isClassified();
     figure.shares = report.shares;
-    figure.other = !run.isClassified() ? tr("text") : report.shares.text == 1 ? tr("class token") : tr("prefix tokens");
+    figure.other = !classified ? tr("text") : report.shares.text == 1 ? tr("class token") : tr("prefix tokens");
     for (const int number : drawnWords(report)) {
         if (static_cast<int>(figure.words.size()) >= kMostWords) break;
         figure.words.push_back(wordText(report, number));
         figure.wordNumber.push_back(number);
     }
     figure.groups = encoderGroups(report, figure.wordNumber);
-    return figure;
+}
+
+/// Those of the current head, as beside a picture of its own.
+void AttentionView::showWords() {
+    if (m_wordsBeside->isHidden()) return;
+    const HeadRef current = m_selection.current();
+    AttentionFigure figure = figureOf(current, m_high);
+    figure.onlyWords = true;
+    figure.picture = {}, figure.grid = {}, figure.image.clear();
+    if (const auto found = m_answers.find(current); found != m_answers.end()) addWords(figure, found->second.report);
+    m_wordsBeside->setFigure(std::move(figure));
+}
+
+QString AttentionView::leftOutText(const Run& run) const {
+    const std::vector<HeadRef> shown = m_selection.shown();
+    const auto own = std::ranges::count(shown, run.model, &HeadRef::model);
+    const auto others = static_cast<int>(static_cast<std::ptrdiff_t>(shown.size()) - own);
+    QString text;
+    if (others > 0)
+        text =
+            tr("Not drawn, as the picture is of %1: %2. ")
+                .arg(run.modelName, others == 1 ? tr("1 head of another model") : tr("%1 heads of others").arg(others));
+    if (static_cast<std::size_t>(own) > kMostHeads) text += tr("%1 of %2 heads are drawn. ").arg(kMostHeads).arg(own);
+    return text;
 }
 
 QString AttentionView::hintText(const Run& run) const {
     if (m_selection.current().model != run.model)
         return tr("Select a head of %1, which the selected picture is of.").arg(run.modelName);
+    QString text = leftOutText(run);
+    const QString heads = otherHeadsText(*m_models.find(run.model), run.asked.model.changes);
+    if (!heads.isEmpty()) text += tr("The picture was %1, and this is its attention. ").arg(heads);
     const auto found = m_answers.find(m_selection.current());
-    if (found == m_answers.end()) return {};
+    if (found == m_answers.end())
+        return text + (run.state == Run::State::Running ? tr("The picture is being made.") : tr("Being computed."));
     const auto& [request, report] = found->second;
     const bool looks = m_direction->currentIndex() == static_cast<int>(Direction::Looks);
-    const auto all = std::ranges::count(m_selection.shown(), run.model, &HeadRef::model);
-    QString text = static_cast<std::size_t>(all) > kMostHeads
-                       ? tr("%1 of %2 heads are drawn. ").arg(kMostHeads).arg(all)
-                       : QString();
+    const bool all = request.patches.empty() && request.words.empty();
+    if (!looks && all)
+        return text + (report.shares.text == 0
+                           ? tr("Averaged over all patches every patch gives 1: choose a patch.")
+                           : tr("Together all patches get all attention that stays in the picture: choose a patch."));
     text += (looks ? tr("From %1") : tr("To %1")).arg(chosenText(request, report));
     const double padding = paddingShare(report, report.looks.text);
     if (looks && padding > 0) text += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
-    if (request.patches.empty() && request.words.empty())
+    if (all)
         text += run.isClassified() ? tr("; click a patch or the class token (Shift adds, a drag takes an area)")
                                    : tr("; click a patch or a word (Shift adds, a drag takes an area)");
     return text + QLatin1Char('.');
@@ -365,6 +419,7 @@ void AttentionView::refresh() {
         m_canvases.front()->setFigure(std::move(figure));
     }
     for (std::size_t i = 0; i < drawn.size(); ++i) m_canvases[i]->setFigure(figureOf(drawn[i], m_high));
+    showWords();
     m_hint->say(hintText(*run));
     showCommand();
 }
@@ -386,6 +441,10 @@ AttentionCanvas* AttentionView::canvasOf(HeadRef head) const {
     return found == drawn.end() ? nullptr : m_canvases[static_cast<std::size_t>(found - drawn.begin())];
 }
 
+AttentionCanvas* AttentionView::words() const {
+    return m_wordsBeside->isHidden() ? canvas() : m_wordsBeside;
+}
+
 QString AttentionView::hint() const {
     return m_hint->said();
 }
@@ -396,25 +455,29 @@ QString AttentionView::subject() const {
 }
 
 void AttentionView::writeNumbers(NumberTable& table) const {
-    for (const char* title : {"head", "token", "kind", "what", "attention_from_chosen", "attention_to_chosen"})
+    for (const char* title : {"model", "head", "picture", "step", "token", "kind", "what",
+                              "attention_from_chosen_share", "attention_to_chosen_share"})
         table.label(QLatin1String(title));
     table.endRow();
+    const Run* run = m_runs.current();
     for (HeadRef head : heads()) {
         const auto found = m_answers.find(head);
         if (found == m_answers.end()) continue;
         const AttentionReport& r = found->second.report;
-        const QString name = m_models.headName(head);
+        const auto begin = [&](int token) -> NumberTable& {
+            table.label(run->modelName).label(QString::fromStdString(head.id.name())).label(runName(*run));
+            run->isClassified() ? table.blank() : table.label(found->second.request.step + 1);
+            return table.label(token);
+        };
         for (int i = 0; i < static_cast<int>(r.looks.text.size()); ++i)
-            table.label(name)
-                .label(i)
+            begin(i)
                 .label(QStringLiteral("text"))
                 .label(wordText(r, i))
                 .number(r.looks.text[i])
                 .number(r.seen.text[i])
                 .endRow();
         for (int i = 0; i < static_cast<int>(r.looks.image.size()); ++i)
-            table.label(name)
-                .label(i)
+            begin(i)
                 .label(QStringLiteral("picture"))
                 .label(tr("row %1 column %2").arg(i / r.grid.cols).arg(i % r.grid.cols))
                 .number(r.looks.image[i])
@@ -425,13 +488,15 @@ void AttentionView::writeNumbers(NumberTable& table) const {
 
 void AttentionView::drawFigure(QCPPainter& painter, QSize size) const {
     const int count = std::max<int>(1, static_cast<int>(heads().size()));
-    const int columns = columnsFor(count, size.width(), size.height());
+    const int beside = wordsWidth(size.width()), width = size.width() - beside;
+    const int columns = columnsFor(count, width, size.height());
     const int rows = (count + columns - 1) / columns;
-    const QSizeF cell(static_cast<double>(size.width()) / columns, static_cast<double>(size.height()) / rows);
+    const QSizeF cell(static_cast<double>(width) / columns, static_cast<double>(size.height()) / rows);
     for (int i = 0; i < count; ++i) {
         const QPointF at(i % columns * cell.width(), i / columns * cell.height());
         m_canvases[i]->draw(painter, QRectF(at, cell), paperLooks(font()));
     }
+    if (beside > 0) m_wordsBeside->draw(painter, QRectF(width, 0, beside, size.height()), paperLooks(font()));
 }
 
 }  // namespace ropescope

@@ -45,8 +45,9 @@ public:
 
     [[nodiscard]] AttentionCanvas* canvas() const;                ///< of the current head
     [[nodiscard]] AttentionCanvas* canvasOf(HeadRef head) const;  ///< nullptr: not drawn
-    [[nodiscard]] QString hint() const;  ///< what was asked and what can be done, below the pictures
-    [[nodiscard]] bool canAsk() const;   ///< the selected picture is finished and its model open
+    [[nodiscard]] AttentionCanvas* words() const;  ///< with those of the current head: its own where it stands alone
+    [[nodiscard]] QString hint() const;            ///< what was asked and what can be done, below the pictures
+    [[nodiscard]] bool canAsk() const;             ///< the selected picture is finished and its model open
 
 signals:
     void attentionRequested(const ropescope::AttentionRequest& request);
@@ -72,14 +73,19 @@ private:
     void askSoon() { m_pause.start(); }
     void refresh();
     void showCommand();
+    [[nodiscard]] AttentionCanvas* newCanvas();
     void placeCanvases(int count);
+    void showWords();
+    [[nodiscard]] int wordsWidth(int width) const;  ///< of the words beside several pictures; 0: there are none
     [[nodiscard]] int step() const;
     [[nodiscard]] std::vector<HeadRef> heads() const;  ///< drawn, in the order of all views
     [[nodiscard]] AttentionRequest question(HeadRef head) const;
     [[nodiscard]] bool answers(HeadRef head) const;  ///< what is asked now
     [[nodiscard]] AttentionFigure figureOf(HeadRef head, double high) const;
+    void addWords(AttentionFigure& figure, const AttentionReport& report) const;
     [[nodiscard]] double largestOf(HeadRef head) const;
     [[nodiscard]] QString hintText(const Run& run) const;
+    [[nodiscard]] QString leftOutText(const Run& run) const;  ///< heads that are shown elsewhere and not drawn here
     [[nodiscard]] QString emptyText() const;
 
     Runs& m_runs;
@@ -90,6 +96,7 @@ private:
     QGridLayout* m_grid;
     StatusText* m_hint;
     std::vector<AttentionCanvas*> m_canvases;
+    AttentionCanvas* m_wordsBeside;      ///< beside several pictures, so that these are alike
     std::pair<int, int> m_placed{0, 0};  ///< canvases shown, and their columns
     QTimer m_pause;                      ///< a drag asks when it rests
     QTimer m_patience;                   ///< an answer that takes longer is seen to be awaited

@@ -67,6 +67,12 @@ ClassifyView::ClassifyView(OpenModels& models, Selection& selection, QWidget* pa
     connect(&m_models, &OpenModels::modelsChanged, this, [this] {
         std::erase_if(m_seen, [this](const auto& seen) { return m_models.find(seen.first) == nullptr; });
     });
+    connect(&m_models, &OpenModels::changesChanged, this, [this](int model) {
+        if (m_seen.erase(model) == 0 || model != m_model) return;
+        showResult();
+        setRunning(m_running);
+        requestClassify();
+    });
     connect(&m_selection, &Selection::changed, this, &ClassifyView::showHead);
     setRunning(false);
     showHead();

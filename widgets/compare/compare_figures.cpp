@@ -95,6 +95,7 @@ void CompareView::drawMap() {
         figure.colours.push_back(m_selection.colourIndex(m_heads[i]));
         figure.models.push_back(m_report->models[i]);
     }
+    figure.current = indexOf(m_selection.current());
     figure.titleX = axisTitle(0, m_report->axisShare);
     figure.titleY = axisTitle(1, m_report->axisShare);
     m_map->setFigure(std::move(figure));

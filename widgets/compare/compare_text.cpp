@@ -11,6 +11,7 @@
 #include "widgets/frame/key_line.h"
 #include "widgets/frame/number_table.h"
 #include "widgets/frame/plot_style.h"
+#include "widgets/state/command_lines.h"
 
 namespace ropescope {
 namespace {
@@ -39,7 +40,7 @@ std::string measureOptions(const CalibrateRequest& r) {
     text += " --guidance " + numberWord(r.guidance);
     if (r.sampler != Sampler::Auto) text += " --sampler " + std::string(enumName(r.sampler));
     if (r.compute.device != "auto") text += " --device " + shellWord(r.compute.device);
-    return text;
+    return text + measuredTexts(r);
 }
 
 }  // namespace

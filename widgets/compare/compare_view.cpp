@@ -49,6 +49,9 @@ CompareView::CompareView(OpenModels& models, Selection& selection, QWidget* pare
     setEmptyText(tr("Every head against every other: which ones look the same way, which stand alone. What the weights "
                     "decide is compared at once; what needs images waits for \"Measure and compare\"."),
                  tr("Open a model ..."));
+    setHelp(tr(
+        "The map places the heads by classical scaling: heads that are alike in the matrix lie close. Each axis says "
+        "which share of the variance it holds; what is not held cannot be seen in the map."));
     m_parts->setLeast(kLeastMatrix, kLeastMap);
     m_parts->setExtent([this](QSize place, Qt::Orientation along) { return m_matrix->extentIn(place, along); });
     auto* content = new QWidget(this);

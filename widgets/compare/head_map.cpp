@@ -74,7 +74,6 @@ void HeadMap::refresh() {
     const Looks looks = looksOf(palette(), font());
     QColor fill = looks.muted;
     fill.setAlpha(90);
-    const bool named = m_figure.places.size() <= kNamesUpTo;
     for (std::size_t i = 0; i < m_figure.places.size(); ++i) {
         if (!isThere(m_figure.places[i])) continue;
         const bool shown = m_figure.colours[i] >= 0;
@@ -83,16 +82,35 @@ void HeadMap::refresh() {
         graph->setLineStyle(QCPGraph::lsNone);
         graph->setScatterStyle(QCPScatterStyle(shapeOf(m_figure.models[i]), QPen(shown ? looks.text : looks.muted, 1),
                                                shown ? headColour(m_figure.colours[i]) : fill, shown ? 10 : 7));
-        if (!named && !shown) continue;
+    }
+    for (const int i : named()) {
         auto* label = new QCPItemText(m_plot);
         label->position->setCoords(m_figure.places[i].x(), m_figure.places[i].y());
         label->setText(m_figure.names[i]);
         label->setFont(looks.font);
-        label->setColor(shown ? looks.text : looks.muted);
+        label->setColor(m_figure.colours[i] >= 0 ? looks.text : looks.muted);
     }
     setTitle(*m_plot->xAxis, m_figure.titleX);
     setTitle(*m_plot->yAxis, m_figure.titleY);
     m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+/// Heads that get a name, the current one before the other shown ones and those before the rest.
+std::vector<int> HeadMap::named() const {
+    const auto rank = [this](int i) { return i == m_figure.current ? 0 : m_figure.colours[i] >= 0 ? 1 : 2; };
+    std::vector<int> heads;
+    for (int i = 0; i < static_cast<int>(m_figure.places.size()); ++i)
+        if (isThere(m_figure.places[i]) && (rank(i) < 2 || m_figure.places.size() <= kNamesUpTo)) heads.push_back(i);
+    std::ranges::stable_sort(heads, {}, rank);
+    return heads;
+}
+
+QStringList HeadMap::names() const {
+    QStringList names;
+    for (int i = 0; i < m_plot->itemCount(); ++i)
+        if (const auto* label = qobject_cast<QCPItemText*>(m_plot->item(i)); label != nullptr && label->visible())
+            names << label->text();
+    return names;
 }
 
 void HeadMap::fit() const {
@@ -119,7 +137,7 @@ void HeadMap::fitRanges() const {
 }
 
 /// Names stand beside their points where they cover neither another name nor a point; where there is no such place they
-/// are left out, and hover tells them.
+/// are left out, and hover tells them. The current head's name comes first and is never left out.
 void HeadMap::placeLabels() const {
     std::vector<QRectF> taken;
     for (std::size_t i = 0; i < m_figure.places.size(); ++i) {
@@ -127,26 +145,30 @@ void HeadMap::placeLabels() const {
         const double half = m_figure.colours[i] >= 0 ? 5 : 3.5;
         taken.emplace_back(pixel(static_cast<int>(i)) - QPointF(half, half), QSizeF(2 * half, 2 * half));
     }
+    const std::vector<int> heads = named();
     const QRectF inside = m_plot->axisRect()->rect();
     for (int i = 0; i < m_plot->itemCount(); ++i) {
         auto* label = qobject_cast<QCPItemText*>(m_plot->item(i));
         if (label == nullptr) continue;
         const QSizeF size = QFontMetricsF(label->font()).size(0, label->text());
         const QPointF point = label->position->pixelPosition();
-        label->setVisible(false);
+        std::ptrdiff_t fewest = heads[i] == m_figure.current ? std::ssize(taken) : 0;  // that it may cover
+        QRectF best;
         for (const Qt::Alignment side : {Qt::AlignLeft | Qt::AlignBottom, Qt::AlignRight | Qt::AlignBottom,
                                          Qt::AlignLeft | Qt::AlignTop, Qt::AlignRight | Qt::AlignTop}) {
             const double x = side & Qt::AlignLeft ? point.x() + kBeside : point.x() - kBeside - size.width();
             const double y = side & Qt::AlignTop ? point.y() + 1 : point.y() - 1 - size.height();
             const QRectF place(QPointF(x, y), size);
-            const auto covers = [&](const QRectF& other) { return other.intersects(place); };
-            if (!inside.contains(place) || std::any_of(taken.begin(), taken.end(), covers)) continue;
+            const auto covered =
+                std::ranges::count_if(taken, [&](const QRectF& other) { return other.intersects(place); });
+            if (!inside.contains(place) || covered > fewest || (!best.isNull() && covered == fewest)) continue;
             label->setPositionAlignment(side);
             label->setPadding(QMargins(static_cast<int>(kBeside), 1, static_cast<int>(kBeside), 1));
-            label->setVisible(true);
-            taken.push_back(place);
-            break;
+            best = place;
+            fewest = covered;
         }
+        label->setVisible(!best.isNull());
+        if (!best.isNull()) taken.push_back(best);
     }
 }
 

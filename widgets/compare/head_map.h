@@ -2,7 +2,7 @@
 #pragma once
 
 #include <QPointF>
-#include <QString>
+#include <QStringList>
 #include <QWidget>
 #include <vector>
 
@@ -19,6 +19,7 @@ struct HeadMapFigure {
     std::vector<QString> names;   ///< [n]
     std::vector<int> colours;     ///< [n] Selection::colourIndex, -1: not shown elsewhere
     std::vector<int> models;      ///< [n] 0, 1, ...: the shape of the point
+    int current = -1;             ///< whose name has its place before all others; -1: none
     QString titleX, titleY;
 };
 
@@ -34,6 +35,7 @@ public:
     void setFigure(HeadMapFigure figure);
     [[nodiscard]] const HeadMapFigure& figure() const { return m_figure; }
     [[nodiscard]] QPointF pixel(int index) const;  ///< where a point lies, in the widget
+    [[nodiscard]] QStringList names() const;       ///< that are drawn, those first that had their choice of a place
     void draw(QCPPainter& painter, QSize size) const;
     void restyle();
 
@@ -46,6 +48,7 @@ private:
     void fit() const;
     void fitRanges() const;
     void placeLabels() const;
+    [[nodiscard]] std::vector<int> named() const;
     [[nodiscard]] int indexAt(QPoint position) const;
 
     HeadMapFigure m_figure;

@@ -13,6 +13,7 @@
 #include "widgets/fields/fields_canvas.h"
 #include "widgets/fields/fields_view.h"
 #include "widgets/frame/run_text.h"
+#include "widgets/state/change_text.h"
 #include "widgets/state/runs.h"
 
 namespace ropescope {
@@ -186,7 +187,9 @@ QStringList FieldsView::sourceTexts() const {
     const bool own = std::any_of(shown.begin(), shown.end(), [run](HeadRef head) { return head.model == run->model; });
     if (run->fields.empty() || !own) return {};
     if (run->isClassified()) return {tr("Measured on %1").arg(run->subject), tr("Measured on the classified image")};
-    const QString step = stepText(*run, m_runs.step());
+    const OpenModel* model = m_models.find(run->model);
+    const QString heads = model == nullptr ? QString() : otherHeadsText(*model, run->asked.model.changes);
+    const QString step = stepText(*run, m_runs.step()) + (heads.isEmpty() ? QString() : QStringLiteral(", ") + heads);
     QStringList texts;
     if (run->pictures > 1)
         texts << tr("Measured: mean over %1 pictures, %2").arg(run->pictures).arg(step);

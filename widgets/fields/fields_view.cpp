@@ -15,6 +15,7 @@
 
 #include "widgets/fields/fields_canvas.h"
 #include "widgets/frame/number_table.h"
+#include "widgets/frame/run_text.h"
 #include "widgets/frame/tool_row.h"
 #include "widgets/state/command_lines.h"
 #include "widgets/state/runs.h"
@@ -74,10 +75,21 @@ FieldsView::FieldsView(OpenModels& models, Selection& selection, Runs& runs, QWi
     setEmptyText(tr("Where the selected heads look, by offset from the query: what the weights allow beside what was "
                     "measured while an image was made. Select a head."),
                  tr("Open a model ..."));
+    setHelp(tr(
+        "The query stands in the middle of every map, and a cell is the offset of a key from it. Kernel: mean logit as "
+        "a share of the energy of all planes, from -1 to 1; it is negative where the mean logit is. Measured, mean per "
+        "pair: attention over the number of pairs of tokens with this offset; sum of attention: share of attention by "
+        "offset.\nDistance: mean over the attention, in tokens, from the query; the dashed circle has it as its "
+        "radius. "
+        "The solid ellipse lies around the centre of the attention and reaches one standard deviation along its two "
+        "main axes; anisotropy is 0 for a circle and 1 for a line."));
     buildControls();
     connect(&m_selection, &Selection::changed, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::headChanged, this, &FieldsView::refresh);
     connect(&m_models, &OpenModels::modelsChanged, this, &FieldsView::refresh);
+    connect(&m_models, &OpenModels::changesChanged, this, [this](int model) {
+        std::erase_if(m_scaled, [model](const auto& scaled) { return scaled.first.model == model; });
+    });
     connect(&m_runs, &Runs::selected, this, &FieldsView::refresh);
     connect(&m_runs, &Runs::changed, this, &FieldsView::refresh);
     connect(&m_runs, &Runs::stepChanged, this, &FieldsView::refresh);
@@ -107,14 +119,12 @@ void FieldsView::buildControls() {
     m_fixed->setToolTip(
         tr("Colours keep their range when other heads are selected. Without it they span all steps of "
            "the picture for the shown heads."));
-    QPushButton* measure = newMeasureButton();  // where its result is asked for
-    measure->hide();
-    connect(m_content, &QComboBox::currentIndexChanged, measure,
-            [measure](int content) { measure->setVisible(content == static_cast<int>(Content::Data)); });
+    m_measure = newMeasureButton();  // where its result is asked for
+    m_measure->hide();
     m_square->setChecked(true);
     m_gridText->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("Grid 128 \u00d7 128")));
     controls().addGroup(tr("Analytic"), {m_analytic});
-    controls().addGroup({}, {m_content, measure});
+    controls().addGroup({}, {m_content, m_measure});
     controls().addGroup({}, {m_betaText, m_beta});
     controls().addGroup(tr("Measured"), {m_measured, m_scale});
     controls().addGroup({}, {m_difference});
@@ -240,8 +250,8 @@ double FieldsView::highMeasured() const {
     return m_canvas->figure().measured.high;
 }
 
-/// The grid is that of the selected picture, made with the model of a shown head, else the model's own; positions change as they did
-/// for the picture. The content strength is the head's own.
+/// The grid is that of the selected picture, made with the model of a shown head, else the model's own; positions
+/// change as they did for the picture. The content strength is the head's own.
 void FieldsView::takeDefaults() {
     const HeadRef current = m_selection.current();
     const OpenModel* model = m_models.find(current.model);
@@ -291,14 +301,22 @@ void FieldsView::refresh() {
     figure.noField = noFieldText();
     figure.source = sourceTexts();
     figure.letters = m_models.modelLetters(m_selection.shown());
-    figure.noAnalytic =
-        m_content->currentIndex() == static_cast<int>(Content::Data)
-            ? tr("Nothing measured yet: \"Measure data ...\" above fills this in")
-            : tr("The weights alone say nothing here: nothing turns, or norms of queries and keys stand "
-                 "before the map. \"white\" shows what the map does");
+    const bool data = m_content->currentIndex() == static_cast<int>(Content::Data);
+    bool turns = false, normed = false;
     for (HeadRef head : m_selection.shown()) {
-        if (const HeadReport* report = m_models.head(head)) figure.panels.push_back(panelOf(head, *report));
+        const HeadReport* report = m_models.head(head);
+        if (report == nullptr) continue;
+        figure.panels.push_back(panelOf(head, *report));
+        if (report->kernelWhite.a.empty()) continue;
+        turns = true;
+        normed |= report->kernelWeights.a.empty();
     }
+    m_measure->setVisible(data || normed);
+    figure.noAnalytic = !turns ? tr("Nothing turns here: there is no kernel")
+                        : data ? tr("Nothing measured yet: \"Measure data ...\" above fills this in")
+                                        : tr("Norms of queries and keys stand before the map: the weights alone say "
+                                             "nothing. \"Measure data ...\" above fills this in (of the head); "
+                                             "\"white\" shows what the map does (of the map)");
     showEmpty(figure.panels.empty());
     subtract(figure);
     setScales(figure);
@@ -371,15 +389,33 @@ QWidget* FieldsView::canvas() const {
 }
 
 void FieldsView::writeNumbers(NumberTable& table) const {
-    table.label(QStringLiteral("head")).label(QStringLiteral("kind")).label(QStringLiteral("row_offset"));
-    table.label(QStringLiteral("column_offset")).label(QStringLiteral("value")).endRow();
+    for (const char* title :
+         {"model", "head", "picture", "step", "kind", "row_offset_tokens", "column_offset_tokens", "value_share"})
+        table.label(QLatin1String(title));
+    table.endRow();
+    const Run* run = m_runs.current();
     for (const FieldsPanel& panel : m_canvas->figure().panels) {
         for (const OffsetMap* map : {&panel.analytic, &panel.measured}) {
             if (map->values.empty()) continue;
-            const QString kind = map == &panel.analytic ? QStringLiteral("analytic") : QStringLiteral("measured");
+            const bool measured = map == &panel.measured;
+            const QString kind = (measured ? m_measured : m_analytic)->currentText();
+            const OpenModel* model = m_models.find(panel.head.model);
+            const QString picture = !measured        ? QString()
+                                    : run != nullptr ? runName(*run)
+                                                     : tr("mean over %1 images").arg(model->calibration->images);
+            const QString step =
+                measured && run != nullptr && !run->isClassified() ? QString::number(m_runs.step() + 1) : QString();
             for (int row = 1 - map->grid.rows; row < map->grid.rows; ++row) {
                 for (int col = 1 - map->grid.cols; col < map->grid.cols; ++col)
-                    table.label(panel.name).label(kind).label(row).label(col).number(map->at(row, col)).endRow();
+                    table.label(model->name())
+                        .label(panel.name)
+                        .label(picture)
+                        .label(step)
+                        .label(kind)
+                        .label(row)
+                        .label(col)
+                        .number(map->at(row, col))
+                        .endRow();
             }
         }
     }

@@ -93,6 +93,7 @@ private:
     Runs& m_runs;
     QComboBox* m_analytic;
     QComboBox* m_content;
+    QPushButton* m_measure = nullptr;  ///< offered where data are asked for, or weights say nothing
     QComboBox* m_measured;
     QComboBox* m_scale;
     QCheckBox* m_difference;

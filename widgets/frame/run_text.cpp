@@ -2,6 +2,7 @@
 #include "widgets/frame/run_text.h"
 
 #include "widgets/frame/plot_style.h"
+#include "widgets/state/change_text.h"
 #include "widgets/state/runs.h"
 
 namespace ropescope {
@@ -19,6 +20,7 @@ QString runDetails(const Run& run) {
         parts << QObject::tr("%1 \u00d7 %2 patches").arg(run.patches.rows).arg(run.patches.cols);
     const bool other = run.trained.tokens() > 0 && run.patches != run.trained;
     if (other) parts.back() += QObject::tr(" (trained on %1 \u00d7 %2)").arg(run.trained.rows).arg(run.trained.cols);
+    if (run.asked.model.changesHeads()) parts << QObject::tr("with %1").arg(changesText(run.asked.model.changes));
     if (run.isClassified()) return parts.join(QStringLiteral(", "));
     if (run.asked.text.prompt.empty()) {
         const bool continued = other && run.asked.extrapolate.method == Extrapolation::None;

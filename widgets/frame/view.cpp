@@ -16,6 +16,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "core/data/command_line.h"
 #include "widgets/frame/figure_export.h"
 #include "widgets/frame/message_bar.h"
 #include "widgets/frame/number_table.h"
@@ -90,6 +91,7 @@ void View::buildCorner() {
     corner->setAutoRaise(true);
     corner->setToolTip(tr("Copy, export, equal command line"));
     auto* menu = new QMenu(corner);
+    menu->setToolTipsVisible(true);
     menu->addAction(tr("Copy figure"), this, &View::copyFigure);
     menu->addAction(tr("Copy numbers (TSV)"), this, &View::copyNumbers);
     menu->addSeparator();
@@ -103,6 +105,10 @@ void View::buildCorner() {
         line->setEnabled(!m_commandLine.isEmpty());
         text->setVisible(!m_commandLine.isEmpty());
         text->setText(fontMetrics().elidedText(m_commandLine, Qt::ElideMiddle, kWidestLine));
+        const QString variation = QLatin1String(kVariationWord);
+        text->setToolTip(m_commandLine.contains(variation)
+                             ? tr("%1 holds the changes of heads (Save variation ... writes it)").arg(variation)
+                             : QString());
     });
     // Opened by hand: a menu of the button's own would draw an arrow over the dots.
     connect(corner, &QToolButton::clicked, menu, [corner, menu] {
@@ -210,7 +216,7 @@ void View::setActive(bool active) {
 }
 
 QString View::helpText() const {
-    return m_emptyText->whatsThis();
+    return m_help.isEmpty() ? m_emptyText->whatsThis() : m_emptyText->whatsThis() + QStringLiteral("\n\n") + m_help;
 }
 
 void View::paintEvent(QPaintEvent* event) {

@@ -33,6 +33,8 @@ public:
     [[nodiscard]] QString commandLine() const { return m_commandLine; }
     /// What an empty view says and the text of the button that fills it (emits emptyActionRequested).
     void setEmptyText(const QString& what, const QString& action);
+    /// How what is drawn is read, for those who ask: terms and marks that the drawing has no room to explain.
+    void setHelp(const QString& reading) { m_help = reading; }
     [[nodiscard]] bool isShowingEmpty() const;
     [[nodiscard]] const QString& title() const { return m_title; }
     /// The one that copy and export mean wears a line in the accent colour.
@@ -101,6 +103,7 @@ private:
 
     QString m_title;
     QString m_commandLine;
+    QString m_help;
     bool m_active = false;
     ToolRow* m_controls;
     QLabel* m_limit = nullptr;

@@ -47,8 +47,7 @@ void FrequenciesView::buildPanels(const std::vector<int>& axes) {
             x->setScaleType(QCPAxis::stLogarithmic);
             x->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
             x->setNumberFormat(QStringLiteral("g"));
-            setTitle(*x, tr("Wavelength along %1 (tokens)").arg(axisName(axis)),
-                     {tr("Wavelength, %1 (tokens)").arg(axisName(axis)), tr("\u03bb, %1 (tokens)").arg(axisName(axis))});
+            setTitle(*x, wavelengthTitles(axis).first());
             setTitle(*panel->axis(QCPAxis::atLeft), place == 0 ? tr("Energy (share of all planes)") : QString(),
                      {place == 0 ? tr("Energy") : QString()});
         }
@@ -216,6 +215,9 @@ void FrequenciesView::showKey() {
     }
     if (const QString letters = m_models.modelLetters(shown); m_still != nullptr && !letters.isEmpty())
         entries.push_back({{}, letters});
+    for (HeadRef head : shown)
+        if (const QString why = missingReason(head); !why.isEmpty())
+            entries.push_back({{}, tr("%1 is not drawn: %2").arg(m_models.headName(head), why)});
     key().setEntries(std::move(entries));
 }
 
@@ -235,12 +237,30 @@ void FrequenciesView::fitStill() const {
     x->setTickLabels(lying || kStanding * widest < x->parentPlot()->viewport().height());
 }
 
+QStringList FrequenciesView::wavelengthTitles(int axis) const {
+    const QString name = axisName(axis);
+    return {tr("Wavelength along %1 (tokens)").arg(name), tr("Wavelength, %1 (tokens)").arg(name),
+            tr("\u03bb, %1 (tokens)").arg(name)};
+}
+
+/// All panels say it alike, in the longest words that have room in every one.
+void FrequenciesView::fitPlot() const {
+    for (int level = 0; level < 3; ++level) {
+        bool fits = true;
+        for (const auto& [axis, panel] : m_panels)
+            if (axis != kMixedAxis) setTitle(*panel->axis(QCPAxis::atBottom), wavelengthTitles(axis).at(level));
+        CurveView::fit();
+        for (const auto& [axis, panel] : m_panels) fits = fits && !panel->axis(QCPAxis::atBottom)->label().isEmpty();
+        if (fits) return;
+    }
+}
+
 void FrequenciesView::fit() const {
     if (m_still != nullptr) {
         layOut(*m_still->parentPlot());
         fitStill();
     }
-    CurveView::fit();
+    fitPlot();
     if (const auto mixed = m_panels.find(kMixedAxis); mixed != m_panels.end()) m_polar.fit(*mixed->second);
 }
 

@@ -19,8 +19,8 @@
 namespace ropescope {
 namespace {
 
-// The words below the plot get a line for every so many pixels that the view is higher than the least.
-constexpr int kLeastHeight = 280, kHeightPerLine = 60;
+// The words below the plot get two lines, and one more for every so many pixels that the view is higher than the least.
+constexpr int kLeastHeight = 280, kHeightPerLine = 60, kLines = 2;
 
 double omegaOf(const FrequencyEnergy& energy, std::size_t plane, std::size_t planes) {
     const std::size_t axes = planes == 0 ? 0 : energy.frequency.size() / planes;
@@ -66,6 +66,11 @@ FrequenciesView::FrequenciesView(OpenModels& models, Selection& selection, QWidg
     setEmptyText(tr("Over which wavelengths the selected heads spread their energy, row by row and column by column, "
                     "beside what the same weights do with plain rotary positions. Select a head."),
                  tr("Open a model ..."));
+    setHelp(tr(
+        "Every point is one plane; its wavelength is the number of tokens after which it has turned once. Energy: the "
+        "root of the power of the plane's queries times that of its keys, as a share of all planes. Shift: "
+        "1-Wasserstein distance over ln |\u03c9| between this energy and that of the grey outline. Still planes never "
+        "turn and carry content alone."));
     m_energy->addItem(tr("with the head's weights"));
     m_energy->addItem(tr("map only"));
     m_energy->addItem(tr("from data"));
@@ -151,6 +156,15 @@ double FrequenciesView::drawnStill(HeadRef head) const {
 bool FrequenciesView::isFlattened(HeadRef head) const {
     const OpenModel* model = m_models.find(head.model);
     return model != nullptr && model->card.axes == 1;
+}
+
+QString FrequenciesView::missingReason(HeadRef head) const {
+    const HeadReport* report = m_models.head(head);
+    if (report == nullptr || (shares(head) != nullptr && !shares(head)->empty())) return {};  // on its way, or drawn
+    if (!report->problem.empty()) return QString::fromStdString(report->problem);
+    return chosen() == Energy::Data
+               ? tr("not measured yet")
+               : tr("norms of queries and keys stand before the map, so weights alone say nothing");
 }
 
 QString FrequenciesView::axisName(int axis) const {
@@ -241,12 +255,15 @@ QStringList FrequenciesView::summary(HeadRef head) const {
 void FrequenciesView::showSummary() {
     const HeadRef head = m_selection.current();
     QStringList parts = summary(head);
+    const qsizetype all = parts.size();
     const auto textOf = [&] {
-        return m_models.headName(head) + QStringLiteral(":  ") + parts.join(QStringLiteral("  \u00b7  "));
+        const QString words =
+            m_models.headName(head) + QStringLiteral(":  ") + parts.join(QStringLiteral("  \u00b7  "));
+        return parts.size() < all ? words + QStringLiteral("  \u00b7 \u2026") : words;
     };
     m_summary->setToolTip(parts.isEmpty() ? QString() : plainTip(textOf()));
     key().setToolTip(m_summary->toolTip());
-    const int lines = std::max(0, height() - kLeastHeight) / kHeightPerLine;
+    const int lines = height() < kLeastHeight ? 0 : kLines + (height() - kLeastHeight) / kHeightPerLine;
     const QRect room(0, 0, std::max(80, width() - 24), lines * fontMetrics().lineSpacing());
     const auto fits = [&] {
         return fontMetrics().boundingRect(room, Qt::TextWordWrap, textOf()).height() <= room.height();

@@ -59,6 +59,9 @@ private:
     [[nodiscard]] std::vector<int> axesShown() const;  ///< -1: planes that belong to no single axis
     [[nodiscard]] bool isFlattened(HeadRef head) const;
     [[nodiscard]] QString axisName(int axis) const;
+    [[nodiscard]] QStringList wavelengthTitles(int axis) const;  ///< longest first
+    [[nodiscard]] QString missingReason(HeadRef head) const;     ///< why nothing of it is drawn; empty: it is
+    void fitPlot() const;
     [[nodiscard]] const std::vector<double>* shares(HeadRef head) const;    ///< [P] as chosen; nullptr: none
     [[nodiscard]] std::vector<double> referenceShares(HeadRef head) const;  ///< [P]
     [[nodiscard]] QStringList summary(HeadRef head) const;                  ///< the most telling part first

@@ -103,6 +103,10 @@ void GalleryList::mousePressEvent(QMouseEvent* event) {
     emit picked(index);
 }
 
+QItemSelectionModel::SelectionFlags GalleryList::selectionCommand(const QModelIndex& index, const QEvent*) const {
+    return index.isValid() ? QItemSelectionModel::ClearAndSelect : QItemSelectionModel::NoUpdate;
+}
+
 void GalleryList::keyPressEvent(QKeyEvent* event) {
     const QModelIndex before = currentIndex();
     if (event->key() == Qt::Key_Delete && before.isValid()) return emit deletePressed(before);

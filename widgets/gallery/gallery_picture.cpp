@@ -13,6 +13,7 @@
 
 #include "core/data/picture_settings.h"
 #include "widgets/frame/plot_style.h"
+#include "widgets/state/change_text.h"
 #include "widgets/state/image.h"
 
 namespace ropescope {
@@ -105,6 +106,7 @@ QStringList settingsLines(const GalleryPicture& picture) {
         lines << QObject::tr("LoRA %1, strength %2")
                      .arg(QFileInfo(QString::fromStdString(lora.path)).completeBaseName())
                      .arg(lora.strength);
+    if (r.model.changesHeads()) lines << QObject::tr("Heads changed: %1").arg(changesText(r.model.changes));
     return lines;
 }
 

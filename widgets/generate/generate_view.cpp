@@ -149,6 +149,11 @@ void GenerateView::restore(const GenerateRequest& request) {
     m_settings->restore(request);
 }
 
+void GenerateView::undoRestore() {
+    m_settings->undoRestore();
+    m_messages->clearCause(QLatin1String(kRestored));
+}
+
 void GenerateView::setDevice(const std::string& device) {
     m_device = device;
 }

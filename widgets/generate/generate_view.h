@@ -31,8 +31,10 @@ public:
 
     void setModel(int model);
     [[nodiscard]] int model() const;
-    [[nodiscard]] GenerateRequest request() const;  ///< the settings as they stand
-    void restore(const GenerateRequest& request);   ///< puts settings back
+    [[nodiscard]] GenerateRequest request() const;        ///< the settings as they stand
+    static constexpr const char* kRestored = "restored";  ///< cause of messages about restored settings
+    void restore(const GenerateRequest& request);         ///< puts settings back
+    void undoRestore();                                   ///< as they were; what was said of it goes
     [[nodiscard]] GenerateSettings& settings() const { return *m_settings; }
     void setDevice(const std::string& device);  ///< Compute::device of the requests
 

@@ -4,11 +4,13 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QMouseEvent>
+#include <QPainter>
 #include <QPushButton>
 #include <QSlider>
 #include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "widgets/frame/elided_label.h"
 #include "widgets/frame/plot_style.h"
@@ -20,7 +22,31 @@ namespace ropescope {
 namespace {
 
 constexpr int kThumbnail = 32;
+constexpr int kGlyph = 16;
 constexpr int kPlayMs = 120;  ///< of one step
+
+/// In the colours of text, which can be read on every palette's ground.
+QIcon playIcon(bool pause, const QPalette& palette, qreal ratio) {
+    QIcon icon;
+    for (const auto& [mode, group] :
+         {std::pair{QIcon::Normal, QPalette::Active}, std::pair{QIcon::Disabled, QPalette::Disabled}}) {
+        QPixmap pixmap(QSize(kGlyph, kGlyph) * ratio);
+        pixmap.setDevicePixelRatio(ratio);
+        pixmap.fill(Qt::transparent);
+        QPainter painter(&pixmap);
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(palette.color(group, QPalette::ButtonText));
+        if (pause) {
+            painter.drawRect(QRectF(3, 2, 4, 12));
+            painter.drawRect(QRectF(9, 2, 4, 12));
+        } else {
+            painter.drawPolygon(QPolygonF{QPointF(4, 2), QPointF(13, 8), QPointF(4, 14)});
+        }
+        icon.addPixmap(pixmap, mode);
+    }
+    return icon;
+}
 
 /// A click on the track goes there.
 class JumpSlider : public QSlider {
@@ -120,13 +146,15 @@ void RunBar::showRun() {
     const bool gone = idle && steps == 0;
     const bool hadFocus = m_again->hasFocus();
     m_again->setVisible(gone);
-    for (QWidget* control : std::initializer_list<QWidget*>{m_play, m_slider, m_step}) control->setVisible(!gone);
+    const bool one = run != nullptr && run->isClassified();  // a classified picture has no steps
+    for (QWidget* control : std::initializer_list<QWidget*>{m_play, m_slider, m_step})
+        control->setVisible(!gone && !one);
     m_play->setEnabled(steps > 1);
     m_slider->setEnabled(steps > 1);
-    if (hadFocus && !gone) m_slider->setFocus();
+    if (hadFocus && !gone && !one) m_slider->setFocus();
     if (run == nullptr) {
         m_text->say(tr("No picture is selected"));
-        m_details->say(tr("Make or classify one"));
+        m_details->say(tr("Choose one in the gallery, or make one"));
     } else {
         m_text->say(tr("%1  \u00b7  %2").arg(runName(*run), run->modelName));
         m_details->say(runDetails(*run));
@@ -160,11 +188,17 @@ void RunBar::showStep() {
 
 void RunBar::play(bool on) {
     m_play->setChecked(on);
-    m_play->setIcon(style()->standardIcon(on ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
+    m_play->setIcon(playIcon(on, palette(), devicePixelRatioF()));
     m_play->setToolTip(on ? tr("Stop (Space)") : tr("Play the steps (Space)"));
     if (!on) return m_clock.stop();
     if (m_runs.current() != nullptr && m_runs.step() >= m_runs.current()->steps() - 1) m_runs.setStep(0);
     m_clock.start();
+}
+
+void RunBar::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange)
+        m_play->setIcon(playIcon(m_clock.isActive(), palette(), devicePixelRatioF()));
 }
 
 void RunBar::togglePlay() {

@@ -35,6 +35,9 @@ signals:
     void againRequested(int run);
     void decodeRequested(int run, int step);
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     void showRun();
     void showStep();

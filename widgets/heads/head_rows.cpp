@@ -29,15 +29,15 @@ QString groupTitle(int group) {
 }
 
 /// What is needed of one column's model to fill its cells: looked up once, not for every cell.
-struct Source {
+struct HeadSource {
     const OpenModel* model = nullptr;
     std::size_t index = 0;
     std::map<std::string_view, const HeadNumber*> numbers;
     std::map<std::string_view, const MeasuredNumber*> measured;
 };
 
-Source sourceOf(const OpenModels& models, HeadRef head) {
-    Source source;
+HeadSource sourceOf(const OpenModels& models, HeadRef head) {
+    HeadSource source;
     source.model = models.find(head.model);
     if (source.model == nullptr || !source.model->atlas) return source;
     const AtlasReport& atlas = *source.model->atlas;
@@ -51,36 +51,36 @@ Source sourceOf(const OpenModels& models, HeadRef head) {
     return source;
 }
 
-const HeadNumber* numberOf(const Source& source, std::string_view key) {
+const HeadNumber* numberOf(const HeadSource& source, std::string_view key) {
     const auto found = source.numbers.find(key);
     return found == source.numbers.end() ? nullptr : found->second;
 }
 
-double errorOf(const Source& source, std::string_view key) {
+double errorOf(const HeadSource& source, std::string_view key) {
     const auto found = source.measured.find(key);
     return found == source.measured.end() ? std::nan("") : found->second->error[source.index];
 }
 
-bool isMarked(const Source& source) {
+bool isMarked(const HeadSource& source) {
     return !source.numbers.empty() && !source.model->atlas->problems[source.index].empty();
 }
 
-QString problemText(const Source& source) {
+QString problemText(const HeadSource& source) {
     return QString::fromStdString(source.model->atlas->problems[source.index]);
 }
 
-bool isDefined(const Source& source, std::string_view key) {
+bool isDefined(const HeadSource& source, std::string_view key) {
     const HeadNumber* number = numberOf(source, key);
     return number != nullptr && !std::isnan(number->values[source.index]);
 }
 
-QString cellText(const Source& source, std::string_view key) {
+QString cellText(const HeadSource& source, std::string_view key) {
     if (isMarked(source)) return QObject::tr("marked");
     const HeadNumber* number = numberOf(source, key);
     return number == nullptr ? shortNumber(std::nan("")) : rounded(number->values[source.index], errorOf(source, key));
 }
 
-Group groupOf(const Source& source, const HeadNumber& number) {
+Group groupOf(const HeadSource& source, const HeadNumber& number) {
     const std::vector<HeadNumber>& shares = source.model->shares;
     const bool ofRun =
         std::any_of(shares.begin(), shares.end(), [&](const HeadNumber& share) { return share.key == number.key; });
@@ -126,8 +126,8 @@ QStringList reasonsOf(const OpenModels& models, const HeadRows& rows) {
 }
 
 /// The number as some column's model has it, the current head's first: titles and definitions are the same in all.
-const Source* describing(const std::vector<Source>& sources, std::string_view key) {
-    for (const Source& source : sources) {
+const HeadSource* describing(const std::vector<HeadSource>& sources, std::string_view key) {
+    for (const HeadSource& source : sources) {
         if (numberOf(source, key) != nullptr) return &source;
     }
     return nullptr;
@@ -137,21 +137,21 @@ const Source* describing(const std::vector<Source>& sources, std::string_view ke
 
 HeadRows headRows(const OpenModels& models, const Selection& selection) {
     HeadRows rows{columnsOf(models, selection), {}, {}, {}};
-    std::vector<Source> sources;
+    std::vector<HeadSource> sources;
     for (HeadColumn& column : rows.columns) {
         sources.push_back(sourceOf(models, column.head));
         if (isMarked(sources.back())) column.problem = problemText(sources.back());
     }
     std::vector<HeadGroup> groups(kGroups);
     std::set<std::string_view> seen;
-    for (const Source& source : sources) {
+    for (const HeadSource& source : sources) {
         if (source.numbers.empty()) continue;
         for (const HeadNumber& number : source.model->atlas->numbers) {
             if (!seen.insert(number.key).second) continue;
             HeadRow row{QString::fromStdString(number.key), rowName(number), {}};
-            for (const Source& own : sources) row.cells << cellText(own, number.key);
+            for (const HeadSource& own : sources) row.cells << cellText(own, number.key);
             const bool defined = std::any_of(sources.begin(), sources.end(),
-                                             [&](const Source& own) { return isDefined(own, number.key); });
+                                             [&](const HeadSource& own) { return isDefined(own, number.key); });
             (defined ? groups[groupOf(source, number)].rows : rows.undefined).push_back(std::move(row));
         }
     }
@@ -165,11 +165,11 @@ HeadRows headRows(const OpenModels& models, const Selection& selection) {
 
 QString numberTip(const OpenModels& models, const QString& key, HeadRef head) {
     const std::string name = key.toStdString();
-    std::vector<Source> sources{sourceOf(models, head)};
+    std::vector<HeadSource> sources{sourceOf(models, head)};
     for (const auto& [model, open] : models.all()) sources.push_back(sourceOf(models, {model, {0, 0}}));
-    const Source* described = describing(sources, name);
+    const HeadSource* described = describing(sources, name);
     if (described == nullptr) return {};
-    const Source& own = sources.front();
+    const HeadSource& own = sources.front();
     const HeadNumber& number = *numberOf(*described, name);
     QString tip = titleWithUnit(number) + QLatin1Char('\n') + definitionText(number);
     if (std::isfinite(number.neutral))
@@ -188,7 +188,7 @@ QString numberTip(const OpenModels& models, const QString& key, HeadRef head) {
 
 QString numberWithUnit(const OpenModels& models, const QString& key, HeadRef head) {
     const std::string name = key.toStdString();
-    const Source source = sourceOf(models, head);
+    const HeadSource source = sourceOf(models, head);
     const HeadNumber* number = numberOf(source, name);
     if (number == nullptr) return {};
     const double value = number->values[source.index], error = errorOf(source, name);

@@ -101,11 +101,12 @@ QFont HeadTable::strong() const {
 
 void HeadTable::measure() {
     const QFontMetrics metrics(font()), bold(strong());
-    m_shortNames = m_longNames = 0;
+    m_shortNames = m_longNames = m_longestWord = 0;
     const auto measureNames = [&](const std::vector<HeadRow>& rows) {
         for (const HeadRow& row : rows) {
             m_longNames = std::max(m_longNames, metrics.horizontalAdvance(row.name));
             m_shortNames = std::max(m_shortNames, longest(onTwoLines(row.name, metrics), metrics));
+            m_longestWord = std::max(m_longestWord, longest(row.name.split(QLatin1Char(' ')), metrics));
         }
     };
     for (const HeadGroup& group : m_rows.groups) measureNames(group.rows);
@@ -144,7 +145,8 @@ void HeadTable::widenNames() {
     const int widest = m_widths.empty() ? 0 : *std::max_element(m_widths.begin(), m_widths.end());
     const int room = viewport()->width() - 2 * kPadding;
     const int wanted = std::min<int>(2, static_cast<int>(m_widths.size())) * widest;
-    const int least = std::max(kLeastNames, std::min(m_shortNames, room - wanted));
+    const int narrow = std::clamp(room - widest, std::min(m_longestWord, kLeastNames), kLeastNames);
+    const int least = std::max(narrow, std::min(m_shortNames, room - wanted));
     m_nameWidth = std::clamp(room - all, least, std::max(least, m_longNames)) + 2 * kPadding;
 }
 

@@ -81,6 +81,7 @@ private:
     HeadRows m_rows;
     std::vector<Line> m_lines;
     std::vector<int> m_widths;  ///< of the columns
+    int m_longestWord = 0;  ///< of all names
     int m_shortNames = 0;       ///< width that holds every name in two lines ...
     int m_longNames = 0;        ///< ... and in one
     int m_nameWidth = 0;

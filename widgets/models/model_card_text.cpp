@@ -5,11 +5,12 @@
 
 #include "widgets/frame/lamp.h"
 #include "widgets/frame/plot_style.h"
+#include "widgets/state/change_text.h"
 
 namespace ropescope {
 namespace {
 
-constexpr std::size_t kMostNames = 40;
+constexpr int kMostNames = 40;
 
 QString plain(const QString& text) {
     return text.toHtmlEscaped().replace(QLatin1Char('\n'), QStringLiteral("<br>"));
@@ -37,9 +38,10 @@ QString counted(std::size_t count, const QString& one, const QString& many) {
 QStringList listed(const std::vector<std::string>& names) {
     QStringList lines;
     for (const std::string& name : names) {
-        if (static_cast<std::size_t>(lines.size()) < kMostNames) lines << plain(name);
+        if (lines.size() < kMostNames) lines << plain(name);
     }
-    if (names.size() > kMostNames) lines << QObject::tr("and %1 more").arg(names.size() - kMostNames);
+    const auto more = static_cast<int>(names.size()) - kMostNames;
+    if (more > 0) lines << QObject::tr("and %1 more").arg(more);
     return lines;
 }
 
@@ -77,6 +79,14 @@ QString checkSection(const OpenModel& model, const QColor& muted) {
         if (!more.isEmpty()) lines << coloured(more.join(QStringLiteral("<br>")), muted);
     }
     return section(title, lines);
+}
+
+QString changesSection(const OpenModel& model) {
+    if (!model.ref.changesHeads()) return {};
+    return section(QObject::tr("Changed heads"),
+                   {plain(changesText(model.ref.changes, kMostNames)),
+                    QObject::tr("All numbers of heads and all pictures are of these; the check is of the heads as "
+                                "stored.")});
 }
 
 QString marksSection(const OpenModel& model) {
@@ -124,7 +134,7 @@ QString modelCardHtml(const OpenModel& model, const QColor& muted) {
     return problemSection(card) +
            section(QObject::tr("%1 not understood").arg(counted(card.unused.size(), tensor, tensors)),
                    listed(card.unused)) +
-           checkSection(model, muted) + marksSection(model) +
+           changesSection(model) + checkSection(model, muted) + marksSection(model) +
            section(QObject::tr("%1 left out").arg(counted(card.waived.size(), tensor, tensors)), listed(card.waived)) +
            section(counted(card.assumed.size(), QObject::tr("assumption"), QObject::tr("assumptions")),
                    listed(card.assumed)) +

@@ -18,6 +18,7 @@
 #include "widgets/frame/plot_style.h"
 #include "widgets/models/model_card_panel.h"
 #include "widgets/models/tree_parts.h"
+#include "widgets/state/change_text.h"
 
 namespace ropescope {
 namespace {
@@ -52,6 +53,8 @@ QString modelTip(const OpenModel& model) {
     const QString lamp = lampText(model);
     lines.back() = lamp.isEmpty() ? stateWords(model) : lamp;
     if (!model.runs()) lines << problemOf(model.card);
+    if (model.ref.changesHeads())
+        lines << QObject::tr("%1; the check is of the heads as stored").arg(changedHeadsText(model));
     if (!model.check) return lines.join(QLatin1Char('\n'));
     for (const SelfCheckRow& row : model.check->rows) lines << rowText(row);
     return lines.join(QLatin1Char('\n'));
@@ -110,6 +113,7 @@ void ModelTree::connectSignals() {
     connect(&m_models, &OpenModels::openingChanged, this, [this] { setOpening(m_models.opening()); });
     connect(&m_models, &OpenModels::atlasChanged, this, &ModelTree::showMarks);
     connect(&m_models, &OpenModels::checkChanged, this, &ModelTree::showLamp);
+    connect(&m_models, &OpenModels::changesChanged, this, &ModelTree::showChanges);
     connect(&m_selection, &Selection::changed, this, &ModelTree::followSelection);
 }
 
@@ -205,7 +209,10 @@ void ModelTree::showLamp(int model) {
 void ModelTree::showMarks(int model) {
     const OpenModel* open = m_models.find(model);
     QTreeWidgetItem* top = modelItem(model);
-    if (open == nullptr || top == nullptr || !open->atlas || open->atlas->heads < 1) return;
+    if (open == nullptr || top == nullptr) return;
+    const QString changed = open->ref.changesHeads() ? tr("  changed") : QString();
+    top->setData(0, kTailRole, changed);
+    if (!open->atlas || open->atlas->heads < 1) return;
     int marked = 0;
     for (std::size_t i = 0; i < open->atlas->problems.size(); ++i) {
         const std::string& problem = open->atlas->problems[i];
@@ -217,7 +224,22 @@ void ModelTree::showMarks(int model) {
         row->setToolTip(0, plainTip(QString::fromStdString(problem)));
         row->parent()->setText(0, tr("layer %1  (marked)").arg(at / heads));
     }
-    top->setData(0, kTailRole, marked > 0 ? tr("  (%1 marked)").arg(marked) : QString());
+    if (marked > 0) top->setData(0, kTailRole, changed + tr("  (%1 marked)").arg(marked));
+}
+
+/// Other changes may leave other heads sound: marks go until their numbers have come.
+void ModelTree::showChanges(int model) {
+    QTreeWidgetItem* top = modelItem(model);
+    for (int i = 0; top != nullptr && i < top->childCount(); ++i) {
+        QTreeWidgetItem* layer = top->child(i);
+        layer->setText(0, tr("layer %1").arg(i));
+        for (int head = 0; head < layer->childCount(); ++head) {
+            layer->child(head)->setText(0, QString::fromStdString(HeadId{i, head}.name()));
+            layer->child(head)->setToolTip(0, {});
+        }
+    }
+    showMarks(model);
+    showLamp(model);
 }
 
 /// Heads of one layer that follow each other make one range: ranges are what a selection of thousands costs.

@@ -55,6 +55,7 @@ private:
     void fillModelMenu(QMenu& menu, int key, const OpenModel& model);
     void showMarks(int model);
     void showLamp(int model);
+    void showChanges(int model);
     void followSelection();
     void showSelection();
     void showColours();

@@ -3,6 +3,7 @@
 
 #include "core/data/command_line.h"
 #include "core/data/enum_names.h"
+#include "core/data/usual_run.h"
 #include "widgets/state/runs.h"
 
 namespace ropescope {
@@ -14,8 +15,25 @@ QString inspectLine(const OpenModel& model, Grid grid, Extrapolation method) {
     if (other) ref.grid = grid;
     std::string line = "ropescope inspect " + shellWord(ref.path) + modelOptions(ref);
     if (other && method != Extrapolation::None)
-        line += " --extrapolation " + std::string(enumName(method)) + " --trained-grid " + sizeWord(model.card.grid);
+        line += " --extrapolation " + std::string(enumName(method)) + " --trained-grid " + sizeWord(trainedGrid(model.card));
     return QString::fromStdString(line + " --out heads.safetensors");
+}
+
+std::string measuredTexts(const CalibrateRequest& request) {
+    const TextSettings& t = request.text;
+    std::string line;
+    for (const std::string& prompt : request.prompts) line += " --prompt " + shellWord(prompt);
+    if (!t.embeddings.empty()) line += " --embeddings " + shellWord(t.embeddings);
+    if (!t.negative.empty()) line += " --negative " + shellWord(t.negative);
+    if (t.trueGuidance != 1) line += " --true-guidance " + numberWord(t.trueGuidance);
+    if (t.shift > 0) line += " --shift " + numberWord(t.shift);
+    if (!t.encoders.empty()) line += " --encoders " + shellWord(t.encoders);
+    if (request.size != Grid{}) line += " --size " + sizeWord(request.size);
+    if (request.compute.precision != Precision::Fp32)
+        line += " --precision " + std::string(enumName(request.compute.precision));
+    for (std::size_t i = 0; i < request.heads.size(); ++i)
+        line += (i == 0 ? " --only " : ",") + request.heads[i].name();
+    return line;
 }
 
 QString calibrateLine(const CalibrateRequest& request) {
@@ -27,7 +45,7 @@ QString calibrateLine(const CalibrateRequest& request) {
         line += " --steps " + std::to_string(request.steps) + " --guidance " + numberWord(request.guidance) +
                 " --seed " + std::to_string(request.seed);
     }
-    return QString::fromStdString(line + " --out measured.safetensors");
+    return QString::fromStdString(line + measuredTexts(request) + " --out measured.safetensors");
 }
 
 QString fieldLine(const Run& run) {

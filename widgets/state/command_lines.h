@@ -16,6 +16,8 @@ struct Run;
 /// Every weight number of every head; on another grid with changed frequencies where `grid` is not the model's own.
 [[nodiscard]] QString inspectLine(const OpenModel& model, Grid grid = {}, Extrapolation method = Extrapolation::None);
 [[nodiscard]] QString calibrateLine(const CalibrateRequest& request);
+/// What decides the measured pictures of a model that takes text, and the heads, each with a space before it.
+[[nodiscard]] std::string measuredTexts(const CalibrateRequest& request);
 /// The picture once more with its measured fields; empty where the picture is not finished.
 [[nodiscard]] QString fieldLine(const Run& run);
 

@@ -32,7 +32,8 @@ void join(AtlasReport& atlas, const CalibrationReport& calibration) {
 
 ModelRef withoutAnswers(const ModelRef& ref) {
     ModelRef plain;
-    plain.path = ref.path, plain.config = ref.config, plain.adapter = ref.adapter, plain.loras = ref.loras;
+    plain.path = ref.path, plain.config = ref.config;
+    plain.variation() = ref.variation();
     return plain;
 }
 
@@ -55,6 +56,18 @@ int OpenModels::add(const ModelRef& ref, const ModelCard& card) {
 
 void OpenModels::remove(int model) {
     if (m_models.erase(model) > 0) emit modelsChanged();
+}
+
+void OpenModels::setChanges(int model, std::vector<HeadChange> changes, VariationModel madeFor) {
+    const auto found = m_models.find(model);
+    if (found == m_models.end() || found->second.ref.changes == changes) return;
+    OpenModel& own = found->second;
+    own.ref.changes = std::move(changes);
+    own.ref.madeFor = own.ref.changes.empty() ? VariationModel{} : std::move(madeFor);
+    own.atlas.reset(), own.heads.clear(), own.shares.clear();
+    own.calibration.reset(), own.calibrationLine.clear();
+    emit changesChanged(model);
+    emit modelsChanged();
 }
 
 void OpenModels::setAtlas(int model, AtlasReport atlas) {

@@ -58,6 +58,9 @@ public:
 
     int add(const ModelRef& ref, const ModelCard& card);  ///< returns the model's key
     void remove(int model);
+    /// Of its heads, in the place of those that it has: every request for it carries them from now on. What was
+    /// computed with the others goes; the check stays, which is of the heads as stored.
+    void setChanges(int model, std::vector<HeadChange> changes, VariationModel madeFor = {});
     void setAtlas(int model, AtlasReport atlas);
     void putHead(int model, HeadReport report);
     /// What the fields of a picture say of the attention between picture and text joins the Atlas, by the mean over
@@ -93,6 +96,7 @@ public:
 
 signals:
     void modelsChanged();
+    void changesChanged(int model);  ///< of its heads; what depends on them is to be asked for anew
     void openingChanged();
     void atlasChanged(int model);
     void headChanged(ropescope::HeadRef head);

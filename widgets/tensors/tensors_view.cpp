@@ -126,11 +126,11 @@ void TensorsView::paintEvent(QPaintEvent* event) {
 /// The list, where another one is shown.
 void TensorsView::ask() {
     const OpenModel* open = m_models.find(m_model);
-    if (open == nullptr || m_listed == open->ref) return;
-    m_listed = open->ref;
+    if (open == nullptr || m_listed == withoutChanges(open->ref)) return;
+    m_listed = withoutChanges(open->ref);
     messages().clear();
     setStale(!isShowingEmpty());
-    emit tensorsRequested({open->ref, {}});
+    emit tensorsRequested({*m_listed, {}});
 }
 
 void TensorsView::take(const TensorsRequest& request, const TensorsReport& report) {
@@ -172,8 +172,9 @@ void TensorsView::takeRow() {
 void TensorsView::showCommand() {
     const OpenModel* open = m_models.find(m_model);
     if (open == nullptr) return setCommandLine({});
-    setCommandLine(QString::fromStdString("ropescope info " + shellWord(open->ref.path) + modelOptions(open->ref) +
-                                          " --tensors " + shellWord(m_chosen.empty() ? "*" : m_chosen)));
+    setCommandLine(QString::fromStdString("ropescope info " + shellWord(open->ref.path) +
+                                          modelOptions(withoutChanges(open->ref)) + " --tensors " +
+                                          shellWord(m_chosen.empty() ? "*" : m_chosen)));
 }
 
 void TensorsView::askValues() {

@@ -14,8 +14,9 @@ namespace ropescope {
 namespace {
 
 constexpr BenchGroup kGroups[] = {
-    {"shipped", benchShipped}, {"dit-b2", benchDitB2}, {"vit-b16", benchViTB16},
-    {"probes", benchProbes},   {"info", benchInfo},    {"window", benchWindow},
+    {"shipped", benchShipped}, {"variations", benchVariations}, {"dit-b2", benchDitB2},
+    {"vit-b16", benchViTB16},  {"probes", benchProbes},         {"info", benchInfo},
+    {"window", benchWindow},
 };
 
 std::string processorName() {

@@ -33,6 +33,7 @@ struct BenchGroup {
 
 // The groups; a new one is a function and a line of the table in bench.cpp.
 [[nodiscard]] std::vector<BenchRow> benchShipped(const BenchOptions& options);
+[[nodiscard]] std::vector<BenchRow> benchVariations(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchDitB2(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchViTB16(const BenchOptions& options);
 [[nodiscard]] std::vector<BenchRow> benchProbes(const BenchOptions& options);

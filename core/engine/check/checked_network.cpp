@@ -6,6 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <type_traits>
+
+#include "core/model/dit.h"
+#include "core/model/vit.h"
 
 namespace ropescope {
 namespace {
@@ -35,44 +40,49 @@ bool fitsImage(const at::Tensor& x, std::int64_t channels, std::int64_t patch) {
 }
 
 bool fits(const Record& r, const WeightTable& weights, const DitShape& shape) {
-    if (!fitsImage(r.x, shape.inChannels, shape.patch)) return false;
-    const std::int64_t batch = r.x.size(0), tokens = r.x.size(2) / shape.patch * (r.x.size(3) / shape.patch);
-    if (r.t.dim() != 1 || r.y.dim() != 1 || r.t.numel() != batch || r.y.numel() != batch) return false;
-    if (!(r.y.min().item<double>() >= 0) || !(r.y.max().item<double>() <= shape.classes)) return false;
+    const at::Tensor &x = r.inputs.at("x"), &t = r.inputs.at("t"), &y = r.inputs.at("y");
+    if (!fitsImage(x, shape.inChannels, shape.patch)) return false;
+    const std::int64_t batch = x.size(0), tokens = x.size(2) / shape.patch * (x.size(3) / shape.patch);
+    if (t.dim() != 1 || y.dim() != 1 || t.numel() != batch || y.numel() != batch) return false;
+    if (!(y.min().item<double>() >= 0) || !(y.max().item<double>() <= shape.classes)) return false;
     const auto table = weights.find("pos_embed");
     return table == weights.end() || table->second.size(1) == tokens;
 }
 
-}  // namespace
-
-Result<CheckedNetwork> CheckedNetwork::load(const TensorTable& table, const ModelCard& card) {
-    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
-    CheckedNetwork network;
-    network.m_grid = {std::min(card.grid.rows, 8), std::min(card.grid.cols, 8)};  // offsets of 7 show what there is
-    Result<WeightTable> weights = WeightTable();
-    if (card.architecture == "vit") {
-        const Result<ViTShape> shape = viTShape(card);
-        if (!shape) return failure(shape.error());
-        network.m_shape = *shape;
-        weights = loadViTWeights(table, *shape);
-    } else {
-        const Result<DitShape> shape = ditShape(card);
-        if (!shape) return failure(shape.error());
-        network.m_shape = *shape;
-        weights = loadDitWeights(table, *shape);
-    }
-    if (!weights) return failure(weights.error());
-    network.m_weights = std::move(*weights);
-    for (const auto& [name, t] : network.m_weights) network.m_finite[name] = at::nan_to_num(t, 0.0, 0.0, 0.0);
-    return network;
+bool fits(const Record& r, const WeightTable&, const ViTShape& shape) {
+    return fitsImage(r.inputs.at("x"), shape.inChannels, shape.patch);
 }
 
-at::Tensor CheckedNetwork::logits(int layer, Grid origin) const {
-    const auto run = [&](auto shape) {
+at::Tensor outputFor(const Record& r, const WeightTable& weights, const DitShape& shape) {
+    return ditForward(weights, shape, r.inputs.at("x").to(at::kFloat), r.inputs.at("t"),
+                      r.inputs.at("y").to(at::kLong));
+}
+
+at::Tensor outputFor(const Record& r, const WeightTable& weights, const ViTShape& shape) {
+    return vitForward(weights, shape, r.inputs.at("x").to(at::kFloat));
+}
+
+/// A DiT or ViT.
+template <class Shape>
+class PlainNetwork : public CheckedNetwork {
+public:
+    PlainNetwork(Shape shape, WeightTable weights, Grid grid)
+        : m_shape(std::move(shape)), m_weights(std::move(weights)), m_grid(grid) {
+        for (const auto& [name, t] : m_weights) m_finite[name] = at::nan_to_num(t, 0.0, 0.0, 0.0);
+    }
+
+    [[nodiscard]] std::vector<int> telling(const std::vector<std::vector<bool>>& sound) const override {
+        std::vector<int> all(sound.size());
+        std::iota(all.begin(), all.end(), 0);
+        return all;
+    }
+
+    [[nodiscard]] Result<at::Tensor> logits(int layer, Grid origin) override {
         at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
         const at::Tensor x =
-            at::randn({1, shape.inChannels, m_grid.rows * shape.patch, m_grid.cols * shape.patch}, generator);
-        shape.layers = 1;
+            at::randn({1, m_shape.inChannels, m_grid.rows * m_shape.patch, m_grid.cols * m_shape.patch}, generator);
+        Shape one = m_shape;
+        one.layers = 1;
         at::Tensor result;
         DitTaps taps;
         taps.origin = origin;
@@ -80,23 +90,49 @@ at::Tensor CheckedNetwork::logits(int layer, Grid origin) const {
             // The class token has no place, what it sees is not relative.
             const std::int64_t first = q.size(2) - m_grid.tokens(), n = m_grid.tokens();
             result = at::matmul(q.narrow(2, first, n), k.narrow(2, first, n).mT())[0] *
-                     std::pow(static_cast<double>(shape.headDim), -0.5);
+                     std::pow(static_cast<double>(one.headDim), -0.5);
         };
-        static_cast<void>(forward(onlyLayer(m_finite, layer), shape, x, taps));
+        static_cast<void>(forward(onlyLayer(m_finite, layer), one, x, taps));
         return result;
-    };
-    return std::visit(run, m_shape);
+    }
+
+    [[nodiscard]] std::vector<std::string> inputs() const override {
+        return std::is_same_v<Shape, DitShape> ? std::vector<std::string>{"x", "t", "y"}
+                                               : std::vector<std::string>{"x"};
+    }
+
+    [[nodiscard]] Result<at::Tensor> output(const Record& record) override {
+        if (!fits(record, m_weights, m_shape)) return failure(brokenRecord(record));
+        return outputFor(record, m_weights, m_shape);
+    }
+
+private:
+    Shape m_shape;
+    WeightTable m_weights;
+    WeightTable m_finite;  ///< the same, finite
+    Grid m_grid;
+};
+
+template <class Shape>
+Result<std::unique_ptr<CheckedNetwork>> plain(const Result<Shape>& shape, Result<WeightTable> weights, Grid grid) {
+    if (!weights) return failure(weights.error());
+    return std::make_unique<PlainNetwork<Shape>>(*shape, std::move(*weights), grid);
 }
 
-Result<at::Tensor> CheckedNetwork::output(const Record& record) const {
-    const at::Tensor x = record.x.to(at::kFloat);
-    if (const auto* dit = std::get_if<DitShape>(&m_shape)) {
-        if (!fits(record, m_weights, *dit)) return failure(brokenRecord(record));
-        return ditForward(m_weights, *dit, x, record.t, record.y.to(at::kLong));
+}  // namespace
+
+Result<std::unique_ptr<CheckedNetwork>> checkedNetwork(const TensorTable& table, const ModelCard& card) {
+    if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
+    if (card.takesText()) return checkedPainter(table, card);
+    const Grid grid{std::min(card.grid.rows, 8), std::min(card.grid.cols, 8)};  // offsets of 7 show what there is
+    if (card.architecture == "vit") {
+        const Result<ViTShape> shape = viTShape(card);
+        if (!shape) return failure(shape.error());
+        return plain(shape, loadViTWeights(table, *shape), grid);
     }
-    const auto& vit = std::get<ViTShape>(m_shape);
-    if (!fitsImage(record.x, vit.inChannels, vit.patch)) return failure(brokenRecord(record));
-    return vitForward(m_weights, vit, x);
+    const Result<DitShape> shape = ditShape(card);
+    if (!shape) return failure(shape.error());
+    return plain(shape, loadDitWeights(table, *shape), grid);
 }
 
 }  // namespace ropescope

@@ -15,43 +15,52 @@ Error unfit(const std::string& path, std::string code, std::string reason) {
     return {ErrorKind::Refused, std::move(code), place({path}), std::move(reason), "", "", ""};
 }
 
-std::vector<std::string> namesOf(bool timed) {
-    return timed ? std::vector<std::string>{"x", "out", "t", "y"} : std::vector<std::string>{"x", "out"};
+bool holds(const TensorTable& table, const std::string& prefix, const std::vector<std::string>& inputs) {
+    const auto there = [&](const std::string& name) { return table.find(prefix + name) != nullptr; };
+    return there("out") && std::ranges::all_of(inputs, there);
 }
 
-bool holds(const TensorTable& table, const std::string& prefix, bool timed) {
-    return std::ranges::all_of(namesOf(timed), [&](const std::string& name) { return table.find(prefix + name); });
+std::string listed(const std::vector<std::string>& inputs) {
+    std::string text;
+    for (const std::string& name : inputs) text += (text.empty() ? "" : ", ") + name;
+    return text + " or out";
 }
 
-Result<Record> readRecord(const TensorTable& table, const std::string& prefix, std::string source, bool timed) {
+Result<at::Tensor> readDouble(const TensorTable& table, const std::string& name) {
+    const Result<std::vector<double>> values = table.readDouble(name);
+    if (!values) return failure(values.error());
+    return at::from_blob(const_cast<double*>(values->data()), table.find(name)->shape, at::kDouble).clone();
+}
+
+Result<Record> readRecord(const TensorTable& table, const std::string& prefix, std::string source,
+                          const std::vector<std::string>& inputs) {
     Record record;
     record.source = std::move(source), record.inside = !prefix.empty();
-    for (const std::string& name : namesOf(timed)) {
-        const TensorEntry* entry = table.find(prefix + name);
-        const Result<std::vector<double>> values = table.readDouble(prefix + name);
+    for (const std::string& name : inputs) {
+        auto values = readDouble(table, prefix + name);
         if (!values) return failure(values.error());
-        at::Tensor& target = name == "x" ? record.x : name == "out" ? record.out : name == "t" ? record.t : record.y;
-        target = at::from_blob(const_cast<double*>(values->data()), entry->shape, at::kDouble).clone();
+        record.inputs[name] = std::move(*values);
     }
+    auto out = readDouble(table, prefix + "out");
+    if (!out) return failure(out.error());
+    record.out = std::move(*out);
     return record;
 }
 
 }  // namespace
 
-Result<Record> findRecord(const TensorTable& table, bool timed) {
-    if (holds(table, "selfcheck.", timed)) return readRecord(table, "selfcheck.", "the record in the file", timed);
+Result<Record> findRecord(const TensorTable& table, const std::vector<std::string>& inputs) {
+    if (holds(table, "selfcheck.", inputs)) return readRecord(table, "selfcheck.", "the record in the file", inputs);
     fs::path beside(table.path());
     beside.replace_extension(".expected.safetensors");
     std::error_code ignored;
     if (!fs::exists(beside, ignored))
         return failure(unfit(table.path(), "no-record", "no recorded output in the file or beside it"));
-    const Result<TensorTable> recorded = TensorTable::open(beside.string());
+    const Result<TensorTable> recorded = TensorTable::openPlain(beside.string());
     if (!recorded) return failure(recorded.error());
-    if (!holds(*recorded, "", timed))
-        return failure(unfit(
-            beside.string(), "no-record",
-            timed ? "the record beside the file lacks x, t, y or out" : "the record beside the file lacks x or out"));
-    return readRecord(*recorded, "", beside.filename().string(), timed);
+    if (!holds(*recorded, "", inputs))
+        return failure(unfit(beside.string(), "no-record", "the record beside the file lacks " + listed(inputs)));
+    return readRecord(*recorded, "", beside.filename().string(), inputs);
 }
 
 Result<Parity> measureParity(const Record& record, const std::function<Result<at::Tensor>(const Record&)>& run) {

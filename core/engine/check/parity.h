@@ -4,17 +4,20 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "core/checkpoint/tensor_table.h"
 
 namespace ropescope {
 
-/// An input and the output that somebody recorded for it, float64.
+/// Inputs by their names and the output that somebody recorded for them, float64.
 struct Record {
-    at::Tensor x, t, y, out;  ///< t, y only for models that take them
-    std::string source;       ///< where it is, in words
-    bool inside = false;      ///< in the file itself
+    std::map<std::string, at::Tensor> inputs;
+    at::Tensor out;
+    std::string source;   ///< where it is, in words
+    bool inside = false;  ///< in the file itself
 };
 
 /// How far a model is from a record.
@@ -24,9 +27,9 @@ struct Parity {
     bool inside = false;
 };
 
-/// Looks for `selfcheck.x|t|y|out` in the file, then for x, t, y, out in NAME.expected.safetensors beside NAME.EXT
-/// (`timed`: t and y are needed). Errors: code "no-record" where there is none; the reader's.
-[[nodiscard]] Result<Record> findRecord(const TensorTable& table, bool timed);
+/// Looks for `out` and the inputs of those names as `selfcheck.NAME` in the file, then as they are in
+/// NAME.expected.safetensors beside NAME.EXT. Errors: code "no-record" where there is none; the reader's.
+[[nodiscard]] Result<Record> findRecord(const TensorTable& table, const std::vector<std::string>& inputs);
 
 /// Computes the recorded input again. Errors: those of `run`; code "broken-record" where the output has another shape.
 [[nodiscard]] Result<Parity> measureParity(const Record& record,

@@ -46,29 +46,27 @@ void checkMaps(const TensorTable& table, const std::string& prefix, const Encodi
                const std::vector<bool>& sound, MapRows& rows) {
     const WeightTable weights = positionWeights(table, prefix, spec);
     if (weights.size() != positionTensors(prefix, spec).size()) return;
-    const HeadMaps maps = layerPositions(weights, prefix, spec).maps;
-    std::vector<at::Tensor> orthogonal;
-    if (spec.matrix == MatrixKind::Svd) {
-        const WeightTable matrix = matrixWeights(weights, prefix, spec);
-        const HaropeFactors f = haropeFactors(matrix.at("A_u"), matrix.at("A_v"), matrix.at("sigma"));
-        orthogonal = {f.u, f.v};
-    } else if (isOrthogonal(spec.matrix)) {
-        orthogonal = {maps.query};
-    }
-    for (const at::Tensor& q : orthogonal) rows.orthogonal.take(layer, sound, offIdentity(q.mT(), q));
+    const LayerPositions positions = layerPositions(weights, prefix, spec, layer);
+    const HeadMaps& maps = positions.maps;
+    for (const at::Tensor& q : positions.orthogonal) rows.orthogonal.take(layer, sound, offIdentity(q.mT(), q));
     const bool inverse = spec.convention == Convention::Inverse;
     const at::Tensor back = inverse ? maps.key.mT() : std::get<0>(at::linalg_inv_ex(maps.query, false));
     rows.inverse.take(layer, sound, offIdentity(maps.query, back));
 }
 
-Worst checkRelative(const CheckedNetwork& network, const std::vector<std::vector<bool>>& sound,
-                    const JobContext& context) {
+Result<Worst> checkRelative(CheckedNetwork& network, const std::vector<std::vector<bool>>& sound,
+                            const JobContext& context) {
     Worst worst;
-    for (int layer = 0; layer < static_cast<int>(sound.size()); ++layer) {
-        const at::Tensor here = network.logits(layer, {}), there = network.logits(layer, {3, 5});
+    const std::vector<int> layers = network.telling(sound);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const int layer = layers[i];
+        const auto here = network.logits(layer, {}), there = network.logits(layer, {3, 5});
+        if (!here || !there) return failure(here ? there.error() : here.error());
         worst.take(layer, sound[layer],
-                   (here - there).abs().amax({-2, -1}) / here.abs().amax({-2, -1}).clamp_min(1e-30));
-        if (context.onShare) context.onShare(0.5 + 0.4 * (layer + 1) / sound.size(), "checking relative positions");
+                   (*here - *there).abs().amax({-2, -1}) / here->abs().amax({-2, -1}).clamp_min(1e-30));
+        if (context.onShare)
+            context.onShare(0.5 + 0.4 * static_cast<double>(i + 1) / static_cast<double>(layers.size()),
+                            "checking relative positions");
     }
     return worst;
 }
@@ -104,23 +102,22 @@ public:
 
 private:
     void addNetworkRows(SelfCheckReport& report, const JobContext& context) {
-        const Result<CheckedNetwork> network = CheckedNetwork::load(m_table, m_store->card());
-        const std::string reason = network ? ""
-                                   : m_store->card().takesText()
-                                       ? "for DiT and ViT; `forward` gives the output of a FLUX or SD3"
-                                       : "cannot be computed: " + network.error().reason;
-        if (!m_spec.encoding->turns())
-            report.rows.push_back(relativeRow("positions do not turn queries and keys"));
-        else
-            report.rows.push_back(network ? relativeRow(checkRelative(*network, m_sound, context))
-                                          : relativeRow(reason));
+        const auto network = checkedNetwork(m_table, m_store->card());
+        const std::string reason = network ? "" : "cannot be computed: " + network.error().reason;
+        report.rows.push_back(network ? relative(**network, context) : relativeRow(reason));
         report.rows.push_back(orthogonalRow(m_maps.orthogonal, m_spec));
         report.rows.push_back(inverseRow(m_maps.inverse, m_spec));
-        report.rows.push_back(parityRow(network ? parity(*network) : failure(Error{.reason = reason}), m_table));
+        report.rows.push_back(parityRow(network ? parity(**network) : failure(Error{.reason = reason}), m_table));
     }
 
-    Result<Parity> parity(const CheckedNetwork& network) const {
-        const Result<Record> record = findRecord(m_table, network.timed());
+    SelfCheckRow relative(CheckedNetwork& network, const JobContext& context) const {
+        if (!m_spec.encoding->turns()) return relativeRow("positions do not turn queries and keys");
+        const Result<Worst> worst = checkRelative(network, m_sound, context);
+        return worst ? relativeRow(*worst) : relativeRow("cannot be computed: " + worst.error().reason);
+    }
+
+    Result<Parity> parity(CheckedNetwork& network) const {
+        const Result<Record> record = findRecord(m_table, network.inputs());
         if (!record) return failure(record.error());
         return measureParity(*record, [&](const Record& r) { return network.output(r); });
     }

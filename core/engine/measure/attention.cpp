@@ -8,26 +8,20 @@
 
 #include "core/engine/machine/kept.h"
 #include "core/engine/measure/classifier_input.h"
+#include "core/engine/network/known_card.h"
 #include "core/engine/network/request_checks.h"
-#include "core/engine/run/drawing.h"
-#include "core/engine/run/generate.h"
-#include "core/engine/run/generation_setup.h"
+#include "core/engine/run/run.h"
 #include "core/engine/run/run_memory.h"
 #include "core/kernel/joint_field.h"
 
 namespace ropescope {
 namespace {
 
-/// Thrown out of a tap when the layer has been heard, caught in this file only.
-struct Heard {};
-
-/// Queries and keys of one layer in one evaluation.
+/// Queries and keys of one layer in one evaluation; of a ViT the tokens before the patches stand in the text's place.
 struct Layer {
-    at::Tensor queries, keys;  ///< [H,T+N,D] after map and rotary
-    std::int64_t text = 0;     ///< T: text tokens; of a ViT the tokens before the patches
+    LayerAttention attention;
     Grid grid;
     double time = 0;
-    TokensReport tokens;
 };
 
 Result<void> checkPlace(const AttentionRequest& request, int steps, int layers, int heads) {
@@ -50,91 +44,56 @@ GenerateRequest bare(GenerateRequest run) {
     return run;
 }
 
-JobContext telling(const JobContext& context, int steps) {
-    JobContext own;
-    own.stop = context.stop;
-    if (context.onShare)
-        own.onProgress = [&context, steps](const GenerateProgress& p) {
-            context.onShare(static_cast<double>(p.step) / steps, "sampling the steps before");
-        };
-    return own;
-}
-
-/// The network has run up to `layer`. Ends it when the job is to end.
-void heard(int layer, int wanted, const JobContext& context) {
-    if (context.stop.stop_requested()) throw Heard{};
+/// The network has come to `layer`.
+void tellLayer(int layer, int wanted, const JobContext& context) {
     if (context.onShare)
         context.onShare((layer + 1.0) / (wanted + 1.0), "running the network up to layer " + std::to_string(wanted));
 }
 
-Result<Layer> layerOfText(const AttentionRequest& request, const JobContext& context) {
-    const GenerateRequest run = bare(request.run);
-    auto setup = setUpDrawing(run, {});
-    if (!setup) return failure(setup.error());
-    Painter& painter = *setup->painter;
-    if (auto there = checkPlace(request, setup->plan.steps(), painter.card.layers, painter.card.heads); !there)
-        return failure(there.error());
-    JobContext quiet;
-    quiet.stop = context.stop;
-    const auto prompt = readPrompt(run, painter, quiet);
-    if (!prompt) return failure(prompt.error());
-    at::Tensor x = keptStep(run, request.step);
-    if (!x.defined()) {
-        const int layers = painter.card.layers;
-        const auto tell = [&](int step, int layer) {
-            if (context.onShare)
-                context.onShare((step + static_cast<double>(layer) / layers) / request.step,
-                                "sampling the steps before");
-        };
-        const auto drawn = drawSteps(run, *setup, *prompt, request.step, context.stop, {{}, tell});
-        if (!drawn) return failure(drawn.error());
-        x = drawn->narrow(0, 0, 1);
-    }
-    Layer out;
-    out.grid = setup->grid, out.tokens = prompt->tokens;
-    out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
-    JointTaps taps;
-    taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
-        heard(layer, request.head.layer, context);
-        if (layer != request.head.layer) return;
-        out.queries = q[0].clone(), out.keys = k[0].clone(), out.text = text;
-        throw Heard{};
+/// The latents before a step, which are kept then. A class-conditional model's run is short: all of it is kept, for the
+/// next step asked about.
+Result<at::Tensor> sampledBefore(int step, Run& run, const GenerateRequest& request, const JobContext& context) {
+    const bool text = run.card().takesText();
+    const int steps = text ? step : run.steps();
+    const auto tell = [&](double done) {
+        if (context.onShare) context.onShare(done / steps, "sampling the steps before");
     };
-    try {
-        (void)painter.predict(x.to(painter.weights.device()), out.time, prompt->text, prompt->pooled, run.guidance,
-                              taps);
-    } catch (const Heard&) {
-    } catch (const ReadFailure& lost) {
-        return failure(lost.error);
+    const double layers = run.card().layers;
+    beginRun(request);
+    while (run.stepsDone() < steps) {
+        const auto done = stepKept(run, [&](int layer) { tell(run.stepsDone() + layer / layers); });
+        if (!done) return failure(done.error());
+        if (!text) tell(run.stepsDone());
     }
-    return out;
+    if (text) {
+        keepStep(run.latents());
+        return run.latents().narrow(0, 0, 1);
+    }
+    return keptStep(request, step);
 }
 
-Result<Layer> layerOfDit(const AttentionRequest& request, const JobContext& context) {
-    const GenerateRequest run = bare(request.run);
-    const auto setup = openGeneration(run);
-    if (!setup) return failure(setup.error());
-    const LoadedModel& model = *setup->model;
-    if (auto there = checkPlace(request, setup->plan.steps(), model.card.layers, model.card.heads); !there)
-        return failure(there.error());
-    at::Tensor x = keptStep(run, request.step);
+Result<Layer> layerOfRun(const AttentionRequest& request, const JobContext& context) {
+    const GenerateRequest bareRun = bare(request.run);
+    auto network = openNetwork(bareRun, {});
+    if (!network) return failure(network.error());
+    const ModelCard& card = (*network)->card();
+    const SamplingPlan& plan = (*network)->setting().plan;
+    if (auto there = checkPlace(request, plan.steps(), card.layers, card.heads); !there) return failure(there.error());
+    JobContext quiet;
+    quiet.stop = context.stop;
+    auto run = Run::over(std::move(*network), bareRun, quiet);
+    if (!run) return failure(run.error());
+    at::Tensor x = keptStep(bareRun, request.step);
     if (!x.defined()) {
-        // A DiT's run is short; all of it is kept then, for the next step asked about.
-        if (auto done = generate(run, telling(context, setup->plan.steps())); !done) return failure(done.error());
-        x = keptStep(run, request.step);
+        const auto sampled = sampledBefore(request.step, *run, bareRun, context);
+        if (!sampled) return failure(sampled.error());
+        x = *sampled;
     }
-    const DitInference& dit = *model.dit;
-    Layer out;
-    out.grid = setup->grid;
-    out.time = setup->plan.times[request.step * setup->plan.evaluationsPerStep()];
-    DitRecording recording;
-    recording.layers.assign(dit.shape().layers, false);
-    recording.watched = request.head.layer;
-    const DitConditions conditions =
-        dit.conditions({out.time}, {setup->labels[0]}, setup->grid, run.extrapolate, model.card.grid);
-    (void)dit.forward(x, conditions, 0, &recording);
-    out.queries = recording.queries, out.keys = recording.keys;
-    return out;
+    const int evaluation = request.step * run->plan().evaluationsPerStep();
+    const Watch watch{context.stop, [&](int layer) { tellLayer(layer, request.head.layer, context); }};
+    auto heard = run->network().attention(x.to(run->network().device()), evaluation, request.head.layer, watch);
+    if (!heard) return failure(heard.error());
+    return Layer{std::move(*heard), run->grid(), run->plan().times[evaluation]};
 }
 
 /// What stands before the patches of a ViT, in the place of a text.
@@ -158,27 +117,18 @@ Result<Layer> layerOfViT(const AttentionRequest& request, const JobContext& cont
     if (auto there = checkPlace(request, 1, model.card.layers, model.card.heads); !there) return failure(there.error());
     const auto input = readInput(*classifier, request.run.compute.precision, request.image);
     if (!input) return failure(input.error());
-    Layer out;
-    out.grid = input->grid, out.text = model.vitShape.leadTokens(), out.tokens = prefixOf(model.vitShape);
+    Layer out{{{}, {}, model.vitShape.leadTokens(), prefixOf(model.vitShape)}, input->grid};
     ViTTaps taps;
-    taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k) {
-        heard(layer, request.head.layer, context);
-        if (layer != request.head.layer) return;
-        out.queries = q[0].clone(), out.keys = k[0].clone();
-        throw Heard{};
+    taps.goOn = [&](int layer) {
+        if (layer > request.head.layer || context.stop.stop_requested()) return false;
+        tellLayer(layer, request.head.layer, context);
+        return true;
     };
-    try {
-        (void)vitForward(model.vitWeights, model.vitShape, input->values, taps);
-    } catch (const Heard&) {
-    }
+    taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor& k) {
+        if (layer == request.head.layer) out.attention.queries = q[0].clone(), out.attention.keys = k[0].clone();
+    };
+    (void)vitForward(model.vitWeights, model.vitShape, input->values, taps);
     return out;
-}
-
-Result<Layer> layerOfRun(const AttentionRequest& request, const ModelCard& card, const JobContext& context) {
-    if (!request.image.empty())
-        return failure(optionError("image", "only a ViT looks at a picture file", card.architecture, "vit",
-                                   "Leave the picture out, or open a ViT"));
-    return card.takesText() ? layerOfText(request, context) : layerOfDit(request, context);
 }
 
 /// The last layer asked about.
@@ -189,16 +139,19 @@ struct KeptLayer {
 
 Result<Layer> layerOf(const AttentionRequest& request, const JobContext& context) {
     static KeptLayer kept;  // of the heavy lane, which is one thread
-    const auto card = openCard(request.run.model);
+    const auto card = knownCard(request.run.model);
     if (!card) return failure(card.error());
     const std::string key = runKey(request.run) + " " + std::to_string(request.step) + " " +
                             std::to_string(request.head.layer) + " " + request.image +
                             stampText(stampOf(request.image));
     if (kept.key == key && request.head.head >= 0 && request.head.head < card->heads) return kept.layer;
     kept = {};
-    auto layer = card->architecture == "vit" ? layerOfViT(request, context) : layerOfRun(request, *card, context);
+    if (card->architecture != "vit" && !request.image.empty())
+        return failure(optionError("image", "only a ViT looks at a picture file", card->architecture, "vit",
+                                   "Leave the picture out, or open a ViT"));
+    auto layer = card->architecture == "vit" ? layerOfViT(request, context) : layerOfRun(request, context);
     if (!layer) return layer;
-    if (context.stop.stop_requested() || !layer->queries.defined()) return failure(cancelled());
+    if (context.stop.stop_requested() || !layer->attention.queries.defined()) return failure(cancelled());
     kept = {key, *layer};
     return layer;
 }
@@ -218,10 +171,10 @@ Result<std::vector<std::int64_t>> chosen(const AttentionRequest& request, const 
         return {};
     };
     const std::int64_t patches = layer.grid.tokens();
-    if (auto done = add(request.words, 0, layer.text, "words"); !done) return failure(done.error());
-    if (auto done = add(request.patches, layer.text, patches, "patches"); !done) return failure(done.error());
+    if (auto done = add(request.words, 0, layer.attention.text, "words"); !done) return failure(done.error());
+    if (auto done = add(request.patches, layer.attention.text, patches, "patches"); !done) return failure(done.error());
     for (std::int64_t i = 0; i < patches && request.words.empty() && request.patches.empty(); ++i)
-        tokens.push_back(layer.text + i);
+        tokens.push_back(layer.attention.text + i);
     // Given twice (both CLIPs number theirs from 0) it is still one token.
     std::sort(tokens.begin(), tokens.end());
     tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
@@ -242,14 +195,16 @@ Result<AttentionReport> attentionOf(const AttentionRequest& request, const JobCo
     if (!layer) return failure(layer.error());
     const auto tokens = chosen(request, *layer);
     if (!tokens) return failure(tokens.error());
-    const ChosenTokens result = chosenTokens(layer->queries[request.head.head], layer->keys[request.head.head],
-                                             layer->text, layer->grid, *tokens);
+    const ChosenTokens result =
+        chosenTokens(layer->attention.queries[request.head.head], layer->attention.keys[request.head.head],
+                     layer->attention.text, layer->grid, *tokens);
     AttentionReport report;
-    report.grid = layer->grid, report.time = layer->time, report.tokens = layer->tokens;
-    report.shares = {static_cast<int>(layer->text), result.all.imageToText.item<double>(),
+    report.grid = layer->grid, report.time = layer->time, report.tokens = layer->attention.tokens;
+    report.shares = {static_cast<int>(layer->attention.text), result.all.imageToText.item<double>(),
                      result.all.textToImage.item<double>()};
     report.entropy = result.all.field.entropy.item<double>();
-    report.looks = parted(result.looks, layer->text), report.seen = parted(result.seen, layer->text);
+    report.looks = parted(result.looks, layer->attention.text),
+    report.seen = parted(result.seen, layer->attention.text);
     return report;
 }
 

@@ -28,15 +28,26 @@ Result<void> checkRequest(const CalibrateRequest& request, const ModelCard& card
             return failure(usage("heads", "the model has no such head", id.name(),
                                  "L0.H0 to " + HeadId{card.layers - 1, card.heads - 1}.name(),
                                  "Choose one of its heads"));
-    if (card.architecture == "dit" && !request.folder.empty())
+    const bool draws = card.architecture == "dit" || card.takesText();
+    if (!draws && card.architecture != "vit")
+        return failure(usage("calibrate", "only models that draw images or classify them are measured",
+                             card.architecture, "a DiT, ViT, FLUX or SD3", "Open one of these"));
+    if (draws && !request.folder.empty())
         return failure(usage("--folder", "this model is measured on images that it draws", request.folder, "no folder",
                              "Leave --folder out"));
     if (card.architecture == "vit" && request.folder.empty())
         return failure(usage("--folder", "a model that classifies is measured on pictures, and none are named", {},
                              "a folder of PNG, JPEG or WebP files", "Name one"));
-    if (card.architecture != "dit" && card.architecture != "vit")
-        return failure(usage("calibrate", "only models that draw images or classify them are measured",
-                             card.architecture, "a DiT or a ViT", "Open one of these"));
+    const bool told = !request.prompts.empty() || !request.text.embeddings.empty();
+    if (card.takesText() && !told)
+        return failure(usage("--prompts", "this model draws what a text says, and none is given", {},
+                             "prompts, or embeddings of one", "Give --prompts, --prompt or --embeddings"));
+    if (card.takesText() && !request.labels.empty())
+        return failure(
+            usage("--class", "this model draws what a text says", "classes", "no classes", "Leave --class out"));
+    if (!card.takesText() && (told || request.size != Grid{}))
+        return failure(usage(told ? "--prompts" : "--size", "this model takes no text", card.architecture,
+                             "a FLUX or SD3", "Leave it out"));
     return {};
 }
 
@@ -90,9 +101,11 @@ Result<CalibrationReport> calibrate(const CalibrateRequest& request, const JobCo
         for (const Kept& k : kept)
             if (k.request == request && k.store.lock() == *store) return k.report;
     }
-    const bool draws = (*store)->card().architecture == "dit";
-    Result<CalibrationReport> report =
-        draws ? calibrateOnGenerated(request, **store, context) : calibrateOnFolder(request, **store, context);
+    const ModelCard& card = (*store)->card();
+    const auto measured = card.takesText()             ? calibrateOnPrompts
+                          : card.architecture == "vit" ? calibrateOnFolder
+                                                       : calibrateOnGenerated;
+    Result<CalibrationReport> report = measured(request, **store, context);
     if (!report) return report;
     const std::lock_guard lock(keptMutex);
     kept.push_front({request, *store, *report});

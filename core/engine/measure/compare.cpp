@@ -34,9 +34,14 @@ struct Compared {
     HeadId id;
     EnergySpectrum spectrum;
     KernelSeries kernel;
-    std::vector<double> field;  ///< attention per pair [2h-1,2w-1]
+    std::vector<double> field;  ///< attention per pair [2h-1,2w-1] of `grid`
     PlaneBases bases;
+    Grid grid = {};
 };
+
+Grid smaller(Grid a, Grid b) {
+    return {std::min(a.rows, b.rows), std::min(a.cols, b.cols)};
+}
 
 /// The models of a request and the smallest grid they share.
 struct Comparison {
@@ -53,8 +58,7 @@ Result<void> openModels(const CompareRequest& request, Comparison& c) {
         const Result<std::shared_ptr<HeadStore>> store = headStore(ref);
         if (!store) return failure(store.error());
         const ModelCard& card = (*store)->card();
-        c.grid = c.stores.empty() ? card.grid
-                                  : Grid{std::min(c.grid.rows, card.grid.rows), std::min(c.grid.cols, card.grid.cols)};
+        c.grid = c.stores.empty() ? card.grid : smaller(c.grid, card.grid);
         for (HeadId id : request.heads)
             if (id.layer < 0 || id.layer >= card.layers || id.head < 0 || id.head >= card.heads)
                 return failure(usage("a model has no such head", id.name(), card.name, "Choose heads that all have"));
@@ -109,7 +113,10 @@ Result<void> addFromData(const CompareRequest& request, int model, Comparison& c
     CalibrateRequest measure = request.measure;
     measure.model = request.models[model];
     measure.heads = request.heads;
-    if (c.stores[model]->card().architecture == "dit") measure.folder.clear();  // measured on what it draws
+    const ModelCard& card = c.stores[model]->card();
+    if (card.takesText()) measure.labels.clear();
+    if (!card.takesText()) measure.prompts.clear(), measure.text = {}, measure.size = {};
+    if (card.architecture != "vit") measure.folder.clear();  // measured on what it draws
     JobContext part = context;
     if (context.onShare)
         part.onShare = [&](double done, const std::string& word) {
@@ -118,13 +125,14 @@ Result<void> addFromData(const CompareRequest& request, int model, Comparison& c
     const Result<CalibrationReport> report = calibrate(measure, part);
     if (!report) return failure(report.error());
     c.note = "Measured: " + report->source;
-    const Grid own = report->grid;
+    c.grid = model == 0 ? report->grid : smaller(c.grid, report->grid);
     for (const HeadCalibration& h : report->curves) {
         Compared out{model, h.id, {}, {}, {}, {}};
         if (h.problem.empty()) {
             if (!h.energy.empty()) out.spectrum = {{h.frequency, h.kernel.axes}, h.energy};
             out.kernel = h.kernel;
-            if (!h.field.mean.empty()) out.field = cutOffsets({h.field.mean.begin(), h.field.mean.end()}, own, c.grid);
+            out.field.assign(h.field.mean.begin(), h.field.mean.end());
+            out.grid = report->grid;
         }
         c.heads.push_back(std::move(out));
     }
@@ -135,7 +143,7 @@ std::vector<double> correlationMatrix(const CompareRequest& request, const Compa
     std::vector<std::vector<double>> rows;
     for (const Compared& head : c.heads) {
         if (request.metric == CompareMetric::FieldCorrelation)
-            rows.push_back(head.field);
+            rows.push_back(head.field.empty() ? head.field : cutOffsets(head.field, head.grid, c.grid));
         else
             rows.push_back(head.kernel.a.empty() ? std::vector<double>() : evaluateKernel(head.kernel, c.grid));
     }

@@ -11,8 +11,9 @@
 #include "core/data/safetensors.h"
 #include "core/encoding/extrapolation.h"
 #include "core/engine/machine/device.h"
+#include "core/engine/machine/host_copy.h"
 #include "core/engine/measure/forward_flow.h"
-#include "core/engine/run/picture.h"
+#include "core/engine/network/variation.h"
 #include "core/kernel/field.h"
 #include "core/model/dit.h"
 #include "core/model/vit.h"
@@ -148,10 +149,13 @@ DitTaps recorder(const ForwardCommand& command, Grid grid, Arrays& out) {
 Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
                           at::Device device, Arrays& out) {
     if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
-    const auto shape = ditShape(card);
+    auto shape = ditShape(card);
     if (!shape) return failure(shape.error());
     auto weights = loadDitWeights(table, *shape);
     if (!weights) return failure(weights.error());
+    const auto changes = headChanges(command.model, card);
+    if (!changes) return failure(changes.error());
+    shape->changes = *changes;
     const auto in = readInputs(command.in, *shape);
     if (!in) return failure(in.error());
     const Grid grid = gridOf(in->x, shape->patch);
@@ -169,10 +173,13 @@ Result<at::Tensor> runDit(const ForwardCommand& command, const TensorTable& tabl
 Result<at::Tensor> runViT(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
                           at::Device device, Arrays& out) {
     if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
-    const auto shape = viTShape(card);
+    auto shape = viTShape(card);
     if (!shape) return failure(shape.error());
     auto weights = loadViTWeights(table, *shape);
     if (!weights) return failure(weights.error());
+    const auto changes = headChanges(command.model, card);
+    if (!changes) return failure(changes.error());
+    shape->changes = *changes;
     const auto inputs = TensorTable::open(command.in);
     if (!inputs) return failure(inputs.error());
     const auto x = readInput(*inputs, "x", 4);

@@ -3,9 +3,13 @@
 
 #include <ATen/ATen.h>
 
+#include "core/data/usual_run.h"
+#include "core/encoding/extrapolation.h"
+#include "core/encoding/model_encoding.h"
 #include "core/engine/machine/device.h"
+#include "core/engine/machine/host_copy.h"
 #include "core/engine/network/flow_inputs.h"
-#include "core/engine/run/picture.h"
+#include "core/engine/network/variation.h"
 #include "core/kernel/field.h"
 #include "core/model/flux.h"
 #include "core/model/mmdit.h"
@@ -17,8 +21,9 @@ namespace {
 using Arrays = std::map<std::string, Array>;
 
 /// Writes attention and, of the image tokens among themselves, fields.
-JointTaps recorder(const ForwardCommand& command, Grid grid, Arrays& out) {
+JointTaps recorder(const ForwardCommand& command, Grid grid, const Stretch& stretch, Arrays& out) {
     JointTaps taps;
+    taps.stretch = stretch;
     if (!command.attention && !command.field) return taps;
     taps.attention = [&command, grid, &out](int layer, const at::Tensor& attention, std::int64_t text) {
         const std::string name = std::to_string(layer);
@@ -35,6 +40,21 @@ JointTaps recorder(const ForwardCommand& command, Grid grid, Arrays& out) {
     return taps;
 }
 
+/// Frequencies for the input's grid; `time` [B] on the scale of 0 to 1000.
+Result<Stretch> stretchFor(const ForwardCommand& command, const ModelCard& card, Grid grid, const NamedInputs& in,
+                           const at::Tensor& time) {
+    Extrapolate how = command.extrapolate;
+    const auto spec = encodingOf(card);
+    if (!spec) return failure(spec.error());
+    if (auto possible = checkExtrapolation(*spec, how.method); !possible) return failure(possible.error());
+    if (how.method == Extrapolation::TimeAware) {
+        if (time.min().item<double>() != time.max().item<double>())
+            return failure(in.error("timestep", "time-aware positions need one time for all images", "", ""));
+        how.time = imageShare(time[0].item<double>());
+    }
+    return stretchOf(how, trainedGrid(card), grid, 2);
+}
+
 /// Rows and columns that the ids count row by row; 0x0 where they do not.
 Grid gridOf(const at::Tensor& ids) {
     const Grid grid{static_cast<int>(ids.select(1, 1).max().item<double>()) + 1,
@@ -49,8 +69,11 @@ Grid gridOf(const at::Tensor& ids) {
 
 Result<void> runFlux(const ForwardCommand& command, const TensorTable& table, const ModelCard& card, at::Device device,
                      Arrays& out) {
-    const auto shape = fluxShape(card);
+    auto shape = fluxShape(card);
     if (!shape) return failure(shape.error());
+    const auto changes = headChanges(command.model, card);
+    if (!changes) return failure(changes.error());
+    shape->positions.changes = *changes;
     const auto in =
         NamedInputs::open(command.in,
                           "FLUX needs hidden_states [B,N,c], encoder_hidden_states [B,T,e], pooled_projections "
@@ -71,17 +94,25 @@ Result<void> runFlux(const ForwardCommand& command, const TensorTable& table, co
     const Grid grid = gridOf(*imageIds);
     if (command.field && grid.tokens() == 0)
         return failure(in->error("img_ids", "fields need a full grid, row by row", "", "ids (0, row, column)"));
+    if (command.extrapolate.method != Extrapolation::None && grid.tokens() == 0)
+        return failure(
+            in->error("img_ids", "an extrapolation needs a full grid, row by row", "", "ids (0, row, column)"));
+    const auto stretch = stretchFor(command, card, grid, *in, *time * 1000);
+    if (!stretch) return failure(stretch.error());
     auto weights = storeFor(table, command.model, command.compute, command.memory, device, command.note);
     if (!weights) return failure(weights.error());
     const FluxInput input{*image, *text, *pooled, *time, *guidance, *imageIds, *textIds};
-    out["out"] = arrayOf(fluxForward(*weights, *shape, input, recorder(command, grid, out)));
+    out["out"] = arrayOf(fluxForward(*weights, *shape, input, recorder(command, grid, *stretch, out)));
     return {};
 }
 
 Result<void> runMmdit(const ForwardCommand& command, const TensorTable& table, const ModelCard& card, at::Device device,
                       Arrays& out) {
-    const auto shape = mmditShape(card);
+    auto shape = mmditShape(card);
     if (!shape) return failure(shape.error());
+    const auto changes = headChanges(command.model, card);
+    if (!changes) return failure(changes.error());
+    shape->positions.changes = *changes;
     const auto in =
         NamedInputs::open(command.in,
                           "SD3 needs hidden_states [B,c,h,w], encoder_hidden_states [B,T,e], pooled_projections "
@@ -97,17 +128,22 @@ Result<void> runMmdit(const ForwardCommand& command, const TensorTable& table, c
         if (!*input) return failure(input->error());
     const Grid grid{static_cast<int>(latents->size(2)) / card.patch, static_cast<int>(latents->size(3)) / card.patch};
     const bool fits = latents->size(2) % card.patch == 0 && latents->size(3) % card.patch == 0;
-    if (!fits || !shape->holds(grid))
-        return failure(
-            in->error("hidden_states", "does not fit the model",
-                      std::to_string(latents->size(2)) + "x" + std::to_string(latents->size(3)),
-                      "sides in steps of " + std::to_string(card.patch) +
-                          (shape->table.tokens() > 0 ? " up to " + std::to_string(shape->table.rows * card.patch)
-                                                     : std::string())));
+    const auto stretch = stretchFor(command, card, grid, *in, *time);
+    if (!stretch) return failure(stretch.error());
+    const bool resized = command.extrapolate.method == Extrapolation::Interpolation && stretch->active();
+    const Grid used = resized ? Grid{static_cast<int>(stretch->length[0]), static_cast<int>(stretch->length[1])} : grid;
+    if (!fits || !shape->holds(used))
+        return failure(in->error(
+            "hidden_states", "does not fit the model",
+            std::to_string(latents->size(2)) + "x" + std::to_string(latents->size(3)),
+            "sides in steps of " + std::to_string(card.patch) +
+                (shape->table.tokens() > 0
+                     ? " up to " + std::to_string(shape->table.rows * card.patch) + ", or --extrapolation interpolation"
+                     : std::string())));
     auto weights = storeFor(table, command.model, command.compute, command.memory, device, command.note);
     if (!weights) return failure(weights.error());
-    out["out"] =
-        arrayOf(mmditForward(*weights, *shape, {*latents, *text, *pooled, *time}, recorder(command, grid, out)));
+    out["out"] = arrayOf(
+        mmditForward(*weights, *shape, {*latents, *text, *pooled, *time}, recorder(command, grid, *stretch, out)));
     return {};
 }
 
@@ -140,9 +176,9 @@ Result<void> runVae(const ForwardCommand& command, const TensorTable& table, con
 
 Result<void> forwardFlow(const ForwardCommand& command, const TensorTable& table, const ModelCard& card,
                          at::Device device, std::map<std::string, Array>& out) {
-    if (command.extrapolate.method != Extrapolation::None)
+    if (command.extrapolate.method != Extrapolation::None && !card.takesText())
         return failure({ErrorKind::Usage, "bad-option", "--extrapolation", "not for this network", card.architecture,
-                        "a DiT or a ViT", "Leave it out"});
+                        "a DiT, ViT, FLUX or SD3", "Leave it out"});
     if (auto complete = checkComplete(table, card); !complete) return failure(complete.error());
     try {
         if (card.architecture == "flux") return runFlux(command, table, card, device, out);

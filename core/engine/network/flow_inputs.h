@@ -50,4 +50,14 @@ private:
                                            std::uint64_t memory, at::Device device,
                                            const std::function<void(const std::string&)>& note);
 
+/// What `work` (a function to a Result) gives, or why weights could not be read in the middle of it.
+template <class Work>
+auto whileReading(const Work& work) -> decltype(work()) {
+    try {
+        return work();
+    } catch (const ReadFailure& lost) {
+        return failure(lost.error);
+    }
+}
+
 }  // namespace ropescope

@@ -1,35 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/network/painter.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
+#include <mutex>
+#include <string_view>
+#include <utility>
 
+#include "core/engine/machine/device.h"
 #include "core/engine/machine/kept.h"
 #include "core/engine/network/flow_inputs.h"
 #include "core/engine/network/loaded_model.h"
 #include "core/engine/network/request_checks.h"
-#include "core/sampling/schedule.h"
 
 namespace ropescope {
 namespace {
 
-/// Latents [B,C,h,w] as tokens [B,N,4C]: channel, then the place inside 2x2.
-at::Tensor packed(const at::Tensor& x) {
-    const std::int64_t b = x.size(0), c = x.size(1), h = x.size(2) / 2, w = x.size(3) / 2;
-    return x.reshape({b, c, h, 2, w, 2}).permute({0, 2, 4, 1, 3, 5}).reshape({b, h * w, 4 * c});
-}
-at::Tensor unpacked(const at::Tensor& tokens, std::int64_t h, std::int64_t w) {
-    const std::int64_t b = tokens.size(0), c = tokens.size(2) / 4;
-    return tokens.view({b, h / 2, w / 2, c, 2, 2}).permute({0, 3, 1, 4, 2, 5}).reshape({b, c, h, w});
+struct Kind {
+    std::string_view architecture;
+    Result<PainterMaker> (*of)(const ModelCard&);
+};
+constexpr Kind kKinds[] = {{"flux", fluxPainter}, {"mmdit", sd3Painter}};
+
+struct Painters {
+    Kept<Painter> kept;
+    std::mutex mutex;
+    std::vector<std::weak_ptr<Painter>> living;  ///< what they are still to read of their weights is no longer free
+};
+Painters& painters() {
+    static Painters all;
+    return all;
 }
 
-at::Tensor imageIds(std::int64_t rows, std::int64_t cols) {
-    at::Tensor ids = at::zeros({rows * cols, 3});
-    auto p = ids.accessor<float, 2>();
-    for (std::int64_t n = 0; n < rows * cols; ++n)
-        p[n][1] = static_cast<float>(n / cols), p[n][2] = static_cast<float>(n % cols);
-    return ids;
+std::uint64_t claimed(at::Device device) {
+    Painters& all = painters();
+    const std::lock_guard lock(all.mutex);
+    std::erase_if(all.living, [](const auto& one) { return one.expired(); });
+    std::uint64_t bytes = 0;
+    for (const auto& one : all.living) {
+        const std::shared_ptr<Painter> painter = one.lock();
+        if (!painter || painter->weights().device() != device || painter->weights().streams()) continue;
+        bytes += painter->weights().totalBytes() - painter->weights().keptBytes();
+    }
+    return bytes;
+}
+
+/// The limit of another painter: `memory`, or what is free and not claimed. 0: what is free.
+std::uint64_t limitBeside(std::uint64_t memory, at::Device device) {
+    const std::uint64_t others = claimed(device);
+    if (memory > 0 || others == 0) return memory;
+    const std::uint64_t free = freeBytes(device);
+    return free == 0 ? 0 : std::max<std::uint64_t>(1, free - std::min(free, others));
 }
 
 Result<std::shared_ptr<Painter>> open(const ModelRef& ref, const Compute& compute, std::uint64_t memory,
@@ -38,8 +58,8 @@ Result<std::shared_ptr<Painter>> open(const ModelRef& ref, const Compute& comput
     if (!table) return failure(table.error());
     auto card = recognise(*table, ref);
     if (!card) return failure(card.error());
-    const bool flux = card->architecture == "flux";
-    if (!flux && card->architecture != "mmdit")
+    const auto kind = std::ranges::find(kKinds, card->architecture, &Kind::architecture);
+    if (kind == std::end(kKinds))
         return failure(optionError("--prompt", "this model takes no text", card->architecture, "a FLUX or SD3",
                                    "Use --class with a class-conditional DiT"));
     if (card->inChannels != card->outChannels && card->outChannels > 0)
@@ -49,58 +69,51 @@ Result<std::shared_ptr<Painter>> open(const ModelRef& ref, const Compute& comput
              std::to_string(card->inChannels) + " channels in, " + std::to_string(card->outChannels) + " out",
              "as many", "It can be inspected; draw with a model that starts from noise alone"});
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
-    auto fluxOwn = flux ? fluxShape(*card) : FluxShape{};
-    if (!fluxOwn) return failure(fluxOwn.error());
-    auto mmditOwn = flux ? MmditShape{} : mmditShape(*card);
-    if (!mmditOwn) return failure(mmditOwn.error());
+    const auto make = kind->of(*card);
+    if (!make) return failure(make.error());
     std::vector<std::string> told;  // LoRAs first, then how the memory is used
-    auto weights = storeFor(*table, ref, compute, memory, device, [&](const std::string& line) {
+    auto weights = storeFor(*table, ref, compute, limitBeside(memory, device), device, [&](const std::string& line) {
         told.push_back(line);
         if (note) note(line);
     });
     if (!weights) return failure(weights.error());
     told.resize(std::min(told.size(), ref.loras.size()));
     const TextRecipe text = textRecipeOf(*table, *card);
-    return std::make_shared<Painter>(Painter{std::move(*card), text, std::move(*weights), std::move(*fluxOwn),
-                                             std::move(*mmditOwn), std::move(told)});
-}
-
-Kept<Painter>& keptPainter() {
-    static Kept<Painter> kept;
-    return kept;
+    auto painter = (*make)({std::move(*card), text, std::move(*weights), std::move(told)});
+    Painters& all = painters();
+    const std::lock_guard lock(all.mutex);
+    all.living.push_back(painter);
+    return painter;
 }
 
 }  // namespace
 
-at::Tensor Painter::predict(const at::Tensor& x, double time, const at::Tensor& words, const at::Tensor& pooled,
-                            double guidance, const JointTaps& taps) {
-    const std::int64_t batch = x.size(0);
-    const at::Tensor states = words.expand({batch, -1, -1}), vector = pooled.expand({batch, -1});
-    const auto times = [&](double value) { return at::full({batch}, value, at::kFloat); };
-    if (!isFlux()) return mmditForward(weights, mmdit, {x, states, vector, times(time)}, taps).to(at::kFloat);
-    FluxInput in{packed(x),
-                 states,
-                 vector,
-                 times(time / kTrainedSteps),
-                 card.guidanceInput ? times(guidance) : at::Tensor(),
-                 imageIds(x.size(2) / 2, x.size(3) / 2),
-                 at::zeros({states.size(1), 3})};
-    return unpacked(fluxForward(weights, flux, in, taps).to(at::kFloat), x.size(2), x.size(3));
-}
-
 Result<std::shared_ptr<Painter>> openPainter(const ModelRef& ref, const Compute& compute, std::uint64_t memory,
                                              at::Device device, const std::function<void(const std::string&)>& note) {
     forgetModel();  // one model may fill the memory
-    return keptPainter().get(identityOf(ref, device, compute.precision, memory),
-                             [&] { return open(ref, compute, memory, device, note); });
+    ModelRef source = withoutChanges(ref);
+    std::vector<double> strengths;
+    for (LoraRef& lora : source.loras) strengths.push_back(std::exchange(lora.strength, 1));
+    const auto load = [&] { return open(ref, compute, memory, device, note); };
+    const Identity identity = identityOf(source, device, compute.precision, memory);
+    auto painter = painters().kept.get(identity, load);
+    if (!painter || (*painter)->weights().changes().strengths == strengths) return painter;
+    if ((*painter)->weights().changes().dials() && painter->use_count() <= 2) {  // ours and the kept one
+        (*painter)->weights().setStrengths(std::move(strengths));
+        return painter;
+    }
+    // A run that goes on keeps its own, and DoRA's has no other strength.
+    painter = {};
+    forgetPainter();
+    return painters().kept.get(identity, load);
 }
 
 std::shared_ptr<Painter> lastPainter() {
-    return keptPainter().peek();
+    return painters().kept.peek();
 }
 
 void forgetPainter() {
-    keptPainter().forget();
+    painters().kept.forget();
 }
 
 }  // namespace ropescope

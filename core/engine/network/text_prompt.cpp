@@ -12,6 +12,7 @@
 #include "core/checkpoint/model_folder.h"
 #include "core/engine/machine/kept.h"
 #include "core/engine/network/flow_inputs.h"
+#include "core/engine/network/request_checks.h"
 #include "core/model/clip.h"
 #include "core/model/t5.h"
 #ifdef ROPESCOPE_HAS_TEXT
@@ -105,7 +106,9 @@ public:
         if (!own) return failure(own.error());
         auto weights = storeUnder(limitOf(own->table, run), own->table, run.type, run.device);
         if (!weights) return failure(weights.error());
-        return clipForward(*weights, own->shape, ids, run.between);
+        ClipOutput out = clipForward(*weights, own->shape, ids, run.goOn);
+        if (!out.pooled.defined()) return failure(cancelled());
+        return out;
     }
     Result<at::Tensor> t5(int number, const std::vector<int>& ids, const EncoderRun& run) const {
         if (run.begun) run.begun(nameOf(number));
@@ -113,7 +116,9 @@ public:
         if (!own) return failure(own.error());
         auto weights = storeUnder(limitOf(own->table, run), own->table, run.type, run.device);
         if (!weights) return failure(weights.error());
-        return t5Forward(*weights, own->shape, ids, run.between);
+        const at::Tensor out = t5Forward(*weights, own->shape, ids, run.goOn);
+        if (!out.defined()) return failure(cancelled());
+        return out;
     }
 
     [[nodiscard]] tl::unexpected<Error> refused(const std::string& part, const std::string& reason,

@@ -34,7 +34,7 @@ struct EncoderRun {
     at::Device device = at::kCPU;
     std::uint64_t memory = 0;                            ///< bytes; 0: what is free
     std::function<void(const std::string&)> begun = {};  ///< hears which encoder starts; may be empty
-    std::function<void()> between = {};                  ///< called before every layer; may throw, may be empty
+    std::function<bool()> goOn = {};                     ///< asked before every layer, false ends it; may be empty
     /// Makes room for an encoder of so many bytes and returns its limit, as `memory`; may be empty.
     std::function<std::uint64_t(std::uint64_t bytes)> room = {};
 };
@@ -43,8 +43,9 @@ struct EncoderRun {
 /// holds the encoders' files (clip_l*, clip_g*, t5xxl*.safetensors); or with those inside the file `model`. FLUX takes
 /// T5's states and CLIP's pooled vector, SD3 both CLIPs' states before their last layer (side by side, filled with
 /// zeros to T5's width) and then T5's (zeros where the folder has none), pooled vectors side by side. One encoder after
-/// the other is in memory; the last texts' embeddings are kept while the folder stays as it is. Errors: Refused where a
-/// part is missing or has another width; Device where the program was built without tokenizers.
+/// the other is in memory; the last texts' embeddings are kept while the folder stays as it is. Errors: Cancelled where
+/// `goOn` ends it; Refused where a part is missing or has another width; Device where the program was built without
+/// tokenizers.
 [[nodiscard]] Result<TextEmbedding> embedText(const std::string& folder, const std::string& model,
                                               const std::string& text, const TextRecipe& recipe, const EncoderRun& run);
 

@@ -14,6 +14,7 @@
 #include "core/engine/machine/device.h"
 #include "core/engine/machine/kept.h"
 #include "core/engine/network/flow_inputs.h"
+#include "core/engine/network/known_card.h"
 #include "core/engine/network/painter.h"
 #include "core/engine/network/request_checks.h"
 #include "core/engine/run/picture.h"
@@ -110,7 +111,7 @@ Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_tok
                        "Make the picture again");
     const auto device = chooseDevice(request.run.compute.device);
     if (!device) return failure(device.error());
-    const auto card = openCard(request.run.model);
+    const auto card = knownCard(request.run.model);
     if (!card) return failure(card.error());
     const int channels = static_cast<int>(latents.size(1));
     const auto decoder =
@@ -118,7 +119,7 @@ Result<DecodedStep> decodeStep(const DecodeRequest& request, const std::stop_tok
     if (!decoder) return failure(decoder.error());
     if (!*decoder) return refused("--vae", "there is no autoencoder", "Choose the VAE of the model");
     const auto painter = lastPainter();
-    const DecodedPicture picture = decodedBeside(painter ? &painter->weights : nullptr, **decoder,
+    const DecodedPicture picture = decodedBeside(painter ? &painter->weights() : nullptr, **decoder,
                                                  latents[0].to(*device), request.run.text.memory, stop);
     if (!picture.pixels.defined()) return failure(cancelled());
     return DecodedStep{pictureOf(picture.pixels, card->architecture), picture.tiled ? kTiledNote : ""};

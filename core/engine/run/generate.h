@@ -6,11 +6,10 @@
 
 namespace ropescope {
 
-/// Samples pictures. Cancel is polled before every network evaluation; every step reports its progress, the estimate of
-/// the clean image and the fields of the recorded heads (conditional half under guidance; Heun: first evaluation).
-/// Noise of image i: torch.manual_seed(seed + i), randn(C, h, w) on the CPU, then the step noises of the same stream.
-/// Errors: Usage for settings that do not fit the model, Device, Cancelled, those of loading, GP-07 when latents stop
-/// being finite. Checked by tests/core/engine/generate_test.cpp.
+/// Samples pictures by a Run, whose steps are kept (core/engine/run/run_memory.h). Every step reports its progress, the
+/// estimate of the clean image and the fields of the recorded heads. Of text-to-image models context.onShare hears the
+/// layers. Errors: those of Run. Checked by tests/core/engine/generate_test.cpp, and by draw_test.cpp against
+/// diffusers' pipelines.
 [[nodiscard]] Result<GenerateResult> generate(const GenerateRequest& request, const JobContext& context);
 
 }  // namespace ropescope

@@ -83,15 +83,4 @@ at::Tensor normalisedInput(const Array& input, const Preprocessing& preprocessin
     return ((pixels.to(at::kFloat) / 255 - side(preprocessing.mean)) / side(preprocessing.std)).unsqueeze(0);
 }
 
-std::vector<float> floatsOf(const at::Tensor& tensor) {
-    const at::Tensor dense = tensor.to(at::kCPU, at::kFloat).contiguous();
-    const float* first = dense.const_data_ptr<float>();
-    return {first, first + dense.numel()};
-}
-
-Array arrayOf(const at::Tensor& tensor) {
-    const at::Tensor dense = tensor.to(at::kCPU, at::kFloat).contiguous();
-    return makeArray(std::span<const float>(dense.const_data_ptr<float>(), dense.numel()), dense.sizes().vec());
-}
-
 }  // namespace ropescope

@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
-#include <vector>
 
 #include "core/data/array.h"
 #include "core/data/model.h"
@@ -24,11 +23,5 @@ namespace ropescope {
 /// What classifierInput (core/engine/measure/preprocess.h) gave, U8 [h,w,C], as [1,C,h,w] with means and deviations
 /// applied.
 [[nodiscard]] at::Tensor normalisedInput(const Array& input, const Preprocessing& preprocessing);
-
-/// The values in order, from any device and type.
-[[nodiscard]] std::vector<float> floatsOf(const at::Tensor& tensor);
-
-/// F32 copy in main memory.
-[[nodiscard]] Array arrayOf(const at::Tensor& tensor);
 
 }  // namespace ropescope

@@ -8,6 +8,7 @@
 #include "core/data/codec.h"
 #include "core/data/command_line.h"
 #include "core/data/enum_names.h"
+#include "core/data/usual_run.h"
 #include "core/sampling/schedule.h"
 
 namespace ropescope {
@@ -47,6 +48,8 @@ GenerateRequest withAbsolutePaths(GenerateRequest r) {
                               &r.text.encoders, &r.text.embeddings})
         *path = absolute(*path);
     for (LoraRef& lora : r.model.loras) lora.path = absolute(lora.path);
+    for (HeadChange& change : r.model.changes)
+        if (!change.donor.empty()) change.donor = absolute(change.donor);
     return r;
 }
 
@@ -121,7 +124,7 @@ std::string recipeOf(const GenerateRequest& request, const ModelCard& card, cons
     }
     if (d.label < static_cast<int>(card.classNames.size())) json["class_name"] = card.classNames[d.label];
     if (r.extrapolate.method != Extrapolation::None) {
-        const Grid trained = r.extrapolate.trained == Grid{} ? card.grid : r.extrapolate.trained;
+        const Grid trained = r.extrapolate.trained == Grid{} ? trainedGrid(card) : r.extrapolate.trained;
         json["extrapolation"] = enumName(r.extrapolate.method);
         json["trained_grid"] = sizeWord(trained);
         json["one_scale_for_both_axes"] = r.extrapolate.coupled;

@@ -74,6 +74,13 @@ void keepClean(const at::Tensor& latents) {
     run.clean.push_back(firstOf(latents));
 }
 
+Result<RunStep> stepKept(Run& run, const LayerFn& onLayer) {
+    keepStep(run.latents());
+    auto step = run.step(onLayer);
+    if (step) keepClean(step->clean);
+    return step;
+}
+
 at::Tensor keptStep(const GenerateRequest& request, int step) {
     LastRun& run = lastRun();
     const std::lock_guard lock(run.mutex);

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "core/data/generation.h"
+#include "core/engine/run/run.h"
 
 // The latents of the last run's first image, so that questions about one of its steps need no second run. Thread-safe.
 
@@ -20,6 +20,8 @@ void beginRun(const GenerateRequest& request);
 void keepStep(const at::Tensor& latents);
 /// The clean estimate [B,C,h,w] of the step that keepStep() told last.
 void keepClean(const at::Tensor& latents);
+/// The next step of the run that beginRun() named, with both kept.
+[[nodiscard]] Result<RunStep> stepKept(Run& run, const LayerFn& onLayer = {});
 /// Latents [1,C,h,w] on the CPU before step `step` of such a run; undefined when they are not kept.
 [[nodiscard]] at::Tensor keptStep(const GenerateRequest& request, int step);
 /// The clean estimate likewise.

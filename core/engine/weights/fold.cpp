@@ -10,6 +10,7 @@
 
 #include "core/data/matrix_kind.h"
 #include "core/data/safetensors.h"
+#include "core/engine/network/variation.h"
 #include "core/engine/weights/convert.h"
 #include "core/engine/weights/export_tensors.h"
 #include "core/probe/model_heads.h"
@@ -37,14 +38,16 @@ public:
         for (int layer = 0; layer < m_card.layers; ++layer)
             if (auto done = foldLayer(layer); !done) return failure(done.error());
         if (auto done = copyOthers(); !done) return failure(done.error());
-        if (m_spec.encoding->frequencies == Frequencies::Learned) storeFrequencies();
+        if (storesFrequencies()) storeFrequencies();
         ModelCard plain = m_card;
-        plain.encoding = m_spec.encoding->frequencies == Frequencies::Learned ? "mixed" : "axial";
+        if (m_spec.encoding->hasMaps()) plain.encoding = "axial";
+        if (storesFrequencies()) plain.encoding = "mixed";
         plain.convention = Convention::None;
         plain.rotaryLayout = RotaryLayout::Interleaved;
         m_file.metadata = describe(m_table, plain);
         m_file.metadata["ropescope.folded_from"] = std::filesystem::path(m_card.path).filename().string() + " (" +
                                                    m_card.encoding + ", fingerprint " + m_card.fingerprint + ")";
+        if (m_spec.changes) m_file.metadata["ropescope.variation"] = variationJson(m_command.model);
         const std::string names = m_card.architecture == "vit"   ? m_card.naming == "rope-vit" ? "naver" : "timm"
                                   : m_card.naming == "diffusers" ? "diffusers"
                                                                  : "dit";
@@ -76,13 +79,32 @@ private:
         const std::string name = prefix(layer);
         const auto weights = positionWeights(layer);
         if (!weights) return failure(weights.error());
-        const LayerPositions positions = layerPositions(*weights, name, m_spec);
-        if (positions.frequency.defined()) m_frequencies.push_back(positions.frequency);
+        const LayerPositions positions = layerPositions(*weights, name, m_spec, layer);
+        if (positions.frequency.defined()) m_frequencies.push_back(positions.turning());
+        if (positions.output.defined())
+            if (auto done = switchOutputs(name + "proj.weight", positions.output); !done) return done;
+        if (!positions.maps.query.defined()) return {};
         const at::Tensor one = at::eye(m_card.headDim, at::kDouble);
         for (const at::Tensor& map : {positions.maps.query, positions.maps.key})
             m_measured.farthest = std::max(m_measured.farthest, (map - one).abs().max().item<double>());
         for (const char* part : {"qkv.weight", "qkv.bias"})
             if (auto done = foldTensor(name + part, positions.maps); !done) return done;
+        return {};
+    }
+
+    [[nodiscard]] bool storesFrequencies() const {
+        return m_spec.encoding->frequencies == Frequencies::Learned ||
+               (m_spec.changes && m_spec.changes->ofFrequencies());
+    }
+
+    /// Columns are ordered head, feature.
+    Result<void> switchOutputs(const std::string& name, const at::Tensor& output) {
+        Result<at::Tensor> tensor = readExact(m_table, name);
+        if (!tensor) return failure(tensor.error());
+        const std::int64_t rows = tensor->size(0);
+        const at::Tensor all = tensor->view({rows, m_card.heads, m_card.headDim}) * output.view({1, -1, 1});
+        m_file.arrays[name] = arrayAs(all.view({rows, -1}), m_command.dtype.value_or(m_table.find(name)->dtype));
+        m_used.push_back(name);
         return {};
     }
 
@@ -168,7 +190,7 @@ Result<std::string> foldModel(const ExportCommand& command) {
     if (!table) return failure(table.error());
     const auto card = recognise(*table, command.model);
     if (!card) return failure(card.error());
-    if (!findMapNames(card->encoding))
+    if (!findMapNames(card->encoding) && !command.model.changesHeads())
         return failure(cannot(*card, "", "there are no maps to fold: its positions are " + card->encoding,
                               "It needs no folding; convert writes it as safetensors"));
     if (card->architecture != "dit" && card->architecture != "vit")
@@ -178,8 +200,17 @@ Result<std::string> foldModel(const ExportCommand& command) {
         return failure(cannot(*card, "", "queries and keys are normalised between the projection and the map",
                               "Keep the maps; no projection can hold them"));
     if (auto complete = checkComplete(*table, *card); !complete) return failure(complete.error());
-    const Result<EncodingSpec> spec = encodingOf(*card);
+    Result<EncodingSpec> spec = encodingOf(*card);
     if (!spec) return failure(spec.error());
+    const auto changes = headChanges(command.model, *card);
+    if (!changes) return failure(changes.error());
+    spec->changes = *changes;
+    if (followsRun(command.model.changes))
+        return failure(cannot(*card, "", "a change follows a curve over the sampling steps",
+                              "Fold one setting of it; no weights hold a curve"));
+    if (*changes && (*changes)->ofFrequencies() && spec->encoding->axes != 2)
+        return failure(cannot(*card, "", "changed frequencies of 1-D positions have no form in a file",
+                              "Leave these changes out"));
     if (card->architecture == "vit" && card->classToken && card->mapTokens != MapTokens::All)
         return failure(cannot(*card, "",
                               card->mapTokens == MapTokens::PatchesOnly

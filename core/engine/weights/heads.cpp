@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "core/data/usual_run.h"
 #include "core/encoding/extrapolation.h"
 #include "core/engine/machine/device.h"
 #include "core/engine/weights/head_store.h"
@@ -30,7 +31,7 @@ Result<Stretch> stretchFor(const HeadsRequest& request, const ModelCard& card, c
         own.grid = {};
         const Result<std::shared_ptr<HeadStore>> trained = headStore(own);
         if (!trained) return failure(trained.error());
-        how.trained = (*trained)->card().grid;
+        how.trained = trainedGrid((*trained)->card());
     }
     return stretchOf(how, how.trained, card.grid, spec.encoding->axes);
 }

@@ -91,8 +91,9 @@ Result<void> inspectModel(const InspectCommand& command) {
     const Result<std::shared_ptr<HeadStore>> store = headStore(command.model);
     if (!store) return failure(store.error());
     const ModelCard& card = (*store)->card();
-    const Result<EncodingSpec> spec = encodingOf(card);
+    Result<EncodingSpec> spec = encodingOf(card);
     if (!spec) return failure(spec.error());
+    spec->changes = (*store)->changes();
     const bool turns = spec->encoding->turns(), axial = turns && sharesRotation(*spec);
     const LayerSizes sizes{card.heads, card.headDim, turns ? card.headDim / 2 : 0, spec->encoding->axes, card.grid};
     std::map<std::string, Array> out;

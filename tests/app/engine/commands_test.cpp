@@ -273,6 +273,44 @@ TEST_F(Commands, GenerateEqualsTheReference) {
     }
 }
 
+TEST_F(Commands, GenerateAgainstAnotherVariation) {
+    const std::string model = kGolden + "harope_dit_tiny.pt", change = (m_folder / "b.json").string();
+    std::ofstream(change) << R"({"ropescope_variation": 1, "changes": [{"heads": "L1.H1", "do": "output-off"}]})";
+    const std::string picture = (m_folder / "pair.png").string(), table = (m_folder / "pair.csv").string();
+    const std::string latents = (m_folder / "latents").string();
+    const std::vector<std::string> run2 = {"generate", model,   "--steps",   "2",   "--size",   "8x8",
+                                           "--batch",  "2",     "--device",  "cpu", "--record", "L0.H0,L1.H1",
+                                           "--out",    picture, "--against", model};
+    const auto also = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), run2.begin(), run2.end());
+        return run(more);
+    };
+    const Outcome done = also({"--variation-b", change, "--table", table, "--latents-out", latents, "--part-at", "0"});
+    ASSERT_EQ(done.code, 0) << done.err;
+    EXPECT_EQ(done.out, picture + "\n");
+    EXPECT_NE(done.err.find("step of parting: step 1 of 2"), std::string::npos) << done.err;
+    EXPECT_TRUE(content(picture).starts_with("\x89PNG"));
+    EXPECT_NE(content(picture).find("\"against\":"), std::string::npos) << "readable text in the PNG";
+    std::ifstream rows(table);
+    std::string header, first, second, third;
+    std::getline(rows, header), std::getline(rows, first), std::getline(rows, second);
+    EXPECT_EQ(header, "step,step_b,log_snr,log_snr_b,latents,clean,field.L0.H0,field.L1.H1,kernel.L0.H0,kernel.L1.H1");
+    EXPECT_TRUE(first.starts_with("1,1,")) << first;
+    EXPECT_TRUE(second.starts_with("2,2,")) << second;
+    EXPECT_FALSE(std::getline(rows, third));
+    const std::string written = content(latents);
+    const auto both = decodeSafetensors(std::as_bytes(std::span(written)));
+    ASSERT_TRUE(both);
+    EXPECT_NE(both->arrays.at("latents").bytes, both->arrays.at("against.latents").bytes);
+
+    const Outcome same = also({});
+    EXPECT_NE(same.err.find("step of parting: never"), std::string::npos) << same.err;
+    EXPECT_EQ(also({"--record", "L0"}).code, 2);
+    EXPECT_EQ(also({"--table", picture}).code, 2) << "two results in one file";
+    EXPECT_EQ(run({"generate", model, "--out", picture, "--table", table}).code, 2) << "needs --against";
+    EXPECT_EQ(also({"--convention-b", "both"}).code, 2);
+}
+
 TEST_F(Commands, ViTForwardAndClassify) {
     const std::string model = kGolden + "vit_tiny_patch16_rope_mixed_224.safetensors";
     const std::string out = (m_folder / "out.safetensors").string();
@@ -342,6 +380,39 @@ TEST_F(Commands, AttentionOfAViTInAPicture) {
     const Outcome over = with({"--out", image});
     EXPECT_EQ(over.code, 1);
     EXPECT_NE(over.err.find("[EX-06] " + image), std::string::npos) << over.err;
+}
+
+TEST_F(Commands, SweepWritesATable) {
+    const std::string table = (m_folder / "table.csv").string();
+    const auto with = [&](const std::string& change, const std::string& heads) {
+        return run({"sweep",      kGolden + "harope_dit_tiny.pt",
+                    "--change",   change,
+                    "--heads",    heads,
+                    "--classes",  "1,2",
+                    "--seeds",    "0,1",
+                    "--steps",    "2",
+                    "--guidance", "1",
+                    "--size",     "8x8",
+                    "--device",   "cpu",
+                    "--out",      table});
+    };
+    const Outcome done = with("output-off", "L0.H0,L1");
+    ASSERT_EQ(done.code, 0) << done.err;
+    EXPECT_EQ(done.out, table + "\n");
+    EXPECT_NE(done.err.find("4 heads, 4 pictures each"), std::string::npos) << done.err;
+    const std::string written = content(table);
+    EXPECT_TRUE(written.starts_with("head,layer,index,change,picture_l2,")) << written;
+    EXPECT_EQ(std::count(written.begin(), written.end(), '\n'), 5);
+    EXPECT_TRUE(fs::exists(m_folder / "table.safetensors"));
+    const Outcome other = with("identity", "L0.H0,L1");
+    EXPECT_EQ(other.code, 1);
+    EXPECT_TRUE(other.err.find("[sweep-settings] ") != std::string::npos) << other.err;
+    EXPECT_EQ(content(table), written);
+    EXPECT_EQ(with("output-off", "L9.H0").code, 2);
+    EXPECT_EQ(with("output-off", "H0").code, 2);
+    const Outcome word = with("off", "all");
+    EXPECT_EQ(word.code, 2);
+    EXPECT_NE(word.err.find("output-off"), std::string::npos) << word.err;
 }
 
 /// Steps count from 1 where a user meets them.

@@ -31,6 +31,11 @@ TEST(CommandLine, SaysAllThatDecidesHowAModelIsRead) {
     EXPECT_EQ(modelOptions(ref),
               " --weights model --convention inverse --map-tokens patches --heads 6 --grid 7x9 --theta 1234567.5"
               " --config '/a b.json' --adapter /maps.safetensors --lora /l.safetensors:0.25");
+    ModelRef changed;
+    changed.changes.emplace_back().on = false;
+    EXPECT_EQ(modelOptions(changed), "");
+    changed.changes.emplace_back();
+    EXPECT_EQ(modelOptions(changed), " --variation VARIATION.json");
 }
 
 }  // namespace

@@ -76,7 +76,9 @@ const Published kPublished[] = {{"OpenRequest", "ModelCard", false},
                                 {"ReadSettingsRequest", "PictureSettings", false},
                                 {"LorasRequest", "LorasReport", false},
                                 {"DecodeRequest", "DecodedStep", true},
-                                {"TensorsRequest", "TensorsReport", false}};
+                                {"TensorsRequest", "TensorsReport", false},
+                                {"SweepRequest", "SweepReport", true},
+                                {"PairRequest", "PairReport", true}};
 
 TEST(Exchanges, NamesAndLanesAreThePublishedOnes) {
     std::map<std::string, std::pair<std::string, bool>> rows;

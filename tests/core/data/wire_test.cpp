@@ -159,7 +159,8 @@ Result<Message> decodedJson(const std::string& json) {
 TEST(Wire, DecodingIsStrict) {
     const std::string good =
         R"({"kind":"request","job":1,"view":"","type":"OpenRequest","value":{"model":{"path":"a","weights":"ema",)"
-        R"("convention":"same","heads":0,"grid":{"rows":0,"cols":0},"theta":0.0,"config":"","map_tokens":"unknown","adapter":"","loras":[],"time":"","ignore":[]}}})";
+        R"("convention":"same","heads":0,"grid":{"rows":0,"cols":0},"theta":0.0,"config":"","map_tokens":"unknown","adapter":"","loras":[],"changes":[],"time":"","ignore":[],)"
+        R"("made_for":{"name":"","layers":0,"heads":0,"head_dim":0,"encoding":"","convention":""}}}})";
     ASSERT_TRUE(decodedJson(good)) << decodedJson(good).error().message();
     const std::pair<const char*, const char*> edits[] = {
         {R"("heads":0,)", ""},                       // missing

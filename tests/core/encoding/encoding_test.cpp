@@ -78,7 +78,7 @@ TEST(Harope, AcceptsSharedMapsInBothShapesAndRefusesHalfTypes) {
 TEST(Harope, StartsAsTheIdentity) {
     EncodingSpec spec{findEncoding("harope").value(), 2, 8, 100, Convention::Same, MatrixKind::Svd};
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-    const HeadMaps maps = layerPositions(initialPositions("x.", spec, generator), "x.", spec).maps;
+    const HeadMaps maps = layerPositions(initialPositions("x.", spec, generator), "x.", spec, 0).maps;
     expectNear(maps.query, at::eye(8, at::kDouble).expand({2, 8, 8}), 2e-6);
 }
 
@@ -99,17 +99,17 @@ TEST(Rotary, FrequenciesAndAnglesFollowTheReleasedCode) {
 
 TEST(Rotary, LaddersFollowTheirPapers) {
     EncodingSpec spec{findEncoding("rope1d").value(), 2, 8, 10000};
-    expectNear(layerPositions({}, "x.", spec).frequency[0].flatten(), row({1, 0.1, 0.01, 0.001}), 1e-12);
+    expectNear(layerPositions({}, "x.", spec, 0).frequency[0].flatten(), row({1, 0.1, 0.01, 0.001}), 1e-12);
     // The flattened index: token (1, 2) of three columns is 5.
-    const RotaryTable flat = rotaryTable(layerPositions({}, "x.", spec).frequency, {2, 3});
+    const RotaryTable flat = rotaryTable(layerPositions({}, "x.", spec, 0).frequency, {2, 3});
     EXPECT_NEAR(flat.cos[5][0].item<double>(), std::cos(5.0), 1e-7);
     spec.encoding = findEncoding("axial").value(), spec.theta = 100, spec.order = AxisOrder::ColumnFirst;
     // Angles of the token (1, 2) under timm's 'xy' order: 2, 0.2, 1, 0.1.
-    const RotaryTable xy = rotaryTable(layerPositions({}, "x.", spec).frequency, {3, 5});
+    const RotaryTable xy = rotaryTable(layerPositions({}, "x.", spec, 0).frequency, {3, 5});
     expectNear(xy.cos[7], row({2, 0.2, 1, 0.1}).cos(), 1e-7);
     // One image under VideoRoPE: 12 spatial planes of 16, row and column by turns, one ladder; the others are still.
     EncodingSpec video{findEncoding("video").value(), 1, 32, 10000};
-    const at::Tensor v = layerPositions({}, "x.", video).frequency[0];
+    const at::Tensor v = layerPositions({}, "x.", video, 0).frequency[0];
     EXPECT_NEAR(v[2][0].item<double>(), std::pow(10000.0, -4.0 / 32), 1e-12);
     EXPECT_NEAR(v[3][1].item<double>(), std::pow(10000.0, -6.0 / 32), 1e-12);
     EXPECT_EQ(v[3][0].item<double>(), 0);
@@ -121,7 +121,7 @@ TEST(Rotary, MixedFrequenciesHaveTheLengthsOfTheLadderAndOrthogonalHalves) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(2);
     const WeightTable w = initialPositions("blocks.0.attn.", spec, generator);
     EXPECT_EQ(w.at("blocks.0.attn.freqs").sizes(), at::IntArrayRef({2, 3, 8}));
-    const at::Tensor f = layerPositions(w, "blocks.0.attn.", spec).frequency;  // [3,8,2]
+    const at::Tensor f = layerPositions(w, "blocks.0.attn.", spec, 0).frequency;  // [3,8,2]
     const at::Tensor ladder = at::pow(10.0, at::arange(4, at::kDouble) * (-4.0 / 16));
     expectNear(f.norm(2, {-1}), at::cat({ladder, ladder}).expand({3, 8}), 1e-6);
     expectNear((f.narrow(1, 0, 4) * f.narrow(1, 4, 4)).sum(-1), at::zeros({3, 4}, at::kDouble), 1e-6);

@@ -25,7 +25,7 @@ EncodingSpec specOf(const char* name, int headDim, double theta = 10000) {
 
 LayerPositions positionsOf(const EncodingSpec& spec) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
-    return layerPositions(initialPositions("blocks.0.attn.", spec, generator), "blocks.0.attn.", spec);
+    return layerPositions(initialPositions("blocks.0.attn.", spec, generator), "blocks.0.attn.", spec, 0);
 }
 
 Stretch stretchTo(const EncodingSpec& spec, E method, Grid trained, Grid target, double time = 1, bool coupled = true) {
@@ -197,6 +197,32 @@ TEST(Extrapolation, TablesAreResizedAndLeadingTokensKept) {
         for (int c = 6; c < 10; ++c)
             EXPECT_NEAR(large[0][1 + 16 * r + c][0].item<float>(), 2 * (r / 2.0 - 0.25) + 3 * (c / 2.0 - 0.25), 1e-4);
     EXPECT_TRUE(resizePositions(table, {8, 8}, {8, 8}, 1).is_same(table));
+}
+
+// FLUX: axes of different width, the first of which stands still.
+TEST(Extrapolation, AnAxisOfAnyWidthIsALadderOfItsOwn) {
+    const EncodingSpec spec = specOf("axial", 32);
+    const int widths[] = {20, 8};  // 4 features of the still axis before them
+    const auto ladder = [&](const Stretch& stretch, int axis) {
+        return stretchedLadder(widths[axis], spec.theta, spec.headDim, stretch, axis);
+    };
+    for (const E method : kMethods) {
+        SCOPED_TRACE(std::string(enumName(method)));
+        const Stretch stretch = stretchTo(spec, method, {16, 16}, {48, 32}, 0.3, false);
+        LayerPositions positions;
+        at::Tensor frequency = at::zeros({1, 16, 2}, at::kDouble);
+        frequency[0].select(1, 0).narrow(0, 2, 10).copy_(ladder({}, 0).frequency);
+        frequency[0].select(1, 1).narrow(0, 12, 4).copy_(ladder({}, 1).frequency);
+        positions.frequency = frequency;
+        stretchPositions(positions, spec, stretch);
+        expectNear(positions.frequency[0].select(1, 0).narrow(0, 2, 10), ladder(stretch, 0).frequency);
+        expectNear(positions.frequency[0].select(1, 1).narrow(0, 12, 4), ladder(stretch, 1).frequency);
+        EXPECT_NEAR(ladder(stretch, 1).factor, method == E::Yarn ? 0.1 * std::log(2.0) + 1 : 1, 1e-12);
+    }
+    // NTK is another base of the axis' own ladder.
+    const Stretch ntk = stretchTo(spec, E::NtkAware, {16, 16}, {32, 32});
+    const at::Tensor base = stretchedLadder(20, 10000 * std::pow(2.0, 20.0 / 18), 32, {}, 0).frequency;
+    expectNear(ladder(ntk, 0).frequency, base);
 }
 
 }  // namespace

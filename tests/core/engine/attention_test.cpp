@@ -7,8 +7,7 @@
 #include "core/engine/machine/media_library.h"
 #include "core/engine/measure/forward.h"
 #include "core/engine/measure/preprocess.h"
-#include "core/engine/run/draw.h"
-#include "core/engine/run/drawing.h"
+#include "core/engine/network/prompt.h"
 #include "core/engine/run/generate.h"
 #include "core/engine/run/picture.h"
 #include "core/engine/run/run_memory.h"
@@ -41,17 +40,19 @@ AttentionReport asked(const AttentionRequest& request) {
 /// Probabilities [H,T+N,T+N] of the conditional pass on the latents before `step`.
 at::Tensor probabilities(const AttentionRequest& request) {
     const c10::InferenceMode inference;
-    auto setup = setUpDrawing(request.run, {});
-    const auto prompt = readPrompt(request.run, *setup->painter, {});
-    const auto x = drawSteps(request.run, *setup, *prompt, request.step, {}, {});
+    auto run = Run::start(request.run, {});
+    for (int i = 0; i < request.step; ++i)
+        if (const auto done = run->step(); !done) throw std::runtime_error(done.error().message());
+    const auto painter = openPainter(request.run.model, request.run.compute, request.run.text.memory, at::kCPU, {});
+    const auto prompt = readPrompt(request.run, **painter, {});
     at::Tensor out;
-    JointTaps taps;
-    taps.attention = [&](int layer, const at::Tensor& alpha, std::int64_t) {
+    PassHooks hooks;
+    hooks.taps.attention = [&](int layer, const at::Tensor& alpha, std::int64_t) {
         if (layer == request.head.layer) out = alpha[0].to(at::kDouble);
     };
-    (void)setup->painter->predict(x->narrow(0, 0, 1),
-                                  setup->plan.times[request.step * setup->plan.evaluationsPerStep()], prompt->text,
-                                  prompt->pooled, request.run.guidance, taps);
+    (void)(*painter)->predict(run->latents().narrow(0, 0, 1),
+                              run->plan().times[request.step * run->plan().evaluationsPerStep()], prompt->text,
+                              prompt->pooled, request.run.guidance, hooks);
     return out;
 }
 
@@ -96,12 +97,12 @@ TEST(Attention, ATokenGivenTwiceIsOne) {
 TEST(Attention, ANewStartOfTheEngineGivesTheSame) {
     AttentionRequest r = flux();
     r.patches = {5};
-    ASSERT_TRUE(drawFromText(r.run, {}));
+    ASSERT_TRUE(generate(r.run, {}));
     const AttentionReport kept = asked(r);
     AttentionRequest other = flux();
     other.run.noiseFile.clear();
     other.run.size = {32, 32};
-    ASSERT_TRUE(drawFromText(other.run, {}));  // the run before is forgotten
+    ASSERT_TRUE(generate(other.run, {}));  // the run before is forgotten
     EXPECT_FALSE(keptStep(r.run, r.step).defined());
     AttentionRequest elsewhere = r;
     elsewhere.head = {0, 0};  // the layer asked about before is forgotten too
@@ -115,7 +116,7 @@ TEST(Attention, ANewStartOfTheEngineGivesTheSame) {
 
 TEST(Attention, ARunThatEndsBeforeItsFirstStepLeavesTheLastOne) {
     const AttentionRequest r = flux();
-    ASSERT_TRUE(drawFromText(r.run, {}));
+    ASSERT_TRUE(generate(r.run, {}));
     ASSERT_TRUE(keptStep(r.run, 2).defined());
     GenerateRequest other = r.run;
     other.steps = 5;
@@ -125,10 +126,10 @@ TEST(Attention, ARunThatEndsBeforeItsFirstStepLeavesTheLastOne) {
     context.onShare = [&](double, const std::string& words) {
         if (words.starts_with("reading weights")) source.request_stop();
     };
-    EXPECT_EQ(drawFromText(other, context).error().kind, ErrorKind::Cancelled);
+    EXPECT_EQ(generate(other, context).error().kind, ErrorKind::Cancelled);
     EXPECT_TRUE(keptStep(r.run, 2).defined());
     EXPECT_TRUE(keptClean(r.run, 2).defined());
-    ASSERT_TRUE(drawFromText(other, {}));
+    ASSERT_TRUE(generate(other, {}));
     EXPECT_FALSE(keptStep(r.run, 2).defined());
     EXPECT_TRUE(keptClean(other, 4).defined());
 }
@@ -138,7 +139,7 @@ TEST(Attention, FieldsOfARunCarryTheShares) {
     GenerateRequest run = r.run;
     run.record = RecordFields::Listed;
     run.recordHeads = {r.head};
-    const auto result = drawFromText(run, {});
+    const auto result = generate(run, {});
     ASSERT_TRUE(result) << result.error().message();
     ASSERT_EQ(result->fields.size(), 4u);
     const StepFields& step = result->fields[2];
@@ -153,7 +154,7 @@ TEST(Attention, FieldsOfARunCarryTheShares) {
     for (const float share : step.heads[0].sum) sum += share;
     EXPECT_NEAR(sum + report.shares.imageToText, 1, 1e-5);
     // Recording changes nothing.
-    EXPECT_EQ(drawFromText(r.run, {})->latents, result->latents);
+    EXPECT_EQ(generate(r.run, {})->latents, result->latents);
 }
 
 TEST(Attention, OfAClassConditionalModel) {

@@ -9,8 +9,11 @@
 #include "core/engine/machine/media_library.h"
 #include "core/engine/measure/classify.h"
 #include "core/engine/measure/compare.h"
+#include "core/engine/network/painter_network.h"
 #include "core/engine/run/generate.h"
+#include "core/engine/run/run.h"
 #include "core/model/dit.h"
+#include "core/probe/model_heads.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
 
@@ -70,8 +73,7 @@ TEST_F(Calibrate, EveryHeadHasNumbersCurvesAndStandardErrors) {
     EXPECT_EQ(again->seconds, report->seconds);
 }
 
-TEST_F(Calibrate, FieldsAreThoseThatGeneratingRecords) {
-    const CalibrateRequest request = small();
+void expectFieldsOfGenerating(const CalibrateRequest& request) {
     const auto report = calibrate(request, {});
     ASSERT_TRUE(report) << report.error().message();
     std::map<HeadId, std::vector<double>> sums;
@@ -99,6 +101,22 @@ TEST_F(Calibrate, FieldsAreThoseThatGeneratingRecords) {
         EXPECT_NEAR(field.entropy, entropies[field.id], 1e-3);
         EXPECT_NEAR(number(*report, "data_attention_entropy").mean[h], entropies[field.id], 1e-3);
     }
+}
+
+TEST_F(Calibrate, FieldsAreThoseThatGeneratingRecords) {
+    expectFieldsOfGenerating(small());
+}
+
+TEST_F(Calibrate, ChangedHeadsAreMeasuredAsTheyDraw) {
+    CalibrateRequest request = small();
+    request.model.changes.resize(2);
+    HeadChange &dial = request.model.changes[0], &off = request.model.changes[1];
+    dial.curve = {1, 0};
+    off.kind = ChangeKind::OutputOff, off.layer = 0, off.head = 1;
+    expectFieldsOfGenerating(request);
+    const auto stored = calibrate(small(), {}), changed = calibrate(request, {});
+    ASSERT_TRUE(stored && changed);
+    EXPECT_NE(stored->curves.back().field.sum, changed->curves.back().field.sum);
 }
 
 TEST_F(Calibrate, OnlyTheHeadsAskedForAreMeasured) {
@@ -223,11 +241,159 @@ TEST_F(Calibrate, TheTapsHearTheProjectionsAndTakeTheProductsPlace) {
     EXPECT_LE((plain - tapped).abs().max().item<double>(), 1e-5 * std::max(1.0, plain.abs().max().item<double>()));
     for (int layer = 0; layer < shape->layers; ++layer) {
         const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-        const LayerPositions positions = layerPositions(weights, prefix, shape->positions());
+        const LayerPositions positions = layerPositions(weights, prefix, shape->positions(), layer);
         const at::Tensor mapped = at::matmul(heard[layer], positions.maps.query.to(at::kFloat).mT());
         const at::Tensor turned = rotate(mapped, rotaryTable(positions.frequency, {4, 4}));
         EXPECT_LE((turned - product[layer]).abs().max().item<double>(), 1e-5);
     }
+}
+
+// ---- models that take text
+
+const char* const kPainters[] = {"flux_tiny_harope_inverse", "sd35_tiny_harope_inverse", "flux_tiny", "sd35_tiny"};
+
+CalibrateRequest painted(const std::string& name, int images = 2) {
+    CalibrateRequest request;
+    request.model.path = goldenPath(name + ".safetensors");
+    request.compute.device = "cpu";
+    request.compute.threads = 1;
+    request.images = images;
+    request.steps = 3;
+    request.guidance = 3;
+    request.seed = 5;
+    request.text.embeddings = goldenPath("pipelines.safetensors");
+    request.size = {48, 64};  // 3x4 tokens
+    return request;
+}
+
+GenerateRequest drawing(const CalibrateRequest& request, int image) {
+    GenerateRequest one;
+    one.model = request.model, one.compute = request.compute, one.text = request.text, one.size = request.size;
+    one.steps = request.steps, one.guidance = request.guidance, one.seed = request.seed + image;
+    return one;
+}
+
+TEST_F(Calibrate, PaintersAreMeasuredOnTheFieldsThatGeneratingRecords) {
+    for (const char* name : kPainters) {
+        SCOPED_TRACE(name);
+        const CalibrateRequest request = painted(name);
+        const auto report = calibrate(request, {});
+        ASSERT_TRUE(report) << report.error().message();
+        EXPECT_EQ(report->grid, (Grid{3, 4}));
+        EXPECT_EQ(report->times.size(), 3u);
+        EXPECT_NE(report->source.find("48x64 pixels"), std::string::npos) << report->source;
+        ASSERT_EQ(report->curves.size(), static_cast<std::size_t>(report->layers) * report->heads);
+        std::map<HeadId, std::vector<double>> sums;
+        std::map<HeadId, double> entropies, text;
+        for (int i = 0; i < request.images; ++i) {
+            GenerateRequest one = drawing(request, i);
+            one.record = RecordFields::All;
+            const auto result = generate(one, {});
+            ASSERT_TRUE(result) << result.error().message();
+            for (const StepFields& step : result->fields)
+                for (const HeadField& field : step.heads) {
+                    sums[field.id].resize(field.sum.size());
+                    for (std::size_t b = 0; b < field.sum.size(); ++b) sums[field.id][b] += field.sum[b] / 6;
+                    entropies[field.id] += field.entropy / 6, text[field.id] += field.shares.imageToText / 6;
+                }
+        }
+        for (const HeadCalibration& head : report->curves) {
+            const std::size_t at = head.id.layer * report->heads + head.id.head;
+            for (std::size_t b = 0; b < head.field.sum.size(); ++b)
+                EXPECT_NEAR(head.field.sum[b], sums[head.id][b], 1e-5);
+            EXPECT_NEAR(number(*report, "data_attention_entropy").mean[at], entropies[head.id], 1e-4);
+            EXPECT_NEAR(number(*report, "data_other_share").mean[at], text[head.id], 1e-4);
+            EXPECT_GT(text[head.id], 0.05);
+            EXPECT_GT(number(*report, "data_offset_share").error[at], 0) << "two different pictures";
+        }
+    }
+}
+
+/// Queries and keys of every layer in the first pass of a run, [H,T+N,D] float64.
+struct Heard {
+    std::vector<at::Tensor> q, k, turnedQ;
+    std::int64_t text = 0;
+};
+
+Heard firstPass(const GenerateRequest& one, int layers) {
+    Heard heard{std::vector<at::Tensor>(layers), std::vector<at::Tensor>(layers), std::vector<at::Tensor>(layers)};
+    const auto opened = openPainterFor(one, {}).value();
+    const Prompt prompt = readPrompt(one, *opened.painter, {}).value();
+    const auto run = Run::over(std::make_unique<PainterNetwork>(one, opened.painter, opened.setting), one, {});
+    PassHooks hooks;
+    hooks.taps.projected = [&](int layer, const at::Tensor& q, const at::Tensor& k, std::int64_t text) {
+        heard.q[layer] = q[0].to(at::kDouble), heard.k[layer] = k[0].to(at::kDouble), heard.text = text;
+    };
+    hooks.taps.queryKey = [&](int layer, const at::Tensor& q, const at::Tensor&, std::int64_t) {
+        heard.turnedQ[layer] = q[0].to(at::kDouble);
+    };
+    (void)opened.painter->predict(run->latents(), opened.setting.plan.times[0], prompt.text, prompt.pooled,
+                                  one.guidance, hooks);
+    return heard;
+}
+
+/// sqrt(mean |B_q q|^2 mean |B_k k|^2) of every plane over the tokens [n,D], sum 1.
+at::Tensor planeShares(const at::Tensor& q, const at::Tensor& k, const HeadMaps& map) {
+    const auto power = [](const at::Tensor& x, const at::Tensor& b) {
+        return at::matmul(x, b.mT()).square().mean(0).view({-1, 2}).sum(-1);
+    };
+    const at::Tensor energy = (power(q, map.query) * power(k, map.key)).sqrt();
+    return energy / energy.sum();
+}
+
+TEST_F(Calibrate, TheContentOfAPainterIsThatOfItsPicturesTokensBeforeTheMap) {
+    for (const char* name : {"flux_tiny_harope_inverse", "sd35_tiny_harope_inverse", "flux_tiny"}) {
+        SCOPED_TRACE(name);
+        CalibrateRequest request = painted(name, 1);
+        request.steps = 1;
+        const auto report = calibrate(request, {});
+        ASSERT_TRUE(report) << report.error().message();
+        const Heard heard = firstPass(drawing(request, 0), report->layers);
+        const auto table = TensorTable::open(request.model);
+        const ModelCard card = recognise(*table, request.model).value();
+        double textMatters = 0;
+        for (const HeadCalibration& head : report->curves) {
+            const auto [layer, h] = head.id;
+            const HeadOperator value = loadHeads(*table, card, layer).value()[h].value;
+            const at::Tensor q = heard.q[layer][h], k = heard.k[layer][h];
+            const std::int64_t t = heard.text, n = q.size(0) - t;
+            const at::Tensor oracle = planeShares(q.narrow(0, t, n), k.narrow(0, t, n), value.map);
+            ASSERT_EQ(head.energy.size(), static_cast<std::size_t>(oracle.size(0)));
+            for (std::int64_t p = 0; p < oracle.size(0); ++p)
+                EXPECT_NEAR(head.energy[p], oracle[p].item<double>(), 1e-5);
+            textMatters = std::max(textMatters, (planeShares(q, k, value.map) - oracle).abs().max().item<double>());
+            // What is heard is what the layer uses: the picture's first token stands at the origin, nothing turns it.
+            const at::Tensor mapped = at::mv(value.map.query, q[t]);
+            EXPECT_LE((mapped - heard.turnedQ[layer][h][t]).abs().max().item<double>(), 1e-4);
+        }
+        EXPECT_GT(textMatters, 1e-3);
+    }
+}
+
+TEST_F(Calibrate, PaintersNeedATextAndNothingElse) {
+    CalibrateRequest request = painted("flux_tiny", 1);
+    request.text.embeddings.clear();
+    const auto silent = calibrate(request, {});
+    ASSERT_FALSE(silent);
+    EXPECT_EQ(silent.error().exitCode(), 2);
+    EXPECT_NE(silent.error().message().find("--prompts"), std::string::npos) << silent.error().message();
+    request = painted("flux_tiny", 1), request.labels = {3};
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
+    request = painted("flux_tiny", 1), request.folder = path("");
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2);
+    request = small(1), request.prompts = {"a cat"};
+    EXPECT_EQ(calibrate(request, {}).error().exitCode(), 2) << "a DiT takes no text";
+    request = painted("sd35_tiny", 1), request.seed = 77, request.heads = {{1, 1}};
+    const auto one = calibrate(request, {});
+    ASSERT_TRUE(one) << one.error().message();
+    ASSERT_EQ(one->curves.size(), 1u);
+    EXPECT_EQ(one->curves[0].id, (HeadId{1, 1}));
+    std::stop_source source;
+    JobContext context;
+    context.stop = source.get_token();
+    context.onShare = [&](double, const std::string&) { source.request_stop(); };
+    request.seed = 78;
+    EXPECT_EQ(calibrate(request, context).error().exitCode(), 130);
 }
 
 // ---- comparisons
@@ -269,6 +435,25 @@ TEST_F(CompareHeads, TheDiagonalIsOneOrZeroAndTheMatrixSymmetric) {
             EXPECT_FALSE(report->definition.empty() || report->title.empty());
             EXPECT_EQ(report->note.empty(), !request.needsData());
         }
+}
+
+TEST_F(CompareHeads, PaintersAreComparedByWhatTheirPicturesTell) {
+    for (CompareMetric metric :
+         {CompareMetric::KernelCorrelation, CompareMetric::FrequencyWasserstein, CompareMetric::FieldCorrelation}) {
+        CompareRequest request = comparing(metric, {painted("flux_tiny").model});
+        request.measure = painted("flux_tiny", 1);
+        request.content = ContentSource::Data;
+        const auto report = compareHeads(request, {});
+        ASSERT_TRUE(report) << report.error().message();
+        ASSERT_EQ(report->names.size(), 6u);
+        double other = 0;
+        for (int i = 0; i < 6; ++i) {
+            EXPECT_NEAR(report->matrix[i * 7], report->similarity ? 1 : 0, 1e-12);
+            other = std::max(other, std::abs(report->matrix[i] - report->matrix[0]));
+        }
+        EXPECT_GT(other, 1e-6) << "heads differ";
+        EXPECT_EQ(report->note.find("left out"), std::string::npos) << report->note;
+    }
 }
 
 TEST_F(CompareHeads, ACopyIsTheSameModelAndAMarkedHeadIsLeftOut) {

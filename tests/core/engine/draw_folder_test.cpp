@@ -11,7 +11,7 @@
 #include "core/engine/network/flow_inputs.h"
 #include "core/engine/network/text_prompt.h"
 #include "core/engine/run/decoder.h"
-#include "core/engine/run/draw.h"
+#include "core/engine/run/generate.h"
 #include "tests/core/engine/tiny_pipelines.h"
 #include "tests/core/engine/weight_files.h"
 #include "tests/core/golden.h"
@@ -59,7 +59,7 @@ TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
     std::vector<std::string> notes;
     JobContext context;
     context.onNote = [&](const std::string& note) { notes.push_back(note); };
-    const auto done = drawFromText(c, context);
+    const auto done = generate(c, context);
     if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
     ASSERT_TRUE(done) << done.error().message();
     expectClose(tensorOf(done->latents), expected("flux_latents"));
@@ -71,13 +71,13 @@ TEST_F(DrawFolder, FluxMakesThePromptsPicture) {
     Tensors own = readWeights(clip);
     own["text_projection.weight"] = at::zeros({8, 8});
     writeWeights(clip, own);
-    const auto projected = drawFromText(c, {});
+    const auto projected = generate(c, {});
     ASSERT_TRUE(projected) << projected.error().message();
     expectClose(tensorOf(projected->latents), expected("flux_latents"));
     std::filesystem::remove_all(path("m/tokenizer_2"));
-    EXPECT_EQ(drawFromText(c, {}).error().code, "CF-05");
+    EXPECT_EQ(generate(c, {}).error().code, "CF-05");
     std::filesystem::remove_all(path("m/text_encoder"));
-    const auto missing = drawFromText(c, {});
+    const auto missing = generate(c, {});
     EXPECT_NE(missing.error().message().find("text_encoder"), std::string::npos) << missing.error().message();
 }
 
@@ -88,7 +88,7 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     part("t5", "text_encoder_3"), part("tokenizer_2", "tokenizer_3");
     GenerateRequest c = command("sd3_noise");
     c.guidance = 4;
-    const auto done = drawFromText(c, {});
+    const auto done = generate(c, {});
     if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
     ASSERT_TRUE(done) << done.error().message();
     expectClose(tensorOf(done->latents), expected("sd3_latents"));
@@ -99,10 +99,10 @@ TEST_F(DrawFolder, Sd3MakesThePromptsPictureAgainstTheNegativeOne) {
     EXPECT_NE(done->images[0].recipe.find("negative_prompt"), std::string::npos);
     // Without T5 zeros stand in its place; a T5 of another width is refused.
     std::filesystem::rename(path("m/text_encoder_3"), path("m/away"));
-    EXPECT_TRUE(drawFromText(c, {}));
+    EXPECT_TRUE(generate(c, {}));
     std::filesystem::remove_all(path("m/text_encoder_2"));
     part("clip_flux", "text_encoder_2");
-    const auto wide = drawFromText(c, {});
+    const auto wide = generate(c, {});
     const auto told = tokensOf({c.model, "", "a cat"});
     EXPECT_EQ(told.error().code, "text-encoder") << "known before anything runs";
     ASSERT_FALSE(wide);
@@ -184,7 +184,7 @@ TEST_F(DrawFolder, ModelsThatTakeAPictureBesideNoiseAreRefused) {
     const auto card = openCard(c.model);
     ASSERT_TRUE(card) << card.error().message();
     EXPECT_EQ(card->inChannels, card->outChannels + 8);
-    const auto refused = drawFromText(c, {});
+    const auto refused = generate(c, {});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "needs-picture") << refused.error().message();
 }
@@ -226,7 +226,7 @@ TEST_F(DrawFolder, OneFileWithAllPartsMakesTheSamePicture) {
     one.model.path = path("one.safetensors");
     one.text.encoders = path("words");
     one.guidance = 4;
-    const auto done = drawFromText(one, {});
+    const auto done = generate(one, {});
     if (!done && done.error().code == "no-text") GTEST_SKIP() << done.error().message();
     ASSERT_TRUE(done) << done.error().message();
     expectClose(tensorOf(done->latents), expected("sd3_latents"));
@@ -243,11 +243,11 @@ TEST_F(DrawFolder, OneFileWithAllPartsMakesTheSamePicture) {
     const auto told = tokensOf({one.model, one.text.encoders, "a cat"});
     ASSERT_TRUE(told) << told.error().message();
     EXPECT_EQ(told->parts.back().encoder, "t5xxl_fp16");
-    const auto files = drawFromText(one, {});
+    const auto files = generate(one, {});
     ASSERT_TRUE(files) << files.error().message();
     expectClose(tensorOf(files->latents), expected("sd3_latents"));
     std::filesystem::remove(path("words/clip_g.safetensors"));
-    const auto missing = drawFromText(one, {});
+    const auto missing = generate(one, {});
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().message().find("clip_g"), std::string::npos) << missing.error().message();
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // FLUX and SD3 from given embeddings, against the pictures of diffusers' pipelines.
-#include "core/engine/run/draw.h"
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
 #include "core/data/picture_settings.h"
+#include "core/engine/network/painter.h"
 #include "core/engine/run/decoder.h"
+#include "core/engine/run/generate.h"
 #include "core/sampling/flow_schedule.h"
 #include "tests/core/engine/tiny_pipelines.h"
 #include "tests/core/engine/weight_files.h"
@@ -135,19 +135,19 @@ TEST(Draw, RefusesBeforeTheFirstStep) {
             std::filesystem::temp_directory_path() / ("ropescope_alone_" + std::to_string(::getpid()) + ".safetensors");
         writeWeights(file, alone);
         c.text.embeddings = file;
-        const auto refused = drawFromText(c, {});
+        const auto refused = generate(c, {});
         ASSERT_FALSE(refused);
         EXPECT_NE(refused.error().message().find("negative_encoder_hidden_states"), std::string::npos)
             << refused.error().message();
         c.guidance = 1;
-        EXPECT_TRUE(drawFromText(c, {}));
+        EXPECT_TRUE(generate(c, {}));
         std::filesystem::remove(file);
     }
     const auto refused = [](const GenerateRequest& c, const std::string& words) {
         int steps = 0;
         JobContext context;
         context.onProgress = [&](const GenerateProgress&) { ++steps; };
-        const auto result = drawFromText(c, context);
+        const auto result = generate(c, context);
         ASSERT_FALSE(result);
         EXPECT_NE(result.error().message().find(words), std::string::npos) << result.error().message();
         EXPECT_EQ(steps, 0);
@@ -168,7 +168,9 @@ TEST(Draw, RefusesBeforeTheFirstStep) {
     c = sd3();
     c.model.path = goldenPath("dit_ape_tiny.pt");
     c.model.heads = 3;
-    refused(c, "takes no text");
+    const auto none = openPainter(c.model, c.compute, 0, at::kCPU, {});
+    ASSERT_FALSE(none);
+    EXPECT_NE(none.error().message().find("takes no text"), std::string::npos) << none.error().message();
     c = flux();
     c.sampler = Sampler::Ddpm;
     refused(c, "euler, heun");
@@ -179,7 +181,7 @@ TEST(Draw, RefusesBeforeTheFirstStep) {
     source.request_stop();
     JobContext context;
     context.stop = source.get_token();
-    EXPECT_EQ(drawFromText(flux(), context).error().exitCode(), 130);
+    EXPECT_EQ(generate(flux(), context).error().exitCode(), 130);
 }
 
 }  // namespace

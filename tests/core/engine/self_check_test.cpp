@@ -79,6 +79,53 @@ TEST_F(SelfCheck, ARecordBesideTheFileCounts) {
     EXPECT_EQ(report.overall, LampState::Green);
 }
 
+TEST_F(SelfCheck, FluxAndSd3AreRunLikeTheOthers) {
+    for (const char* name : {"flux_tiny", "flux_tiny_native", "flux_tiny_harope_inverse", "flux_tiny_harope_same",
+                             "sd3_tiny", "sd35_tiny", "sd35_tiny_native", "sd35_tiny_harope_inverse"}) {
+        SCOPED_TRACE(name);
+        ModelRef ref;
+        ref.path = kGolden + name + ".safetensors";
+        const SelfCheckReport report = check(ref);
+        EXPECT_EQ(report.overall, LampState::Green);
+        const SelfCheckRow &parity = row(report, "parity"), &relative = row(report, "relative");
+        EXPECT_EQ(parity.state, LampState::Green) << parity.text;
+        EXPECT_NE(parity.text.find(std::string(name) + ".expected.safetensors"), std::string::npos) << parity.text;
+        const std::string word = name;
+        if (word.find("flux") == std::string::npos && word.find("harope") == std::string::npos) {
+            EXPECT_EQ(relative.state, LampState::None);
+            EXPECT_EQ(relative.text, "positions do not turn queries and keys");
+        } else {
+            EXPECT_EQ(relative.state, LampState::Green) << relative.text;
+            EXPECT_GT(relative.value, 0) << "rounding shows that something moved";
+        }
+    }
+}
+
+TEST_F(SelfCheck, ADamagedRecordOfAPainterIsRed) {
+    for (const char* name : {"flux_tiny_harope_inverse", "sd35_tiny_harope_inverse"}) {
+        SCOPED_TRACE(name);
+        for (const char* end : {".safetensors", ".config.json"})
+            std::filesystem::copy_file(kGolden + name + end, path(std::string(name) + end));
+        ModelRef ref;
+        ref.path = path(std::string(name) + ".safetensors");
+        const std::string record = path(std::string(name) + ".expected.safetensors");
+        EXPECT_EQ(row(check(ref), "parity").state, LampState::None);
+        Tensors tensors = readWeights(kGolden + name + ".expected.safetensors");
+        tensors.at("out").select(0, 0).select(0, 1).add_(0.01);
+        writeWeights(record, tensors);
+        EXPECT_EQ(row(check(ref), "parity").state, LampState::Red);
+        EXPECT_GT(row(check(ref), "parity").value, 1e-3);
+        tensors["encoder_hidden_states"] = tensors.at("encoder_hidden_states").narrow(2, 0, 3).clone();
+        writeWeights(record, tensors);
+        EXPECT_EQ(row(check(ref), "parity").state, LampState::Red);
+        EXPECT_NE(row(check(ref), "parity").text.find("do not fit"), std::string::npos);
+        tensors.erase("timestep");
+        writeWeights(record, tensors);
+        EXPECT_EQ(row(check(ref), "parity").state, LampState::None);
+        EXPECT_NE(row(check(ref), "parity").text.find("timestep"), std::string::npos);
+    }
+}
+
 TEST_F(SelfCheck, WithoutARecordTheRowSaysSo) {
     for (const Convention convention : {Convention::Same, Convention::Inverse}) {
         const SelfCheckReport report = check(fixture(convention));

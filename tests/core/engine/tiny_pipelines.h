@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/engine/run/draw.h"
+#include "core/engine/run/generate.h"
 #include "tests/core/golden.h"
 
 // Runs of the tiny pipelines in tests/golden.
@@ -38,7 +38,7 @@ inline at::Tensor tensorOf(const Array& a) {
 }
 
 inline GenerateResult drawn(const GenerateRequest& command) {
-    auto result = drawFromText(command, {});
+    auto result = generate(command, {});
     if (!result) throw std::runtime_error(result.error().message());
     return std::move(*result);
 }

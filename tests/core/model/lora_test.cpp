@@ -164,7 +164,7 @@ TEST_F(Lora, KindsOfLyCorisAndPeft) {
         if (!set) throw std::runtime_error(set.error().message());
         const auto found = set->changes.find(name + which);
         if (found == set->changes.end()) throw std::runtime_error("no change of " + which);
-        return changed(which == ".bias" ? bias : weight, found->second);
+        return changed(which == ".bias" ? bias : weight, found->second, set->strengths);
     };
     const auto expected = [&](const at::Tensor& delta) {
         at::Tensor own = weight.clone();
@@ -320,10 +320,11 @@ TEST_F(Lora, PeftsConfigurationGivesTheScale) {
     ASSERT_TRUE(set) << set.error().message();
     const auto& changes = set->changes.at("double_blocks.0.img_attn.qkv.weight");
     ASSERT_EQ(changes.size(), 2u);
+    EXPECT_EQ(set->strengths, std::vector<double>{3});
     for (const WeightChange& c : changes) {
         const bool query = c.firstRow == 0;
         EXPECT_EQ(c.firstRow, query ? 0 : 16);
-        EXPECT_NEAR(c.scale, 3 * (query ? 8 / std::sqrt(2.0) : 2 / std::sqrt(4.0)), 1e-12);
+        EXPECT_NEAR(c.scale, query ? 8 / std::sqrt(2.0) : 2 / std::sqrt(4.0), 1e-12);
     }
 }
 

@@ -35,10 +35,9 @@ TEST(TextEncoder, ClipPoolsAtTheFirstEndAsTransformersDoes) {
     EXPECT_TRUE(shape->quickGelu);
     WeightStore weights(table, at::kFloat, at::kCPU, 1 << 30);
     int layers = 0;
-    const ClipOutput out = clipForward(weights, *shape, ids("clip_ids"), [&] { ++layers; });
+    const ClipOutput out = clipForward(weights, *shape, ids("clip_ids"), [&] { return ++layers; });
     EXPECT_EQ(layers, 3);
-    struct Ended {};
-    EXPECT_THROW((void)clipForward(weights, *shape, ids("clip_ids"), [] { throw Ended{}; }), Ended);
+    EXPECT_FALSE(clipForward(weights, *shape, ids("clip_ids"), [] { return false; }).pooled.defined());
     expectClose(out.pooled, goldenTensor(kExpected, "clip_pooled"), 1e-5);
     EXPECT_EQ(out.hidden.sizes(), (at::IntArrayRef{1, 77, 8}));
     EXPECT_THROW((void)clipForward(weights, *shape, std::vector<int>(78, 1)), std::invalid_argument);
@@ -64,8 +63,8 @@ TEST_F(TextEncoderFolder, NothingIsLeftOutInSilence) {
         EXPECT_EQ(refusal(wrapped), "") << folder;
         more["encoder.gate.weight"] = own.begin()->second;
         EXPECT_NE(refusal(more).find("encoder.gate.weight"), std::string::npos) << refusal(more);
-        const std::string second = folder == "t5" ? "encoder.block.1.layer.0.layer_norm.weight"
-                                                  : "encoder.layers.1.mlp.fc1.weight";
+        const std::string second =
+            folder == "t5" ? "encoder.block.1.layer.0.layer_norm.weight" : "encoder.layers.1.mlp.fc1.weight";
         ASSERT_EQ(shorter.erase(second), 1u);
         EXPECT_NE(refusal(shorter).find(folder == "t5" ? "encoder.block.1." : "encoder.layers.1."), std::string::npos)
             << refusal(shorter);
@@ -80,8 +79,9 @@ TEST(TextEncoder, T5EqualsTransformersStreamedOrNot) {
     EXPECT_EQ(shape->heads, 3);
     WeightStore kept(table, at::kFloat, at::kCPU, 1 << 30), streamed(table, at::kFloat, at::kCPU, 0);
     int layers = 0;
-    const at::Tensor out = t5Forward(kept, *shape, ids("t5_ids"), [&] { ++layers; });
+    const at::Tensor out = t5Forward(kept, *shape, ids("t5_ids"), [&] { return ++layers; });
     EXPECT_EQ(layers, 2);
+    EXPECT_FALSE(t5Forward(kept, *shape, ids("t5_ids"), [] { return false; }).defined());
     expectClose(out.narrow(1, 0, 32), goldenTensor(kExpected, "t5_words"), 1e-5);
     EXPECT_TRUE(at::equal(out, t5Forward(streamed, *shape, ids("t5_ids"))));
     EXPECT_LT(streamed.largestBlock(), streamed.totalBytes());

@@ -39,7 +39,7 @@ Variant variantOf(const EncodingSpec& spec) {
     std::uint64_t seed = 40;
     for (auto& [name, tensor] : weights)
         tensor = tensor.to(at::kDouble) + 0.1 * draw(tensor.sizes(), ++seed) * (tensor.abs() + 0.3);
-    const LayerPositions positions = layerPositions(weights, "a.", spec);
+    const LayerPositions positions = layerPositions(weights, "a.", spec, 0);
     const auto own = [](const at::Tensor& t) { return t[t.size(0) == 1 ? 0 : 1].contiguous(); };
     Variant v{spec, headWith(at::eye(kD, at::kDouble), Convention::None), {}, {}, std::string(spec.encoding->name)};
     if (spec.encoding->hasMaps()) {

@@ -121,6 +121,44 @@ TEST(Sampler, DdpmUsesTheLearnedVarianceAndNoNoiseInTheLastStep) {
     EXPECT_EQ(asked, 2);
 }
 
+TEST(Sampler, ANetworkThatGivesNothingEndsTheStep) {
+    const at::Tensor x = ramp(1);
+    for (const auto& [sampler, objective, last] : {std::tuple{Sampler::Ddpm, "ddpm", 0},
+                                                   {Sampler::Ddim, "ddpm", 0},
+                                                   {Sampler::Euler, "flow", 0},
+                                                   {Sampler::Heun, "flow", 1},
+                                                   {Sampler::Dpmpp2m, "flow", 0}}) {
+        const auto plan = planSampling(sampler, objective, 4).value();
+        for (int silent = 0; silent <= last; ++silent) {
+            int asked = 0;
+            const auto network = [&](const at::Tensor& latents, int evaluation) {
+                ++asked;
+                return evaluation == silent ? at::Tensor() : latents;
+            };
+            const StepResult result = sampleStep(plan, 0, x, network, noNoise);
+            EXPECT_FALSE(result.latents.defined()) << samplerName(sampler);
+            EXPECT_FALSE(result.clean.defined()) << samplerName(sampler);
+            EXPECT_EQ(asked, silent + 1) << samplerName(sampler);
+        }
+    }
+}
+
+TEST(Sampler, HeunAsksNothingAtNoNoiseWhereThePlanEndsPlainly) {
+    SamplingPlan plan = planSampling(Sampler::Heun, "flow", 2).value();
+    const at::Tensor x = ramp(1);
+    int asked = 0;
+    const auto network = [&](const at::Tensor& latents, int) { return ++asked, latents * 0.5; };
+    (void)sampleStep(plan, 1, x, network, noNoise);
+    EXPECT_EQ(asked, 2);
+    plan.plainEnd = true, asked = 0;
+    const at::Tensor plain = sampleStep(plan, 1, x, network, noNoise).latents;
+    EXPECT_EQ(asked, 1);
+    EXPECT_TRUE(at::allclose(plain, x - x * 0.5 * 0.5));
+    asked = 0;
+    (void)sampleStep(plan, 0, x, network, noNoise);
+    EXPECT_EQ(asked, 2);
+}
+
 TEST(Sampler, GuidanceTouchesOnlyTheChosenChannels) {
     const at::Tensor both = ramp(4);  // two images, conditional half first
     const at::Tensor cond = both.narrow(0, 0, 2), uncond = both.narrow(0, 2, 2);

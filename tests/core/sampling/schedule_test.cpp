@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace ropescope {
 namespace {
@@ -102,6 +103,40 @@ TEST(Schedule, RefusesASamplerOfTheOtherObjective) {
     EXPECT_EQ(planSampling(Sampler::Euler, "ddpm", 10).error().exitCode(), 2);
     EXPECT_EQ(planSampling(Sampler::Ddim, "flow", 10).error().exitCode(), 2);
     EXPECT_EQ(planSampling(Sampler::Auto, "classify", 10).error().exitCode(), 1);
+}
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+/// Straight flow at levels whose odds of noise are `shift` times those of 1, 3/4, 1/2, 1/4.
+SamplingPlan shiftedPlan(double shift) {
+    SamplingPlan plan = planSampling(Sampler::Euler, "flow", 4).value();
+    for (FlowStep& step : plan.flow) step.time = shift * step.time / (1 + (shift - 1) * step.time);
+    return plan;
+}
+
+TEST(Schedule, LogSignalToNoiseInClosedForm) {
+    const SamplingPlan flow = planSampling(Sampler::Heun, "flow", 4).value();
+    EXPECT_EQ(logSnr(flow, 0), -kInfinite) << "noise alone";
+    EXPECT_NEAR(logSnr(flow, 1), -2 * std::log(3.0), 1e-12);
+    EXPECT_NEAR(logSnr(flow, 2), 0, 1e-12);
+    EXPECT_NEAR(logSnr(flow, 3), 2 * std::log(3.0), 1e-12);
+    const SamplingPlan ddim = planSampling(Sampler::Ddim, "ddpm", 2).value();  // steps 500 and 0, beta_0 = 1e-4
+    EXPECT_NEAR(logSnr(ddim, 1), std::log(0.9999 / 1e-4), 1e-9);
+    double bar = 1;
+    for (int i = 0; i <= 500; ++i) bar *= 1 - (1e-4 + (2e-2 - 1e-4) * i / 999);
+    EXPECT_NEAR(logSnr(ddim, 0), std::log(bar / (1 - bar)), 1e-9);
+}
+
+TEST(Schedule, AlignsStepsByLogSignalToNoise) {
+    using Steps = std::vector<int>;
+    for (const SamplingPlan& plan : {shiftedPlan(1), planSampling(Sampler::Ddpm, "ddpm", 4).value()})
+        EXPECT_EQ(alignedSteps(plan, plan), (Steps{0, 1, 2, 3}));
+    // A shift of 3 takes 2 ln 3 off: what step i has here is at step i + 1 there.
+    EXPECT_EQ(alignedSteps(shiftedPlan(1), shiftedPlan(3)), (Steps{0, 2, 3, 3}));
+    EXPECT_EQ(alignedSteps(shiftedPlan(3), shiftedPlan(1)), (Steps{0, 1, 1, 2}));
+    const SamplingPlan two = planSampling(Sampler::Euler, "flow", 2).value();
+    EXPECT_EQ(alignedSteps(shiftedPlan(1), two), (Steps{0, 1, 1, 1})) << "nothing finite is near pure noise";
+    EXPECT_EQ(alignedSteps(two, shiftedPlan(1)), (Steps{0, 2}));
 }
 
 }  // namespace
