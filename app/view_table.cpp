@@ -24,8 +24,7 @@ View* make(OpenModels& models, Selection& selection, Runs& runs) {
 
 constexpr ViewSide L = ViewSide::Left, R = ViewSide::Right;
 
-// Places: Explore, Compare, Generate, Publish. Of equal ones the upper row stands first: a view that belongs beside
-// another takes its places.
+// Places: Explore, Compare, Generate, Publish. Of equal ones the upper row stands first.
 constexpr ViewRow kTable[] = {
     {"atlas",
      make<AtlasView>,
@@ -62,7 +61,7 @@ constexpr ViewRow kTable[] = {
      ViewNeeds::Picture,
      ViewWaits::ForItself,
      ViewLine::Own,
-     {{{R, 0}, {R, 1}, {L, 1}, {L, 4}}}},
+     {{{L, 2}, {R, 3}, {L, 6}, {L, 6}}}},
     {"attention",
      make<AttentionView>,
      ViewNeeds::Picture,

@@ -360,9 +360,8 @@ QString AttentionView::leftOutText(const Run& run) const {
     const auto others = static_cast<int>(static_cast<std::ptrdiff_t>(shown.size()) - own);
     QString text;
     if (others > 0)
-        text =
-            tr("Not drawn, as the picture is of %1: %2. ")
-                .arg(run.modelName, others == 1 ? tr("1 head of another model") : tr("%1 heads of others").arg(others));
+        text = others == 1 ? tr("1 head of another model is not drawn. ")
+                           : tr("%1 heads of other models are not drawn. ").arg(others);
     if (static_cast<std::size_t>(own) > kMostHeads) text += tr("%1 of %2 heads are drawn. ").arg(kMostHeads).arg(own);
     return text;
 }
@@ -387,8 +386,7 @@ QString AttentionView::hintText(const Run& run) const {
     const double padding = paddingShare(report, report.looks.text);
     if (looks && padding > 0) text += tr("; %1 % on padding").arg(100 * padding, 0, 'f', 1);
     if (all)
-        text += run.isClassified() ? tr("; click a patch or the class token (Shift adds, a drag takes an area)")
-                                   : tr("; click a patch or a word (Shift adds, a drag takes an area)");
+        text += run.isClassified() ? tr("; click a patch or the class token") : tr("; click a patch or a word");
     return text + QLatin1Char('.');
 }
 

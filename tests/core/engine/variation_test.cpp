@@ -220,7 +220,7 @@ TEST(VariationHeads, TransplantsComeFromOtherFilesAndAreRefusedInWords) {
     const auto report = reportHeads(request, {});
     ASSERT_TRUE(report) << report.error().message();
     EXPECT_EQ(report->heads[0].spectrum.stored, report->heads[1].spectrum.stored);
-    const std::pair<const char*, const char*> donors[] = {{"dit_ape_tiny.pt", "the donor has no maps"},
+    const std::pair<const char*, const char*> donors[] = {{"vit_tiny_patch16_rope_224.safetensors", "the donor has no maps"},
                                                           {"vit_harope_svd_inverse_all.safetensors", "the donor's"},
                                                           {"no_such_file.safetensors", "no_such_file"}};
     for (const auto& [file, message] : donors) {
