@@ -71,7 +71,7 @@ private slots:
         QTRY_VERIFY(isChanged(*w));
         QVERIFY(empty);
         QCOMPARE(w->panels().generate->request().steps, 11);
-        QCOMPARE(line(*w), "first: 1 head changed (" + m_change + ")");
+        QCOMPARE(line(*w), "1 head changed (" + m_change + "), first");
         QCOMPARE(tail(*w), QString("  changed"));
         QTRY_VERIFY(first(*w).atlas && ready(*w));
         QCOMPARE(last("HeadsRequest"), "HeadsRequest " + m_change);
@@ -133,7 +133,7 @@ private slots:
         QVERIFY(isChanged(*w));
         QTRY_VERIFY(!w->generation().isRunning());
         QCOMPARE(last("GenerateRequest"), "GenerateRequest " + m_change);
-        QCOMPARE(line(*w), "first: 1 head changed (" + m_change + ")");
+        QCOMPARE(line(*w), "1 head changed (" + m_change + "), first");
     }
 
     void everyRequestAboutTheModelCarriesThem() {
@@ -214,7 +214,7 @@ private slots:
         }
         const auto again = window({});
         QTRY_VERIFY(ready(*again));
-        QCOMPARE(line(*again), "first: 1 head changed (" + m_change + ")");
+        QCOMPARE(line(*again), "1 head changed (" + m_change + "), first");
         QCOMPARE(last("HeadsRequest"), "HeadsRequest " + m_change);
         again->openFiles({"/m/first.safetensors"});  // open already: it stays as it is
         QTest::qWait(50);

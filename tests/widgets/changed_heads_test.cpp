@@ -78,7 +78,7 @@ private slots:
         QVERIFY(line.isHidden());
         sample.models.setChanges(sample.model, {dial(3, 1, 0)});
         QVERIFY(!line.isHidden());
-        QCOMPARE(line.text(), QString("sample: 1 head changed (tau=0 on L3.H1)"));
+        QCOMPARE(line.text(), QString("1 head changed (tau=0 on L3.H1), sample"));
         QSignalSpy asked(&line, &ChangesLine::asStoredRequested);
         line.asStoredButton()->click();
         QCOMPARE(asked.size(), qsizetype(1));

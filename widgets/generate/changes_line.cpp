@@ -44,7 +44,7 @@ void ChangesLine::refresh() {
     const bool changed = open != nullptr && open->ref.changesHeads();
     setVisible(changed);
     if (!changed) return m_text->say({});
-    m_text->say(tr("%1: %2").arg(open->name(), changedHeadsText(*open)),
+    m_text->say(tr("%1, %2").arg(changedHeadsText(*open), open->name()),
                 tr("%1 computes with changed heads: %2.\nSave variation ... keeps them in a file.")
                     .arg(open->name(), changesText(open->ref.changes, kListed)));
 }

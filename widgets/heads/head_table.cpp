@@ -145,7 +145,7 @@ void HeadTable::widenNames() {
     const int widest = m_widths.empty() ? 0 : *std::max_element(m_widths.begin(), m_widths.end());
     const int room = viewport()->width() - 2 * kPadding;
     const int wanted = std::min<int>(2, static_cast<int>(m_widths.size())) * widest;
-    const int narrow = std::clamp(room - widest, std::min(m_longestWord, kLeastNames), kLeastNames);
+    const int narrow = std::clamp(room - wanted, std::min(m_longestWord, kLeastNames), kLeastNames);
     const int least = std::max(narrow, std::min(m_shortNames, room - wanted));
     m_nameWidth = std::clamp(room - all, least, std::max(least, m_longNames)) + 2 * kPadding;
 }
